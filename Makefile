@@ -1,0 +1,46 @@
+# Everything a newcomer types; `make` alone lists it.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint types bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+$(STAMP): deploy/requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement deploy/requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+setup: $(STAMP) ## the virtual environment: .venv/bin/roguekey is there afterwards
+
+demo: setup ## the whole system on an embedded broker, in under three minutes
+	$(BIN)/roguekey demo
+
+test: setup ## the quick tests
+	$(BIN)/python -m pytest
+
+test-all: setup ## every test, also the slow, Kafka and browser ones
+	$(BIN)/python -m pytest -m ''
+
+lint: setup ## ruff, format and rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+bench: setup ## the benchmarks; the results go to benchmarks/results
+	$(BIN)/python -m benchmarks
+
+lock: setup ## resolve the dependencies again into deploy/requirements.lock
+	$(BIN)/uv pip compile --quiet --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header pyproject.toml deploy/build.in --output-file deploy/requirements.lock
+
+clean: ## remove the environment and what tools left behind
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

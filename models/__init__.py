@@ -1,0 +1,1 @@
+"""Everything that is true without Kafka: pure, deterministic, no clock, no environment."""

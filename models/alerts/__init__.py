@@ -1,0 +1,1 @@
+"""What is said about it: incidents, reasons and the alert's envelope."""

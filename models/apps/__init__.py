@@ -1,0 +1,1 @@
+"""What it adds up to: apps that leak, accounts that profit."""

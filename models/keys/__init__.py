@@ -1,0 +1,1 @@
+"""What an API key is doing: its own past, and each pair of key and symbol."""

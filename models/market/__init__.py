@@ -1,0 +1,1 @@
+"""What a market is doing: rolling volume, volatility and impact of each symbol."""

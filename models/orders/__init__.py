@@ -1,0 +1,1 @@
+"""What comes in: order events, decoded into columns or refused with a reason."""

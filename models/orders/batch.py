@@ -1,0 +1,142 @@
+"""Order events as columns: the form in which every stage passes them on.
+
+A batch holds n events as NumPy columns. Names (markets, keys, accounts, apps, networks) stand once
+per batch in small tables, and the columns hold codes into them, so that a stage maps a name to its
+own dense slot once per batch and not once per event. Nothing is decided here: `models.orders.decode`
+says what is let in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Any, Final, Self, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Int8s: TypeAlias = NDArray[np.int8]
+Int32s: TypeAlias = NDArray[np.int32]
+Int64s: TypeAlias = NDArray[np.int64]
+UInt64s: TypeAlias = NDArray[np.uint64]
+Float32s: TypeAlias = NDArray[np.float32]
+Float64s: TypeAlias = NDArray[np.float64]
+Bools: TypeAlias = NDArray[np.bool_]
+
+NONE: Final = -1  # the code of a name that the event does not have
+BUY: Final = 1
+SELL: Final = -1
+MARKET_SEPARATOR: Final = (
+    "\x1f"  # decode refuses control characters, so no venue or symbol holds it
+)
+
+
+class Status(IntEnum):
+    """State of the order after the event; only the two fills carry volume and price."""
+
+    NEW = 0
+    PARTIALLY_FILLED = 1
+    FILLED = 2
+    CANCELED = 3
+    REJECTED = 4
+    EXPIRED = 5
+
+
+def stable_hashes(strings: Sequence[str]) -> UInt64s:
+    """64-bit hashes of strings, the same in every process and on every machine; shape (n,)."""
+    if not strings:
+        return np.empty(0, np.uint64)
+    column = np.empty(len(strings), object)
+    column[:] = strings
+    return pd.util.hash_array(column, categorize=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Distinct names of one kind in one batch, with their stable hashes; codes are positions."""
+
+    strings: list[str]
+    hashes: UInt64s
+
+    @classmethod
+    def of(cls, strings: list[str]) -> Self:
+        """Build the table, hashing each name."""
+        return cls(strings, stable_hashes(strings))
+
+    def __len__(self) -> int:
+        return len(self.strings)
+
+    def keep(self, codes: Int32s) -> tuple[Self, Int32s]:
+        """Reduce the table to the names that `codes` uses, and give it with the new codes."""
+        used = np.unique(codes)
+        used = used[used >= 0]
+        renumbered = np.full(len(self.strings) + 1, NONE, np.int32)  # the last place answers NONE
+        renumbered[used] = np.arange(len(used), dtype=np.int32)
+        table = type(self)([self.strings[code] for code in used.tolist()], self.hashes[used])
+        return table, renumbered[codes]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBatch:
+    """n accepted order events in arrival order; every column has shape (n,)."""
+
+    event_id: list[str]
+    event_hash: UInt64s  # stable hash of event_id
+    ts: Int64s  # event time, ms since the Unix epoch, UTC
+    market: Int32s  # code into markets
+    key: Int32s  # code into keys; NONE: placed by web or mobile
+    account: Int32s  # code into accounts
+    app: Int32s  # code into apps; NONE: the user's own program
+    counterparty: Int32s  # code into accounts; NONE: unknown
+    network: Int32s  # code into networks; NONE: unknown
+    order_hash: UInt64s  # stable hash of order_id; 0: unknown
+    side: Int8s  # BUY or SELL
+    status: Int8s  # Status
+    is_market: Bools  # a market order
+    maker: Bools  # the order was resting
+    price: Float64s  # quote currency; NaN where the event is no fill
+    qty: Float64s  # base currency; NaN where the event is no fill
+    notional: Float64s  # common currency (USD); NaN where the event is no fill
+    arrival: Float64s  # mid price when the order reached the book; NaN: not given
+    partition: Int32s  # where the event came from
+    offset: Int64s  # where the event came from: Kafka offset, or line of the file
+    markets: Names  # venue + MARKET_SEPARATOR + symbol
+    keys: Names
+    accounts: Names
+    apps: Names
+    networks: Names
+
+    def __len__(self) -> int:
+        return len(self.event_id)
+
+    @property
+    def is_fill(self) -> Bools:
+        """Whether each event is a fill, shape (n,)."""
+        return (self.status == Status.FILLED) | (self.status == Status.PARTIALLY_FILLED)
+
+    def take(self, rows: Int64s) -> "OrderBatch":
+        """Give the events at `rows`, in that order, with the tables reduced to what they use."""
+        taken: dict[str, Any] = {}
+        for field in fields(self):
+            column = getattr(self, field.name)
+            if isinstance(column, np.ndarray):
+                taken[field.name] = column[rows]
+        taken["event_id"] = [self.event_id[row] for row in rows.tolist()]
+        taken["markets"], taken["market"] = self.markets.keep(taken["market"])
+        taken["keys"], taken["key"] = self.keys.keep(taken["key"])
+        taken["apps"], taken["app"] = self.apps.keep(taken["app"])
+        taken["networks"], taken["network"] = self.networks.keep(taken["network"])
+        both = np.concatenate([taken["account"], taken["counterparty"]])
+        taken["accounts"], both = self.accounts.keep(both)
+        taken["account"], taken["counterparty"] = both[: len(rows)], both[len(rows) :]
+        return OrderBatch(**taken)
+
+
+def venue_and_symbol(market: str) -> tuple[str, str]:
+    r"""Split the name of a market into its venue and its symbol.
+
+    >>> venue_and_symbol("binance\x1fAXSUSDT")
+    ('binance', 'AXSUSDT')
+    """
+    venue, _, symbol = market.partition(MARKET_SEPARATOR)
+    return venue, symbol

@@ -1,0 +1,1 @@
+"""How unlikely that is: surprises, the isolation forest, calibrated probabilities."""

@@ -1,0 +1,1 @@
+"""A simulated exchange with attacks and look-alikes, labelled, for training, tests and demos."""
