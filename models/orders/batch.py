@@ -2,8 +2,8 @@
 
 A batch holds n events as NumPy columns. Names (markets, keys, accounts, apps, networks) stand once
 per batch in small tables, and the columns hold codes into them, so that a stage maps a name to its
-own dense slot once per batch and not once per event. Nothing is decided here: `models.orders.decode`
-says what is let in.
+own dense slot once per batch and not once per event. Nothing is decided here;
+`models.orders.decode` says what is let in.
 """
 
 from collections.abc import Sequence
@@ -112,7 +112,8 @@ class OrderBatch:
     @property
     def is_fill(self) -> Bools:
         """Whether each event is a fill, shape (n,)."""
-        return (self.status == Status.FILLED) | (self.status == Status.PARTIALLY_FILLED)
+        fills: Bools = (self.status == Status.FILLED) | (self.status == Status.PARTIALLY_FILLED)
+        return fills
 
     def take(self, rows: Int64s) -> "OrderBatch":
         """Give the events at `rows`, in that order, with the tables reduced to what they use."""
