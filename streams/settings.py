@@ -1,0 +1,216 @@
+"""All that an operator can set, with units, ranges and defaults; only this reads the environment.
+
+Flags beat `ROGUEKEY_...` variables, which beat the TOML file, which beats the defaults. A name that
+is no setting is refused wherever it stands, so that a typing error never goes unnoticed. An empty
+variable counts as not set.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from typing_extensions import override
+
+PREFIX: Final = "ROGUEKEY_"
+CONFIG_VARIABLE: Final = "ROGUEKEY_CONFIG"  # names the TOML file; itself no setting
+
+_ADDRESS: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+_TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+class ConfigError(Exception):
+    """A setting is wrong or missing; one line names it, its value, the rule and the source."""
+
+
+def _addresses(text: str) -> str:
+    for address in text.split(",") if text else ():
+        match = _ADDRESS.fullmatch(address.strip())
+        if match is None or not 0 < int(match[1]) < 65536:
+            raise ValueError("must be host:port, several separated by commas")
+    return text
+
+
+def _topic(name: str) -> str:
+    if not _TOPIC.fullmatch(name) or name in {".", ".."}:
+        raise ValueError("must be a Kafka topic name: 1 to 249 of A-Z a-z 0-9 . _ -")
+    return name
+
+
+def _comma_separated(value: object) -> object:
+    return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+
+Topic = Annotated[str, AfterValidator(_topic)]
+
+
+class Settings(BaseSettings):
+    """Checked settings. The constructor reads nothing from outside; `load_settings` does."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    brokers: Annotated[str, AfterValidator(_addresses)] = Field(
+        "", description="Kafka brokers, host:port, comma-separated; empty: an embedded broker"
+    )
+    orders_topic: Topic = Field("orders", description="topic of order events (input)")
+    alerts_topic: Topic = Field("alerts", description="topic of alerts (output)")
+    alerts_dispositions_topic: Topic = Field(
+        "alerts.dispositions", description="topic of what analysts decided about alerts"
+    )
+    freeze_actions_topic: Topic = Field(
+        "freeze.actions", description="topic of every freeze, refusal, approval and unfreeze"
+    )
+    key_lifecycle_topic: Topic = Field(
+        "key.lifecycle", description="topic of inactive-key notices, confirmations and removals"
+    )
+    orders_dead_topic: Topic = Field(
+        "orders.dead", description="topic of order events that were refused"
+    )
+    keys_topic: Topic = Field(
+        "roguekey.keys", description="internal topic from the market stage to the key stage"
+    )
+    apps_topic: Topic = Field(
+        "roguekey.apps", description="internal topic from the key stage to the app stage"
+    )
+    partitions: int = Field(
+        4, ge=1, le=1024, description="partitions of the topics that roguekey makes, 1 to 1024"
+    )
+    replication_factor: int = Field(
+        1, ge=1, le=9, description="copies of each partition on the brokers, 1 to 9"
+    )
+    model: Path = Field(Path("model"), description="directory of the trained model")
+    app_id: str = Field(
+        "roguekey",
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="consumer group, and first part of the names of internal topics",
+    )
+    auto_offset_reset: Literal["earliest", "latest"] = Field(
+        "earliest", description="where a group without committed offsets starts: earliest or latest"
+    )
+    batch_events: int = Field(
+        4096, ge=1, le=65536, description="most events in one batch, 1 to 65536"
+    )
+    idle_heartbeat_ms: int = Field(
+        20,
+        ge=1,
+        le=60_000,
+        description="time between heartbeats of an idle partition, ms, 1 to 60000",
+    )
+    warmup: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
+        (), description="order files that build the baselines on the very first start"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severity that is logged: debug, info, warning or error"
+    )
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take nothing but what the constructor is given."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _topics_differ(self) -> Self:
+        owners: dict[str, str] = {}
+        for field in type(self).model_fields:
+            if not field.endswith("_topic"):
+                continue
+            name = getattr(self, field)
+            if name in owners:
+                raise ValueError(f"{owners[name]} and {field} are both {name!r}; must differ")
+            owners[name] = field
+        return self
+
+    def bootstrap_servers(self) -> list[str]:
+        """Addresses of the brokers; a `ConfigError` where there are none."""
+        if not self.brokers:
+            raise ConfigError(
+                "brokers is not set; must be host:port (--brokers, ROGUEKEY_BROKERS or config file)"
+            )
+        return [address.strip() for address in self.brokers.split(",")]
+
+
+def load_settings(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> Settings:
+    """Merge flags, environment, TOML file and defaults, and check the outcome.
+
+    Parameters
+    ----------
+    flags : values given on the command line, by field name.
+    config : TOML file; without it, the one that ROGUEKEY_CONFIG names, if any.
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown, a value breaks its rule, or the file cannot be read.
+    """
+    flags = flags or {}
+    named = config or os.environ.get(CONFIG_VARIABLE)
+    path = Path(named) if named else None
+    _refuse_unknown_variables()
+    environment = EnvSettingsSource(Settings)()
+    file = _read_toml(path) if path else {}
+    try:
+        return Settings(**{**file, **environment, **flags})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        rule = first["msg"].removeprefix("Value error, ")
+        rule = rule[0].lower() + rule[1:]
+        if not first["loc"]:
+            raise ConfigError(rule) from error
+        name = str(first["loc"][0])
+        if name in flags:
+            source = f"flag --{name.replace('_', '-')}"
+        else:
+            source = f"variable {PREFIX}{name.upper()}" if name in environment else f"file {path}"
+        raise ConfigError(f"{name} is {_shown(first['input'])}: {rule} ({source})") from error
+
+
+def _shown(value: object) -> str:
+    return f"'{value}'" if isinstance(value, Path) else repr(value)
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _refuse_unknown_variables() -> None:
+    known = [CONFIG_VARIABLE, *(PREFIX + name.upper() for name in Settings.model_fields)]
+    for variable in sorted(os.environ):
+        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
+            hint = _suggestion(variable.upper(), known)
+            raise ConfigError(f"environment variable {variable} is no setting{hint}")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"config file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config file {path} is not TOML: {error}") from error
+    known = list(Settings.model_fields)
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{key} in {path} is no setting{_suggestion(key, known)}")
+    return values
