@@ -67,18 +67,16 @@ class Settings(BaseSettings):
     )
     orders_topic: Topic = Field("orders", description="topic of order events (input)")
     alerts_topic: Topic = Field("alerts", description="topic of alerts (output)")
-    alerts_dispositions_topic: Topic = Field(
+    dispositions_topic: Topic = Field(
         "alerts.dispositions", description="topic of what analysts decided about alerts"
     )
-    freeze_actions_topic: Topic = Field(
+    freezes_topic: Topic = Field(
         "freeze.actions", description="topic of every freeze, refusal, approval and unfreeze"
     )
-    key_lifecycle_topic: Topic = Field(
+    lifecycle_topic: Topic = Field(
         "key.lifecycle", description="topic of inactive-key notices, confirmations and removals"
     )
-    orders_dead_topic: Topic = Field(
-        "orders.dead", description="topic of order events that were refused"
-    )
+    dead_topic: Topic = Field("orders.dead", description="topic of order events that were refused")
     keys_topic: Topic = Field(
         "roguekey.keys", description="internal topic from the market stage to the key stage"
     )
@@ -132,13 +130,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _topics_differ(self) -> Self:
         owners: dict[str, str] = {}
-        for field in type(self).model_fields:
-            if not field.endswith("_topic"):
-                continue
-            name = getattr(self, field)
+        for kind, name in self.topic_names().items():
             if name in owners:
-                raise ValueError(f"{owners[name]} and {field} are both {name!r}; must differ")
-            owners[name] = field
+                both = f"{owners[name]}_topic and {kind}_topic"
+                raise ValueError(f"{both} are both {name!r}; must differ")
+            owners[name] = kind
         return self
 
     def bootstrap_servers(self) -> list[str]:
@@ -148,6 +144,11 @@ class Settings(BaseSettings):
                 "brokers is not set; must be host:port (--brokers, ROGUEKEY_BROKERS or config file)"
             )
         return [address.strip() for address in self.brokers.split(",")]
+
+    def topic_names(self) -> dict[str, str]:
+        """Names of the topics by what they carry, as `streams.topics.TopicNames` takes them."""
+        fields = (field for field in type(self).model_fields if field.endswith("_topic"))
+        return {field.removesuffix("_topic"): getattr(self, field) for field in fields}
 
 
 def load_settings(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> Settings:
