@@ -1,0 +1,157 @@
+"""The topics as data: names, partitions, retention, key, and what each carries."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from kafka import KafkaAdminClient
+from kafka.errors import TopicAlreadyExistsError
+
+DEFAULT_PARTITIONS: Final = 4
+UNKNOWN_TOPIC: Final = 3  # Kafka's error code
+
+
+class TopicError(ValueError):
+    """A topic of the broker does not fit its specification."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNames:
+    """Names of the topics; a setting each."""
+
+    orders: str = "orders"
+    alerts: str = "alerts"
+    dispositions: str = "alerts.dispositions"
+    freezes: str = "freeze.actions"
+    lifecycle: str = "key.lifecycle"
+    dead: str = "orders.dead"
+    keys: str = "roguekey.keys"
+    apps: str = "roguekey.apps"
+
+    def __post_init__(self) -> None:
+        names = list(asdict(self).values())
+        for field, name in asdict(self).items():
+            if names.count(name) > 1:
+                raise ValueError(f"topic name of {field} is {name!r}; each topic needs its own")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic: `retention` None keeps for ever, `key` says what partitions it."""
+
+    name: str
+    partitions: int
+    key: str
+    carries: str
+    cleanup: Literal["delete", "compact"] = "delete"
+    retention: timedelta | None = None
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Topic configuration as the broker takes it."""
+        config: dict[str, str] = {"cleanup.policy": self.cleanup}
+        if self.cleanup == "delete":
+            kept = -1 if self.retention is None else int(self.retention.total_seconds() * 1000)
+            config["retention.ms"] = str(kept)
+        return config
+
+
+def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list[TopicSpec]:
+    """Specifications of all topics; `partitions` bounds how many workers can share the load."""
+    week, day = timedelta(days=7), timedelta(days=1)
+    return [
+        TopicSpec(
+            names.orders, partitions, "venue and symbol", "order events, JSON", retention=week
+        ),
+        TopicSpec(names.alerts, 1, "subject of the alert", "alerts, CloudEvents 1.0 in JSON"),
+        TopicSpec(names.dispositions, 1, "alert id", "what analysts decided: labels for tuning"),
+        TopicSpec(names.freezes, 1, "API key", "audit of freezes, refusals, approvals, unfreezes"),
+        TopicSpec(names.lifecycle, 1, "API key", "inactive-key notices, confirmations, removals"),
+        TopicSpec(
+            names.dead,
+            1,
+            "key of the order event",
+            "order events that could not be read, unchanged, the reason in the headers",
+            retention=timedelta(days=30),
+        ),
+        TopicSpec(
+            names.keys,
+            partitions,
+            "API key; partition set by the sender",
+            "columnar frames from the market stage to the key stage",
+            retention=day,
+        ),
+        TopicSpec(
+            names.apps,
+            1,
+            "none",
+            "columnar frames from the key stage to the app stage",
+            retention=day,
+        ),
+    ]
+
+
+def changelog_spec(group: str, table: str, partitions: int) -> TopicSpec:
+    """Specification of the changelog of one Faust table, which Faust itself may not create."""
+    name = f"{group}-{table}-changelog"
+    return TopicSpec(name, partitions, "row", "state rows of the worker", cleanup="compact")
+
+
+def ensure_topics(
+    brokers: list[str],
+    specs: Iterable[TopicSpec],
+    *,
+    replication: int = 1,
+    limits: Mapping[str, str] | None = None,
+    client: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Create the topics that are missing and give their names; `TopicError` on a misfit.
+
+    `brokers` are `host:port` each,
+    `limits` overrides retention and segment configuration (see `streams.broker.TOPIC_LIMITS`),
+    `client` holds further settings of the Kafka client, such as credentials.
+    """
+    wanted = {spec.name: spec for spec in specs}
+    admin = KafkaAdminClient(bootstrap_servers=brokers, **(client or {}))
+    try:
+        _check_partitions(admin, wanted)
+        missing = sorted(set(wanted) - _partitions(admin, wanted).keys())
+        for name in missing:
+            _create(admin, wanted[name], replication, limits or {})
+        _check_partitions(admin, wanted)
+    finally:
+        admin.close()
+    return missing
+
+
+def _partitions(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, int]:
+    return {
+        topic["name"]: len(topic["partitions"])
+        for topic in admin.describe_topics(list(names))
+        if topic["error_code"] != UNKNOWN_TOPIC
+    }
+
+
+def _check_partitions(admin: KafkaAdminClient, wanted: Mapping[str, TopicSpec]) -> None:
+    for name, partitions in _partitions(admin, wanted).items():
+        if partitions != wanted[name].partitions:
+            raise TopicError(
+                f"topic {name} has {partitions} partitions; must have {wanted[name].partitions}: "
+                "change the setting, or move the data to a new topic"
+            )
+
+
+def _create(
+    admin: KafkaAdminClient, spec: TopicSpec, replication: int, limits: Mapping[str, str]
+) -> None:
+    limited = {k: v for k, v in limits.items() if k != "retention.ms" or k in spec.config}
+    topic = {
+        "num_partitions": spec.partitions,
+        "replication_factor": replication,
+        "configs": {**spec.config, **limited},
+    }
+    try:
+        admin.create_topics({spec.name: topic})
+    except TopicAlreadyExistsError:  # somebody else was quicker; the partitions are checked after
+        return

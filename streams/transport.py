@@ -1,0 +1,234 @@
+"""The coalescing transport: consecutive records of a partition reach Faust as ONE message.
+
+Faust spends some 80 µs on each message; a run of thousands of records makes that nothing. Topics
+made by `coalesced_topic` are read in runs, all others (changelogs above all) the normal way.
+Everything that touches private parts of Faust or aiokafka stands in this module, which is why both
+are pinned exactly. Faust finds it by its entry point: broker URLs `coalesced://host:port`.
+"""
+# ruff: noqa: SLF001 - the one place where private parts are touched, see above
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import faust
+import numpy as np
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, AppT, ConsumerMessage, Message, TopicT
+from typing_extensions import override
+
+from models.orders.batch import Int64s
+
+MAX_RECORDS: Final = 4096
+EMPTY_FETCH_SECONDS: Final = 0.005
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """n consecutive records of one partition; offsets rise, and may have holes."""
+
+    values: list[bytes]  # a record without a value counts as empty
+    offsets: Int64s  # shape (n,)
+    timestamps: Int64s  # of the records, ms since the Unix epoch, shape (n,); -1: none
+
+    @classmethod
+    def of(cls, records: list[ConsumerRecord]) -> Self:
+        """Gather records as the driver gives them."""
+        count = len(records)
+        return cls(
+            [record.value or b"" for record in records],
+            np.fromiter((record.offset for record in records), np.int64, count),
+            np.fromiter((record.timestamp for record in records), np.int64, count),
+        )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def end(self) -> int:
+        """Offset to read on from once all records are done."""
+        return int(self.offsets[-1]) + 1
+
+
+class RawSchema(faust.Schema[Any, Any]):
+    """Hands keys and values on as they are: bytes, or a `Run`."""
+
+    @override
+    def loads_key(
+        self, app: AppT, message: Message, *, loads: Any = None, serializer: Any = None
+    ) -> Any:
+        return message.key
+
+    @override
+    def loads_value(
+        self, app: AppT, message: Message, *, loads: Any = None, serializer: Any = None
+    ) -> Any:
+        return message.value
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The driver's thread, with a short rest after a fetch that the broker answered empty at once.
+
+    Kafka itself holds an empty fetch back for a while; the embedded broker does not, and the
+    fetching routine would spin.
+    """
+
+    @override
+    async def on_start(self) -> None:
+        await super().on_start()
+        _rest_after_empty_fetches(self._ensure_consumer())
+
+
+def _rest_after_empty_fetches(consumer: AIOKafkaConsumer) -> None:
+    fetcher = consumer._fetcher
+    fetch = fetcher._proc_fetch_request
+
+    async def rested(*request: Any) -> bool:
+        started = time.monotonic()
+        fetched: bool = await fetch(*request)
+        if not fetched and time.monotonic() - started < EMPTY_FETCH_SECONDS:
+            with contextlib.suppress(asyncio.CancelledError):  # as the routine itself does
+                await asyncio.sleep(EMPTY_FETCH_SECONDS)
+        return fetched
+
+    fetcher._proc_fetch_request = rested
+
+
+class Consumer(driver.Consumer):
+    """Reads coalesced topics in runs, and commits the end of their longest finished prefix.
+
+    Faust's own bookkeeping of single offsets, with its gaps, is left to the other topics.
+    """
+
+    def __init__(self, transport: "Transport", *args: Any, **kwargs: Any) -> None:
+        self._coalesced = transport.coalesced
+        self._in_flight: defaultdict[TP, deque[tuple[Message, int]]] = defaultdict(deque)
+        self._finished: dict[TP, int] = {}
+        self._failed = False
+        super().__init__(transport, *args, **kwargs)
+
+    @override
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @override
+    async def _getmany(
+        self, active_partitions: set[TP] | None, timeout: float
+    ) -> Mapping[TP, list[Any]]:
+        fetched = await super()._getmany(active_partitions, timeout)
+        return {tp: self._cut(tp, records) for tp, records in fetched.items()}
+
+    def _cut(self, tp: TP, records: list[ConsumerRecord]) -> list[Any]:
+        most = self._coalesced.get(tp.topic)
+        if most is None:
+            return records
+        return [records[start : start + most] for start in range(0, len(records), most)]
+
+    @override
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        if not isinstance(record, list):
+            return super()._to_message(tp, record)
+        last = record[-1]
+        run: Any = Run.of(record)  # Faust believes that values are bytes
+        message = ConsumerMessage(
+            topic=tp.topic,
+            partition=tp.partition,
+            offset=last.offset,
+            timestamp=last.timestamp / 1000,
+            timestamp_type=last.timestamp_type,
+            headers=None,
+            key=None,
+            value=run,
+            checksum=None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+        # Without a read offset Faust neither looks for gaps nor drops what lies before it.
+        self._read_offset[tp] = None
+        committed = self._committed_offset[tp]
+        if committed is not None and run.offsets[0] < committed:
+            log.warning("%s begins anew at %d, below its commit %d", tp, run.offsets[0], committed)
+            self._committed_offset[tp] = None
+        self._in_flight[tp].append((message, run.end))
+        return message
+
+    @override
+    def _new_offset(self, tp: TP) -> int | None:
+        if tp.topic not in self._coalesced:
+            return super()._new_offset(tp)
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+        in_flight = self._in_flight[tp]
+        # Faust acks untracked what it skips in a rebalance: that was not processed.
+        while in_flight and in_flight[0][0].acked and in_flight[0][0].tracked:
+            _, self._finished[tp] = in_flight.popleft()
+        return self._finished.get(tp)
+
+    @override
+    def on_buffer_full(self, tp: TP) -> None:
+        # A full queue of runs simply holds the fetcher up; left to itself Faust stops fetching the
+        # partition, and once all are stopped sleeps for a second.
+        if tp.topic not in self._coalesced:
+            super().on_buffer_full(tp)
+
+    @override
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self._forget(revoked)
+        await super().on_partitions_revoked(revoked)
+
+    @override
+    async def perform_seek(self) -> None:
+        self._forget(list(self._in_flight))
+        await super().perform_seek()
+
+    @override
+    async def seek(self, partition: TP, offset: int) -> None:
+        self._forget([partition])
+        await super().seek(partition, offset)
+
+    def _forget(self, partitions: Iterable[TP]) -> None:
+        """Drop what is in flight where reading starts again; late acks of it count for nothing."""
+        for tp in partitions:
+            self._in_flight.pop(tp, None)
+            self._finished.pop(tp, None)
+
+    @override
+    async def on_task_error(self, exc: BaseException) -> None:
+        # Faust would commit, and ack the very event that the agent failed on.
+        self._failed = True
+        await self.app.crash(exc)
+
+    @override
+    async def force_commit(self, *args: Any, **kwargs: Any) -> bool:
+        return False if self._failed else await super().force_commit(*args, **kwargs)
+
+
+class Transport(driver.Transport):
+    """The driver's transport with the coalescing consumer."""
+
+    Consumer = Consumer
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.coalesced: dict[str, int] = {}  # most records of a run, by topic
+
+
+def coalesced_topic(
+    app: faust.App, name: str, *, max_records: int = MAX_RECORDS, **options: Any
+) -> TopicT:
+    """Topic whose agent gets a `Run` of at most `max_records` at a time as its value."""
+    transport = app.transport
+    if not isinstance(transport, Transport):
+        raise TypeError(f"broker of the app is {app.conf.broker}; must be coalesced://host:port")
+    if max_records < 1:
+        raise ValueError(f"max_records of topic {name} is {max_records}; must be > 0")
+    transport.coalesced[name] = max_records
+    return app.topic(name, schema=RawSchema(), **options)
