@@ -1,0 +1,104 @@
+"""Order events for tests: one with sane defaults, and Hypothesis strategies for any number."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from hypothesis import strategies as st
+
+from models.orders.batch import OrderBatch
+from models.orders.decode import decode
+
+TS: Final = 1_670_562_611_123  # 2022-12-09, the day of the 3Commas leak
+NOW_MS: Final = TS + 86_400_000
+
+Event = dict[str, Any]
+
+
+def order(**changes: Any) -> Event:
+    """Give a fill as the contract has it, with every field, changed by `changes`."""
+    return {
+        "event_id": "e-1",
+        "ts": TS,
+        "venue": "binance",
+        "symbol": "AXSUSDT",
+        "api_key": "k43545",
+        "account": "a-1",
+        "app": "signalbot",
+        "order_id": "o-1",
+        "side": "buy",
+        "type": "market",
+        "status": "filled",
+        "price": 8.25,
+        "qty": 40.0,
+        "notional": 330.0,
+        "maker": False,
+        "arrival_price": 8.2,
+        "counterparty": "a-2",
+        "network": "AS13335",
+    } | changes
+
+
+def bare_order(**changes: Any) -> Event:
+    """Give a fill with no more than the contract requires, changed by `changes`."""
+    required = "event_id", "ts", "venue", "symbol", "api_key", "account", "side", "price", "qty"
+    return {field: value for field, value in order().items() if field in required} | changes
+
+
+def encode(event: Event) -> bytes:
+    """Write an event as it travels."""
+    return json.dumps(event, separators=(",", ":")).encode()
+
+
+def batch_of(events: Sequence[Event]) -> OrderBatch:
+    """Decode events that must all be accepted."""
+    values = [encode(event) for event in events]
+    decoded = decode(values, partition=0, offsets=np.arange(len(values)), now_ms=NOW_MS)
+    assert not decoded.refusals, decoded.refusals
+    return decoded.batch
+
+
+_letters = st.characters(exclude_categories=["Cc", "Cs"])
+names = st.text(_letters, min_size=1, max_size=8)
+few_names = st.sampled_from(["a", "b", "c", "é", "北"])
+prices = st.floats(1e-6, 1e5)
+quantities = st.floats(1e-6, 1e5)
+
+
+@st.composite
+def orders(draw: st.DrawFn, event_id: str | None = None, ts: int | None = None) -> Event:
+    """Any event that the contract accepts; names come from a few, so that they repeat."""
+    event = bare_order(
+        event_id=draw(names) if event_id is None else event_id,
+        ts=draw(st.integers(TS, NOW_MS)) if ts is None else ts,
+        venue=draw(st.sampled_from(["binance", "kucoin"])),
+        symbol=draw(few_names),
+        api_key=draw(st.none() | few_names),
+        account=draw(few_names),
+        side=draw(st.sampled_from(["buy", "sell"])),
+        price=draw(prices),
+        qty=draw(quantities),
+    )
+    optional = st.fixed_dictionaries(
+        {},
+        optional={
+            "app": st.none() | few_names,
+            "order_id": names,
+            "type": st.sampled_from(["market", "limit"]),
+            "status": st.sampled_from(["new", "partially_filled", "filled", "canceled"]),
+            "notional": st.floats(1e-3, 1e6),
+            "maker": st.booleans(),
+            "arrival_price": prices,
+            "counterparty": few_names,
+            "network": few_names,
+        },
+    )
+    return event | draw(optional)
+
+
+@st.composite
+def tapes(draw: st.DrawFn, min_size: int = 0, max_size: int = 30) -> list[Event]:
+    """Accepted events with distinct ids, in the order of their times."""
+    times = sorted(draw(st.lists(st.integers(TS, NOW_MS), min_size=min_size, max_size=max_size)))
+    return [draw(orders(event_id=f"e-{n}", ts=ts)) for n, ts in enumerate(times)]
