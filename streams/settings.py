@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
+import click
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -30,8 +31,10 @@ _ADDRESS: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
-class ConfigError(Exception):
+class ConfigError(click.ClickException):
     """A setting is wrong or missing; one line names it, its value, the rule and the source."""
+
+    exit_code = 2
 
 
 def _addresses(text: str) -> str:
@@ -63,55 +66,64 @@ class Settings(BaseSettings):
     )
 
     brokers: Annotated[str, AfterValidator(_addresses)] = Field(
-        "", description="Kafka brokers, host:port, comma-separated; empty: an embedded broker"
+        default="",
+        description="Kafka brokers, host:port, comma-separated; empty: an embedded broker",
     )
-    orders_topic: Topic = Field("orders", description="topic of order events (input)")
-    alerts_topic: Topic = Field("alerts", description="topic of alerts (output)")
+    orders_topic: Topic = Field(default="orders", description="topic of order events (input)")
+    alerts_topic: Topic = Field(default="alerts", description="topic of alerts (output)")
     dispositions_topic: Topic = Field(
-        "alerts.dispositions", description="topic of what analysts decided about alerts"
+        default="alerts.dispositions", description="topic of what analysts decided about alerts"
     )
     freezes_topic: Topic = Field(
-        "freeze.actions", description="topic of every freeze, refusal, approval and unfreeze"
+        default="freeze.actions",
+        description="topic of every freeze, refusal, approval and unfreeze",
     )
     lifecycle_topic: Topic = Field(
-        "key.lifecycle", description="topic of inactive-key notices, confirmations and removals"
+        default="key.lifecycle",
+        description="topic of inactive-key notices, confirmations and removals",
     )
-    dead_topic: Topic = Field("orders.dead", description="topic of order events that were refused")
+    dead_topic: Topic = Field(
+        default="orders.dead", description="topic of order events that were refused"
+    )
     keys_topic: Topic = Field(
-        "roguekey.keys", description="internal topic from the market stage to the key stage"
+        default="roguekey.keys", description="internal topic from the market stage to the key stage"
     )
     apps_topic: Topic = Field(
-        "roguekey.apps", description="internal topic from the key stage to the app stage"
+        default="roguekey.apps", description="internal topic from the key stage to the app stage"
     )
     partitions: int = Field(
-        4, ge=1, le=1024, description="partitions of the topics that roguekey makes, 1 to 1024"
+        default=4,
+        ge=1,
+        le=1024,
+        description="partitions of the topics that roguekey makes, 1 to 1024",
     )
     replication_factor: int = Field(
-        1, ge=1, le=9, description="copies of each partition on the brokers, 1 to 9"
+        default=1, ge=1, le=9, description="copies of each partition on the brokers, 1 to 9"
     )
-    model: Path = Field(Path("model"), description="directory of the trained model")
+    model: Path = Field(default=Path("model"), description="directory of the trained model")
     app_id: str = Field(
-        "roguekey",
+        default="roguekey",
         pattern=r"^[A-Za-z0-9._-]{1,200}$",
         description="consumer group, and first part of the names of internal topics",
     )
     auto_offset_reset: Literal["earliest", "latest"] = Field(
-        "earliest", description="where a group without committed offsets starts: earliest or latest"
+        default="earliest",
+        description="where a group without committed offsets starts: earliest or latest",
     )
     batch_events: int = Field(
-        4096, ge=1, le=65536, description="most events in one batch, 1 to 65536"
+        default=4096, ge=1, le=65536, description="most events in one batch, 1 to 65536"
     )
     idle_heartbeat_ms: int = Field(
-        20,
+        default=20,
         ge=1,
         le=60_000,
         description="time between heartbeats of an idle partition, ms, 1 to 60000",
     )
     warmup: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
-        (), description="order files that build the baselines on the very first start"
+        default=(), description="order files that build the baselines on the very first start"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severity that is logged: debug, info, warning or error"
+        default="info", description="least severity that is logged: debug, info, warning or error"
     )
 
     @classmethod

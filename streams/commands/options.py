@@ -1,0 +1,68 @@
+"""Options that commands share: settings as flags, and results as text or as JSON."""
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import click
+
+from streams.settings import CONFIG_VARIABLE, PREFIX, Settings, load_settings
+
+Callback: TypeAlias = Callable[..., None]
+AnyCallback = TypeVar("AnyCallback", bound=Callback)
+
+ORDER_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+def with_settings(*flags: str) -> Callable[[Callback], Callback]:
+    """Give the command `settings`, with --config and a flag for each setting in `flags`."""
+
+    def decorate(function: Callback) -> Callback:
+        @functools.wraps(function)
+        def command(config: Path | None, **given: Any) -> None:
+            values = {flag: given.pop(flag) for flag in flags}
+            set_by_flag = {flag: value for flag, value in values.items() if value not in (None, ())}
+            function(load_settings(set_by_flag, config), **given)
+
+        decorated: Callback = command
+        for flag in reversed(flags):
+            decorated = _setting_option(flag)(decorated)
+        return click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help=f"TOML file of settings.  [env var: {CONFIG_VARIABLE}]",
+        )(decorated)
+
+    return decorate
+
+
+def _setting_option(name: str) -> Callable[[Callback], Callback]:
+    """Make the flag of one setting; `load_settings` checks its value with all the others."""
+    field = Settings.model_fields[name]
+    default = field.default
+    notes = [f"env var: {PREFIX}{name.upper()}"]
+    if default not in ("", ()):
+        notes.append(f"default: {default}")
+    description = str(field.description)
+    return click.option(
+        f"--{name.replace('_', '-')}",
+        multiple=isinstance(default, tuple),
+        metavar="DIR" if isinstance(default, Path) else type(default).__name__.upper(),
+        help=f"{description[0].upper()}{description[1:]}.  [{'; '.join(notes)}]",
+    )
+
+
+def json_option(function: AnyCallback) -> AnyCallback:
+    """Add --json, which arrives as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(
+        function
+    )
+
+
+def show(result: Mapping[str, Any], text: str, *, as_json: bool) -> None:
+    """Print the result on stdout: one JSON object, or the text."""
+    click.echo(json.dumps(result) if as_json else text)

@@ -1,0 +1,136 @@
+"""Looks at what a worker needs, brokers, topics and model, and says what to do about what is wrong.
+
+It changes nothing. A warning is what works but loses something; a failure keeps a worker from
+running as it should.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError
+
+from streams.settings import Settings
+from streams.topics import UNKNOWN_TOPIC, TopicNames, TopicSpec, topic_specs
+
+CONNECT_MS: Final = 5000
+MANIFEST: Final = "manifest.json"
+
+
+class Outcome(StrEnum):
+    """What a check came to."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do about it."""
+
+    subject: str
+    outcome: Outcome
+    finding: str
+    advice: str = ""
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Check brokers, topics and model against the settings."""
+    return [*_brokers_and_topics(settings), _model(settings.model)]
+
+
+def _brokers_and_topics(settings: Settings) -> list[Check]:
+    if not settings.brokers:
+        advice = "set --brokers or ROGUEKEY_BROKERS to host:port of a Kafka broker"
+        return [Check("brokers", Outcome.FAILED, "not set", advice)]
+    servers = settings.bootstrap_servers()
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=CONNECT_MS)
+    except KafkaError as error:
+        advice = "start the broker, or correct --brokers or ROGUEKEY_BROKERS"
+        return [Check("brokers", Outcome.FAILED, f"{settings.brokers}: {error}", advice)]
+    try:
+        specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
+        found = _topics(admin, [spec.name for spec in specs])
+        checks = [_topic(spec, settings.replication_factor, found.get(spec.name)) for spec in specs]
+    except KafkaError as error:
+        advice = "see that the broker is healthy and lets this user describe topics"
+        return [Check("brokers", Outcome.FAILED, f"{settings.brokers}: {error}", advice)]
+    finally:
+        admin.close()
+    return [Check("brokers", Outcome.OK, f"{settings.brokers} answers"), *checks]
+
+
+@dataclass(frozen=True, slots=True)
+class _Topic:
+    partitions: int
+    copies: int
+    config: Mapping[str, Any]
+
+
+def _topics(admin: KafkaAdminClient, names: list[str]) -> dict[str, _Topic]:
+    described = [
+        topic for topic in admin.describe_topics(names) if topic["error_code"] != UNKNOWN_TOPIC
+    ]
+    if not described:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic["name"]) for topic in described]
+    configs = admin.describe_configs(resources)["topic"]
+    return {
+        topic["name"]: _Topic(
+            len(topic["partitions"]),
+            min((len(partition["replica_nodes"]) for partition in topic["partitions"]), default=0),
+            {option: entry["value"] for option, entry in configs[topic["name"]].items()},
+        )
+        for topic in described
+    }
+
+
+def _topic(spec: TopicSpec, copies: int, found: _Topic | None) -> Check:
+    subject = f"topic {spec.name}"
+    if found is None:
+        policy = " ".join(f"{option}={value}" for option, value in spec.config.items())
+        advice = f"the first worker makes it; or make it, {spec.partitions} partitions, {policy}"
+        return Check(subject, Outcome.FAILED, "does not exist", advice)
+    if found.partitions != spec.partitions:
+        finding = f"has {found.partitions} partitions, must have {spec.partitions}"
+        advice = "change the setting partitions, or move the data to a new topic"
+        return Check(subject, Outcome.FAILED, finding, advice)
+    cleanup = found.config.get("cleanup.policy", spec.cleanup)
+    if cleanup != spec.cleanup:
+        finding = f"has cleanup.policy={cleanup}, must have {spec.cleanup}"
+        return Check(subject, Outcome.FAILED, finding, f"set cleanup.policy={spec.cleanup} on it")
+    if found.copies < copies:
+        finding = f"has {found.copies} copies of a partition; replication_factor is {copies}"
+        return Check(subject, Outcome.WARNING, finding, "reassign its partitions to more brokers")
+    return _retention(spec, found)
+
+
+def _retention(spec: TopicSpec, found: _Topic) -> Check:
+    subject = f"topic {spec.name}"
+    wanted = int(spec.config.get("retention.ms", -1))
+    kept = int(found.config.get("retention.ms", wanted))
+    if kept >= 0 and (wanted < 0 or kept < wanted) and spec.cleanup == "delete":
+        finding = f"keeps records for {kept / 3_600_000:.0f} h only"
+        return Check(subject, Outcome.WARNING, finding, f"set retention.ms={wanted} on it")
+    return Check(subject, Outcome.OK, f"{found.partitions} partitions, cleanup {spec.cleanup}")
+
+
+def _model(directory: Path) -> Check:
+    advice = f"train one: roguekey train --input orders.jsonl --model {directory}"
+    path = directory / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+    except OSError as error:
+        return Check("model", Outcome.FAILED, f"{path}: {error.strerror}", advice)
+    except ValueError as error:
+        return Check("model", Outcome.FAILED, f"{path} is not JSON: {error}", advice)
+    if not isinstance(manifest, dict):
+        return Check("model", Outcome.FAILED, f"{path} is not a JSON object", advice)
+    return Check("model", Outcome.OK, f"{directory} holds a model")
