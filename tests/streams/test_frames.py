@@ -128,7 +128,7 @@ def test_any_bytes_behind_the_magic_are_an_error_or_a_frame(tail: bytes) -> None
     [
         ["<f8", [2], 0],
         ["<f8", [1], 8],
-        ["<f8", [1], 4],
+        ["<i4", [1], 4],
         ["<f8", [2**39, 2**39], 0],
         ["<f8", [0], 2**39],
         ["<f8", [-1], 0],
