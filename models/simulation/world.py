@@ -1,0 +1,144 @@
+"""One simulated world: its coins, markets and people, and what the programs of traders share."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from models.orders.batch import BUY, Float64s, Int32s, Int64s
+from models.simulation.draws import DAY, HOUR, Rng
+from models.simulation.flow import MAKER, Flow
+from models.simulation.labels import Labels
+from models.simulation.market import Coins, Markets, draw_coins, draw_markets
+from models.simulation.people import WEB, People, draw_people
+from models.simulation.regimes import Regime
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that programs of traders, attacks and look-alikes read and write."""
+
+    regime: Regime
+    start: int  # ms since the epoch
+    end: int
+    coins: Coins
+    markets: Markets
+    people: People
+    makers: list[Int64s]  # market makers of each market, by actor
+    flow: Flow = field(default_factory=Flow)
+    labels: Labels = field(default_factory=Labels)
+
+    def any_times(self, rng: Rng, n: int, low: int, high: int) -> Int64s:
+        """Draw n times, evenly over [low, high), shape (n,)."""
+        times: Int64s = rng.integers(low, max(high, low + 1), n)
+        return times
+
+    def habit_times(self, rng: Rng, actors: Int64s) -> Int64s:
+        """Draw one time per entry of `actors` within its life, by its daily rhythm, shape (n,)."""
+        people = self.people
+        low = np.maximum(people.born[actors], self.start)
+        high = np.maximum(np.minimum(people.stops[actors], self.end), low + 1)
+        ts = low + (rng.random(len(actors)) * (high - low)).astype(np.int64)
+        human = np.flatnonzero(people.human_hours[actors])
+        # the hours asleep are drawn again, once: a night is quiet, not dead
+        hour = (ts[human] / HOUR + people.phase[actors[human]]) % 24
+        asleep = human[(hour < 8) & (rng.random(len(human)) < 0.85)]
+        span = (high - low)[asleep]
+        ts[asleep] = low[asleep] + (rng.random(len(asleep)) * span).astype(np.int64)
+        return ts
+
+    def strangers(self, rng: Rng, venues: Int32s) -> Int64s:
+        """Draw an account without a key on each venue, a few of them far busier, shape (n,)."""
+        web = self._web_by_venue()
+        drawn = np.empty(len(venues), np.int64)
+        for venue in np.unique(venues):
+            rows = np.flatnonzero(venues == venue)
+            pool = web[int(venue)]
+            drawn[rows] = pool[(len(pool) * rng.random(len(rows)) ** 2.2).astype(np.int64)]
+        return drawn
+
+    def _web_by_venue(self) -> list[Int64s]:
+        web = self.people.of_kind(WEB)
+        pools = [web[self.people.venue[web] == v] for v in range(self.regime.n_venues)]
+        return [pool if len(pool) else web for pool in pools]
+
+    def rest(self, rng: Rng, ts: ArrayLike, market: Int32s, makers: Int64s, **columns: Any) -> None:
+        """Add fills of resting orders: a stranger takes, on `side`, and `makers` make."""
+        takers = self.strangers(rng, self.markets.venue[market])
+        self.flow.add(ts=ts, market=market, taker=takers, maker=makers, owner=MAKER, **columns)
+
+    def thin_market(
+        self, rng: Rng, actor: int, low: float, high: float, *, new: bool = True
+    ) -> int | None:
+        """Choose a market of the actor's venue with a daily volume in [low, high] USD.
+
+        `new` wants one that the actor does not call its own. The nearest will do if none fits.
+        """
+        venue = int(self.people.venue[actor])
+        listed = np.flatnonzero(
+            (self.markets.venue == venue) & (self.coins.listed[self.markets.coin] <= self.start)
+        )
+        if new:
+            listed = np.setdiff1d(listed, self.people.usual_markets(actor))
+        if not len(listed):
+            return None
+        adv = self.markets.adv[listed]
+        inside = listed[(adv >= low) & (adv <= high)]
+        if len(inside):
+            return int(rng.choice(inside))
+        distance = np.minimum(np.abs(np.log(adv / low)), np.abs(np.log(adv / high)))
+        return int(listed[np.argsort(distance)[:3]][rng.integers(min(3, len(listed)))])
+
+    def trend(self, market: Int32s, ts: Int64s, window: float) -> Float64s:
+        """Log return of the fundamental price over the `window` ms before, shape (n,)."""
+        coins = self.coins
+        top = coins.log_price.shape[1] - 1
+        now = np.clip((ts - self.start) / coins.grid_step, 0, top).astype(np.int64)
+        then = np.maximum(now - int(max(1, window / coins.grid_step)), 0)
+        coin = self.markets.coin[market]
+        change: Float64s = coins.log_price[coin, now] - coins.log_price[coin, then]
+        return change
+
+
+def draw_world(rng: Rng, regime: Regime) -> World:
+    """Draw a world without any trade."""
+    start = _start(rng, regime)
+    coins, adv = draw_coins(rng, regime, start)
+    markets = draw_markets(rng, regime, coins, adv)
+    people = draw_people(rng, regime, markets, start)
+    return World(
+        regime=regime,
+        start=start,
+        end=start + int(regime.days * DAY),
+        coins=coins,
+        markets=markets,
+        people=people,
+        makers=_rosters(rng, markets, people),
+    )
+
+
+def _start(rng: Rng, regime: Regime) -> int:
+    if regime.start:
+        return int(np.datetime64(regime.start, "ms").astype(np.int64))
+    first = int(np.datetime64("2018-01-01", "ms").astype(np.int64))
+    return first + int(rng.integers(0, 8 * 365)) * DAY + int(rng.integers(0, DAY))
+
+
+def _rosters(rng: Rng, markets: Markets, people: People) -> list[Int64s]:
+    """Who makes each market: makers that call it theirs, and at least one of its venue."""
+    candidates = people.of_kind("maker", "grid")
+    if not len(candidates):
+        candidates = np.arange(people.n_keys)
+    rosters = []
+    for market in range(len(markets)):
+        near = candidates[people.venue[candidates] == markets.venue[market]]
+        own = [a for a in near if market in people.homes[a, : people.n_homes[a]]]
+        extra = rng.choice(near if len(near) else candidates, 1)
+        rosters.append(np.unique(np.r_[np.array(own, np.int64), extra]))
+    return rosters
+
+
+def sides(rng: Rng, n: int, buys: float = 0.5) -> np.ndarray:
+    """Draw n sides, shape (n,)."""
+    return np.where(rng.random(n) < buys, BUY, -BUY).astype(np.int8)
