@@ -168,7 +168,7 @@ def flatten(model: "IsolationForest") -> Forest:
         exponent=_exponent(count, model.max_samples_),
     )
     for index, tree in enumerate(fitted):
-        _place(tree, index, trees, depth if complete else None)
+        _place(tree, index, trees, complete=complete)
     return Forest(trees, model.n_features_in_, model.max_samples_)
 
 
@@ -177,22 +177,22 @@ def _exponent(trees: int, sample_size: int) -> float:
     return float(-np.ldexp(1.0 / (trees * normal), -FRACTION_BITS))
 
 
-def _place(tree: "Tree", index: int, trees: Trees, complete_depth: int | None) -> None:
+def _place(tree: "Tree", index: int, trees: Trees, *, complete: bool) -> None:
     """Write one fitted tree into row `index` of the arrays."""
-    place = _places(tree, complete=complete_depth is not None)
+    place = _places(tree, complete=complete)
     splits = tree.children_left >= 0
     trees.column[index, place[splits]] = LANES * tree.feature[splits]
     trees.threshold[index, place[splits]] = _keys(tree.threshold[splits])
     path = np.rint(np.ldexp(_mean_path_lengths(tree), FRACTION_BITS)).astype(np.int64)
     trees.path[index, place] = path
-    if complete_depth is None:
+    if not complete:
         trees.left[index, place[splits]] = place[tree.children_left[splits]]
         return
     for leaf in np.flatnonzero(~splits):
-        first, end = int(place[leaf]), int(place[leaf]) + 1
-        while end <= 1 << complete_depth:
-            first, end = 2 * first, 2 * end
-            trees.path[index, first:end] = path[leaf]
+        deeper = 2 * place[leaf]  # padding has the highest threshold: the way on is always left
+        while deeper < trees.path.shape[1]:
+            trees.path[index, deeper] = path[leaf]
+            deeper *= 2
 
 
 def _places(tree: "Tree", *, complete: bool) -> Int64s:
@@ -221,6 +221,7 @@ def _keys(thresholds: Float64s) -> UInt32s:
     """Sort keys of thresholds: x <= t holds for the float32 below t just when it does for t."""
     below = thresholds.astype(np.float32)
     below = np.where(below > thresholds, np.nextafter(below, np.float32(-np.inf)), below)
+    # Adding 0 turns -0.0 into 0.0: then neither zero is above it, though their keys differ.
     keys = (below + np.float32(0.0)).view(np.uint32)
     to_sort_keys(keys)
     return keys

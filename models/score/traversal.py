@@ -63,7 +63,7 @@ def tiled_keys(x: Float64s) -> UInt32s:
             value = np.float32(x[row, feature])
             if np.isnan(value):
                 value = np.float32(np.nan)  # one of positive sign
-            tiles[start + LANES * feature] = value + np.float32(0.0)  # -0.0 becomes 0.0
+            tiles[start + LANES * feature] = value
     keys = tiles.view(np.uint32)
     to_sort_keys(keys)
     return keys.reshape((-1, LANES * features))

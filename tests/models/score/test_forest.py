@@ -39,12 +39,14 @@ def queries(model: IsolationForest, train: Float64s, n: int, seed: int) -> Float
     rows = train[rng.integers(0, len(train), n)] + rng.normal(size=(n, train.shape[1]))
     same = rng.random(n) < 0.3
     rows[same] = train[rng.integers(0, len(train), int(same.sum()))]
-    for row in rows[rng.random(n) < 0.5]:
+    for row in np.flatnonzero(rng.random(n) < 0.5):
         tree = model.estimators_[rng.integers(len(model.estimators_))].tree_
         split = rng.integers(tree.node_count)
         if tree.feature[split] >= 0:
-            cut = tree.threshold[split]
-            row[tree.feature[split]] = rng.choice([cut, np.nextafter(cut, 9e99), np.float32(cut)])
+            cut = float(tree.threshold[split])
+            near = np.float32(cut)
+            choices = [near, np.nextafter(near, np.float32(9)), np.nextafter(near, np.float32(-9))]
+            rows[row, tree.feature[split]] = rng.choice([cut, *map(float, choices)])
     return np.asarray(np.clip(rows, -LARGEST, LARGEST))
 
 
@@ -115,12 +117,27 @@ def test_the_row_kernel_serves_other_kernels() -> None:
     assert sum_of_scores(x, forest.trees) == pytest.approx(score(forest, x).sum(), abs=1e-12)
 
 
-def test_the_sign_of_zero_does_not_matter() -> None:
-    train = np.repeat([[-1.0], [0.0], [1.0]], 5, axis=0)
-    _, typical_forest = typical()
-    for forest in (fit_forest(train, trees=20, sample_size=8, seed=0), typical_forest):
-        zero = np.zeros((1, forest.n_features))
-        assert score(forest, zero) == score(forest, -zero)
+@pytest.mark.parametrize("cut", [0.0, -0.0])
+def test_the_sign_of_zero_does_not_matter(cut: float) -> None:
+    train = rows_of("smooth", 100, 1, seed=10)
+    model = IsolationForest(n_estimators=5, max_samples=64, random_state=10).fit(train)
+    for estimator in model.estimators_:
+        estimator.tree_.threshold[0] = cut
+    x = np.array([[0.0], [-0.0], [1e-45], [-1e-45]])
+    expected = -model.score_samples(x)
+    assert expected[0] == expected[1] != expected[2]
+    np.testing.assert_allclose(score(flatten(model), x), expected, rtol=0, atol=1e-9)
+
+
+def test_rows_that_lie_on_a_threshold_go_the_way_scikit_learn_sends_them() -> None:
+    for sample_size in (64, 2048):
+        train = rows_of("smooth", 3000, 2, seed=11)
+        model = IsolationForest(n_estimators=3, max_samples=sample_size, random_state=11).fit(train)
+        for estimator in model.estimators_:  # thresholds that are float32 values can be met
+            estimator.tree_.threshold[:] = estimator.tree_.threshold.astype(np.float32)
+        x = np.concatenate([np.repeat(e.tree_.threshold[:, None], 2, 1) for e in model.estimators_])
+        ours = score(flatten(model), x)
+        np.testing.assert_allclose(ours, -model.score_samples(x), rtol=0, atol=1e-9)
 
 
 def test_a_value_that_is_missing_counts_as_above_all_others() -> None:
