@@ -1,7 +1,7 @@
 """Where a row's path ends in each tree of an isolation forest: the kernels.
 
 Values and thresholds are compared as unsigned integers that sort as their float32 values do, and
-rows lie in tiles of eight, so one step down costs two loads, a compare and an or, without a
+rows lie in tiles of eight, so one step down is three loads, a compare and an or, without a
 branch. Path lengths are fixed-point integers: their sums do not depend on order, so a row gets the
 same bits alone and in any batch.
 """
