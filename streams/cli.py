@@ -20,6 +20,7 @@ import click
 from typing_extensions import override
 
 COMMANDS: Final = {
+    "simulate": "Write a simulated, labelled tape of order events.",
     "import-tape": "Turn a public trade tape into order events.",
     "produce": "Put order events from files on the orders topic.",
     "doctor": "Check settings, brokers, topics and model; say what to do.",
@@ -56,7 +57,7 @@ class CommandGroup(click.Group):
         except Exception as error:
             if ctx.params["debug"] or _is_broken_pipe(error):
                 raise
-            raise click.ClickException(_told(error, ctx.invoked_subcommand)) from error
+            raise click.ClickException(_told(error)) from error
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
@@ -103,11 +104,10 @@ def _tell(error: click.ClickException) -> int:
     return error.exit_code
 
 
-def _told(error: Exception, command: str | None) -> str:
+def _told(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
-    told = f"{type(error).__name__}: {error}"
-    return f"{told} (unexpected; roguekey --debug {command} shows where)"
+    return f"{type(error).__name__}: {error} (unexpected; roguekey --debug COMMAND shows where)"
 
 
 def _is_broken_pipe(error: BaseException) -> bool:

@@ -4,22 +4,23 @@ It changes nothing. A warning is what works but loses something; a failure keeps
 running as it should.
 """
 
-import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
+from models.score.artifact import MANIFEST, ArtifactError, Manifest, load_artifact
 from streams.settings import Settings
 from streams.topics import UNKNOWN_TOPIC, TopicNames, TopicSpec, topic_specs
 
 CONNECT_MS: Final = 5000
-MANIFEST: Final = "manifest.json"
 
 
 class Outcome(StrEnum):
@@ -50,10 +51,14 @@ def _brokers_and_topics(settings: Settings) -> list[Check]:
         advice = "set --brokers or ROGUEKEY_BROKERS to host:port of a Kafka broker"
         return [Check("brokers", Outcome.FAILED, "not set", advice)]
     servers = settings.bootstrap_servers()
+    silent = [reason for server in servers if (reason := _why_silent(server))]
+    if len(silent) == len(servers):
+        advice = "start the broker, or correct --brokers or ROGUEKEY_BROKERS"
+        return [Check("brokers", Outcome.FAILED, ", ".join(silent), advice)]
     try:
         admin = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=CONNECT_MS)
     except KafkaError as error:
-        advice = "start the broker, or correct --brokers or ROGUEKEY_BROKERS"
+        advice = "see that it is a Kafka broker, and that its advertised addresses lead there"
         return [Check("brokers", Outcome.FAILED, f"{settings.brokers}: {error}", advice)]
     try:
         specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
@@ -65,6 +70,16 @@ def _brokers_and_topics(settings: Settings) -> list[Check]:
     finally:
         admin.close()
     return [Check("brokers", Outcome.OK, f"{settings.brokers} answers"), *checks]
+
+
+def _why_silent(server: str) -> str:
+    """Say why nothing listens at `host:port`; empty where something does."""
+    host, _, port = server.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_MS / 1000).close()
+    except OSError as error:
+        return f"{server}: {error.strerror or error}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +138,15 @@ def _retention(spec: TopicSpec, found: _Topic) -> Check:
 
 
 def _model(directory: Path) -> Check:
-    advice = f"train one: roguekey train --input orders.jsonl --model {directory}"
-    path = directory / MANIFEST
     try:
-        manifest = json.loads(path.read_bytes())
+        # Its own features: whether they are the detector's is for the worker to say.
+        features = msgspec.json.decode((directory / MANIFEST).read_bytes(), type=Manifest).features
+        _, manifest = load_artifact(directory, features=features)
     except OSError as error:
-        return Check("model", Outcome.FAILED, f"{path}: {error.strerror}", advice)
-    except ValueError as error:
-        return Check("model", Outcome.FAILED, f"{path} is not JSON: {error}", advice)
-    if not isinstance(manifest, dict):
-        return Check("model", Outcome.FAILED, f"{path} is not a JSON object", advice)
-    return Check("model", Outcome.OK, f"{directory} holds a model")
+        finding = f"{error.filename}: {error.strerror}"
+    except (ArtifactError, msgspec.MsgspecError) as error:
+        finding = f"{directory}: {error}"
+    else:
+        return Check("model", Outcome.OK, f"{directory} holds model {manifest.model_id}, whole")
+    advice = f"train one: roguekey train --input orders.jsonl --model {directory}"
+    return Check("model", Outcome.FAILED, finding, advice)

@@ -107,7 +107,7 @@ def test_a_defect_is_one_line_that_says_how_to_see_more(
     assert run([failing]) == 1
     assert capsys.readouterr().err == (
         "roguekey: error: ZeroDivisionError: division by zero "
-        "(unexpected; roguekey --debug fail shows where)\n"
+        "(unexpected; roguekey --debug COMMAND shows where)\n"
     )
 
 
