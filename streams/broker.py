@@ -97,9 +97,9 @@ class EmbeddedBroker:
     def _wait_until_it_serves(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex((HOST, self.port)) == 0:
-                    return
+            # Its own word first: somebody else may have taken the port.
+            if self.address in self._log.read_text(errors="replace") and _serves(self.port):
+                return
             time.sleep(0.01)
         self.stop()
         said = self._log.read_text(errors="replace").strip().splitlines()[-3:]
@@ -119,6 +119,11 @@ def free_port() -> int:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _serves(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 def _guard(pid: int) -> subprocess.Popen[bytes] | None:

@@ -17,6 +17,7 @@ import aiokafka.codec
 import faust
 from typing_extensions import override
 
+from streams.topics import FRAME_BYTES, MEBIBYTE
 from streams.transport import RawSchema
 
 if sys.platform == "win32":
@@ -26,7 +27,6 @@ else:
 
 DEFAULT_GROUP: Final = "roguekey.worker"
 STOP_SECONDS: Final = 10.0
-MEBIBYTE: Final = 1 << 20
 EXIT_FAILED: Final = 1
 EXIT_HUNG: Final = 3
 
@@ -82,7 +82,7 @@ def build_app(
         "producer_acks": -1,
         "producer_linger": 0.005,
         "producer_max_batch_size": MEBIBYTE,
-        "producer_max_request_size": 4 * MEBIBYTE,
+        "producer_max_request_size": FRAME_BYTES,
         "producer_compression_type": "lz4" if aiokafka.codec.has_lz4() else None,
         "worker_redirect_stdouts": False,
     }
@@ -150,6 +150,6 @@ def _stop_signals() -> Iterator[asyncio.Event]:
 
 
 def _give_up(seconds: float) -> None:
-    log.critical("worker did not stop within %g s; ending the process", seconds)
-    logging.shutdown()
+    # Not through logging: whatever hangs may hold its lock.
+    os.write(2, b"worker did not stop within %g s; ending the process\n" % seconds)
     os._exit(EXIT_HUNG)

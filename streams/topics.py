@@ -9,6 +9,8 @@ from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
 DEFAULT_PARTITIONS: Final = 4
+MEBIBYTE: Final = 1 << 20
+FRAME_BYTES: Final = 8 * MEBIBYTE  # most that one frame or state row may take
 UNKNOWN_TOPIC: Final = 3  # Kafka's error code
 
 
@@ -30,10 +32,12 @@ class TopicNames:
     apps: str = "roguekey.apps"
 
     def __post_init__(self) -> None:
-        names = list(asdict(self).values())
+        owners: dict[str, str] = {}
         for field, name in asdict(self).items():
-            if names.count(name) > 1:
-                raise ValueError(f"topic name of {field} is {name!r}; each topic needs its own")
+            if name in owners:
+                both = f"{owners[name]} and {field}"
+                raise ValueError(f"topic names of {both} are both {name!r}; must differ")
+            owners[name] = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,12 @@ class TopicSpec:
     carries: str
     cleanup: Literal["delete", "compact"] = "delete"
     retention: timedelta | None = None
+    max_bytes: int = MEBIBYTE
 
     @property
     def config(self) -> dict[str, str]:
         """Topic configuration as the broker takes it."""
-        config: dict[str, str] = {"cleanup.policy": self.cleanup}
+        config = {"cleanup.policy": str(self.cleanup), "max.message.bytes": str(self.max_bytes)}
         if self.cleanup == "delete":
             kept = -1 if self.retention is None else int(self.retention.total_seconds() * 1000)
             config["retention.ms"] = str(kept)
@@ -81,6 +86,7 @@ def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list
             "API key; partition set by the sender",
             "columnar frames from the market stage to the key stage",
             retention=day,
+            max_bytes=FRAME_BYTES,
         ),
         TopicSpec(
             names.apps,
@@ -88,6 +94,7 @@ def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list
             "none",
             "columnar frames from the key stage to the app stage",
             retention=day,
+            max_bytes=FRAME_BYTES,
         ),
     ]
 
@@ -95,7 +102,14 @@ def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list
 def changelog_spec(group: str, table: str, partitions: int) -> TopicSpec:
     """Specification of the changelog of one Faust table, which Faust itself may not create."""
     name = f"{group}-{table}-changelog"
-    return TopicSpec(name, partitions, "row", "state rows of the worker", cleanup="compact")
+    return TopicSpec(
+        name,
+        partitions,
+        "row",
+        "state rows of the worker",
+        cleanup="compact",
+        max_bytes=FRAME_BYTES,
+    )
 
 
 def ensure_topics(

@@ -21,12 +21,12 @@ import numpy as np
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message, TopicT
+from numpy.typing import NDArray
 from typing_extensions import override
-
-from models.orders.batch import Int64s
 
 MAX_RECORDS: Final = 4096
 EMPTY_FETCH_SECONDS: Final = 0.005
+REBALANCE_REST_SECONDS: Final = 0.02
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ class Run:
     """n consecutive records of one partition; offsets rise, and may have holes."""
 
     values: list[bytes]  # a record without a value counts as empty
-    offsets: Int64s  # shape (n,)
-    timestamps: Int64s  # of the records, ms since the Unix epoch, shape (n,); -1: none
+    offsets: NDArray[np.int64]  # shape (n,)
+    timestamps: NDArray[np.int64]  # of the records, ms since the Unix epoch, shape (n,); -1: none
 
     @classmethod
     def of(cls, records: list[ConsumerRecord]) -> Self:
@@ -81,6 +81,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     fetching routine would spin.
     """
 
+    async def seek_to_reset(self, *partitions: TP) -> None:
+        """Seek to where a group without a commit begins, `consumer_auto_offset_reset`."""
+        consumer = self._ensure_consumer()
+        earliest = self.app.conf.consumer_auto_offset_reset == "earliest"
+        seek = consumer.seek_to_beginning if earliest else consumer.seek_to_end
+        await self.call_thread(seek, *map(driver.ensure_aiokafka_TP, partitions))
+
     @override
     async def on_start(self) -> None:
         await super().on_start()
@@ -108,6 +115,8 @@ class Consumer(driver.Consumer):
     Faust's own bookkeeping of single offsets, with its gaps, is left to the other topics.
     """
 
+    _thread: ConsumerThread
+
     def __init__(self, transport: "Transport", *args: Any, **kwargs: Any) -> None:
         self._coalesced = transport.coalesced
         self._in_flight: defaultdict[TP, deque[tuple[Message, int]]] = defaultdict(deque)
@@ -123,6 +132,12 @@ class Consumer(driver.Consumer):
     async def _getmany(
         self, active_partitions: set[TP] | None, timeout: float
     ) -> Mapping[TP, list[Any]]:
+        if self.app.rebalancing and active_partitions is not None:
+            # Faust would read here too, and once more after its seek to the committed offsets.
+            active_partitions = {tp for tp in active_partitions if tp.topic not in self._coalesced}
+            if not active_partitions:  # which aiokafka takes for all
+                await asyncio.sleep(REBALANCE_REST_SECONDS)
+                return {}
         fetched = await super()._getmany(active_partitions, timeout)
         return {tp: self._cut(tp, records) for tp, records in fetched.items()}
 
@@ -188,6 +203,14 @@ class Consumer(driver.Consumer):
     async def perform_seek(self) -> None:
         self._forget(list(self._in_flight))
         await super().perform_seek()
+        # It leaves a partition without a commit where it was, past what was fetched and dropped.
+        uncommitted = [
+            tp
+            for tp in self.assignment()
+            if tp.topic in self._coalesced and self._committed_offset[tp] is None
+        ]
+        if uncommitted:
+            await self._thread.seek_to_reset(*uncommitted)
 
     @override
     async def seek(self, partition: TP, offset: int) -> None:
