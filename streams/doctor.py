@@ -51,12 +51,13 @@ def _brokers_and_topics(settings: Settings) -> list[Check]:
         advice = "set --brokers or ROGUEKEY_BROKERS to host:port of a Kafka broker"
         return [Check("brokers", Outcome.FAILED, "not set", advice)]
     servers = settings.bootstrap_servers()
-    silent = [reason for server in servers if (reason := _why_silent(server))]
-    if len(silent) == len(servers):
+    silent = {server: reason for server in servers if (reason := _why_silent(server))}
+    answering = [server for server in servers if server not in silent]
+    if not answering:
         advice = "start the broker, or correct --brokers or ROGUEKEY_BROKERS"
-        return [Check("brokers", Outcome.FAILED, ", ".join(silent), advice)]
+        return [Check("brokers", Outcome.FAILED, ", ".join(silent.values()), advice)]
     try:
-        admin = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=CONNECT_MS)
+        admin = KafkaAdminClient(bootstrap_servers=answering, bootstrap_timeout_ms=CONNECT_MS)
     except KafkaError as error:
         advice = "see that it is a Kafka broker, and that its advertised addresses lead there"
         return [Check("brokers", Outcome.FAILED, f"{settings.brokers}: {error}", advice)]
@@ -69,6 +70,9 @@ def _brokers_and_topics(settings: Settings) -> list[Check]:
         return [Check("brokers", Outcome.FAILED, f"{settings.brokers}: {error}", advice)]
     finally:
         admin.close()
+    if silent:
+        finding, advice = ", ".join(silent.values()), "start it, or take it out of the setting"
+        return [Check("brokers", Outcome.WARNING, finding, advice), *checks]
     return [Check("brokers", Outcome.OK, f"{settings.brokers} answers"), *checks]
 
 

@@ -52,9 +52,13 @@ def test_brokers_that_do_not_answer_are_each_named(model: Path) -> None:
     assert check.finding.startswith("127.0.0.1:1: Connection refused, [::1]:1: ")
 
 
-def test_one_broker_of_several_is_enough(broker: EmbeddedBroker, model: Path) -> None:
-    settings = Settings(brokers=f"127.0.0.1:1,{broker.address}", model=model)
-    assert by_subject(examine(settings))["brokers"].outcome is Outcome.OK
+def test_one_silent_broker_of_several_is_a_warning(broker: EmbeddedBroker, model: Path) -> None:
+    make_topics(broker)
+    settings = Settings(brokers=f"127.0.0.1:1,{broker.address}", model=model, partitions=2)
+    checks = by_subject(examine(settings))
+    assert checks["brokers"].outcome is Outcome.WARNING
+    assert checks["brokers"].finding == "127.0.0.1:1: Connection refused"
+    assert checks["topic orders"].outcome is Outcome.OK
 
 
 def test_a_missing_topic_fails_with_how_to_make_it(broker: EmbeddedBroker, model: Path) -> None:
