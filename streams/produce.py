@@ -4,7 +4,8 @@ The key decides the partition, so every symbol's events stay in the order of the
 readable symbol is sent all the same, without a key: to refuse it is the worker's business.
 
 aiokafka and not kafka-python, because it takes whole batches of records that it did not have to
-route one by one: 690,000 events/s of 300 bytes against 18,700 into the same broker on one core.
+route one by one: 690,000 events/s of 300 bytes against 18,700, sending alone, keys known, into the
+same embedded broker. With reading the file and the symbols, 150,000 to 385,000 remain.
 """
 
 import asyncio
