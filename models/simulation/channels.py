@@ -19,7 +19,8 @@ def run_channels(rng: Rng, world: World) -> None:
 
 def _members(world: World, app: int, kind: str) -> Int64s:
     members = world.people.of_kind(kind)
-    return members[world.people.app[members] == app]
+    of_app: Int64s = members[world.people.app[members] == app]
+    return of_app
 
 
 def _groups(rng: Rng, members: Int64s) -> list[Int64s]:
@@ -41,8 +42,10 @@ def _liquid_coin(rng: Rng, world: World) -> int:
     return int(len(world.coins.names) * rng.random() ** 2.0)
 
 
-def follow_signal(rng: Rng, world: World, group: Int64s, coin: int, ts: int) -> Int64s:
-    """Let members of a group buy one coin at their usual size, and sell it later.
+def follow_signal(
+    rng: Rng, world: World, group: Int64s, coin: int, ts: int, *, stake: float = 1.0
+) -> Int64s:
+    """Let members of a group buy one coin at `stake` times their usual size, and sell it later.
 
     Returns those who did. The app's servers make them milliseconds or seconds apart.
     """
@@ -50,12 +53,13 @@ def follow_signal(rng: Rng, world: World, group: Int64s, coin: int, ts: int) -> 
     market = markets.at[people.venue[group], coin]
     open_now = (market >= 0) & (people.born[group] <= ts) & (people.stops[group] > ts)
     joins = open_now & (rng.random(len(group)) < rng.uniform(0.25, 0.95))
-    who, market = group[joins], market[joins]
+    who: Int64s = group[joins]
+    market = market[joins]
     if not len(who):
         return who
     spread = log_uniform(rng, 0.15 * SECOND, 90 * SECOND)
     when = ts + rng.exponential(spread, len(who)).astype(np.int64)
-    usd = people.draw_sizes(rng, who)
+    usd = stake * people.draw_sizes(rng, who)
     is_market = bool(rng.random() < 0.7)
     world.flow.add(ts=when, market=market, taker=who, usd=usd, side=BUY, is_market=is_market)
     hold = log_uniform(rng, 5 * MINUTE, 2 * DAY)
@@ -95,7 +99,7 @@ def ordinary_bot(rng: Rng, world: World, actor: int, begin: int) -> None:
     """Start a bot for one key: the same few markets, the same size, on and on."""
     people = world.people
     gap = log_uniform(rng, 2 * MINUTE, 8 * HOUR)
-    n = int(min(rng.integers(6, 200), (world.end - begin) / gap + 1))
+    n = min(int(rng.integers(6, 200)), int(max(0, world.end - begin) / gap) + 1)
     ts = begin + rng.exponential(gap, n).cumsum().astype(np.int64)
     who = np.full(n, actor)
     world.flow.add(

@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 
 from models.orders.batch import BUY
-from models.simulation.attacks import chase
 from models.simulation.draws import DAY, HOUR, MINUTE, SECOND, Rng, log_uniform, split
-from models.simulation.people import WEB
+from models.simulation.people import HOMES, WEB
+from models.simulation.theft import chase
 from models.simulation.world import World
 
 
@@ -115,21 +115,15 @@ def set_listings(rng: Rng, world: World) -> None:
     for coin in coins.tolist():
         ts = world.start + int((world.end - world.start) * rng.uniform(0.02, 0.95))
         world.coins.listed[coin] = ts - ts % (30 * MINUTE)
-        grid = world.coins.log_price[coin]
-        first = int((world.coins.listed[coin] - world.start) / world.coins.grid_step)
-        after = np.arange(len(grid) - first)
-        peak = rng.normal(0.25, 0.3)
-        grid[first:] += peak * (1 - np.exp(-after / rng.uniform(5, 120)))
+        _bend(
+            world, coin, int(world.coins.listed[coin]), rng.normal(0.25, 0.3), rng.uniform(5, 120)
+        )
 
 
 def news_surge(rng: Rng, world: World, ts: int) -> None:
     """Let news lift a coin on all its venues; everybody buys it."""
     coin = int(rng.integers(0, len(world.coins.names)))
-    grid = world.coins.log_price[coin]
-    first = max(0, int((ts - world.start) / world.coins.grid_step))
-    after = np.arange(len(grid) - first)
-    rise = rng.normal(0.0, 1.0) * 3 * world.coins.sigma[coin]
-    grid[first:] += rise * (1 - np.exp(-after / rng.uniform(1, 60)))
+    _bend(world, coin, ts, rng.normal(0.0, 3.0) * world.coins.sigma[coin], rng.uniform(1, 60))
     for market in world.markets.at[:, coin][world.markets.at[:, coin] >= 0].tolist():
         n = int(log_uniform(rng, 10, 200))
         usd = float(world.markets.adv[market]) * log_uniform(rng, 0.1, 1.0)
@@ -152,7 +146,6 @@ def panic(rng: Rng, world: World, ts: int) -> None:
         keys[rng.random(len(keys)) < log_uniform(rng, 0.02, 0.25)],
         web[rng.random(len(web)) < log_uniform(rng, 0.02, 0.25)],
     ]
-    who = who[~np.isin(who, np.array(sorted(world.labels.leaked), np.int64))]
     length = log_uniform(rng, 5 * MINUTE, 3 * HOUR)
     for actor in who.tolist():
         begin = ts + int(rng.exponential(length))
@@ -174,11 +167,77 @@ def panic(rng: Rng, world: World, ts: int) -> None:
     world.labels.note("panic", who[who < people.n_keys], None, ts)
 
 
-PRICE_BENDING: Final = frozenset({"news-surge", "panic"})
+def stop_loss_cascade(rng: Rng, world: World, ts: int) -> None:
+    """Let one coin fall through everybody's stops: many keys dump it within minutes."""
+    people = world.people
+    coin = int(rng.integers(0, len(world.coins.names)))
+    _bend(world, coin, ts, -log_uniform(rng, 0.04, 0.4), rng.uniform(1, 10))
+    for market in world.markets.at[:, coin][world.markets.at[:, coin] >= 0].tolist():
+        holds = (people.homes == market) & (np.arange(HOMES) < people.n_homes[:, None])
+        holders = np.flatnonzero(holds.any(axis=1))
+        hit = holders[rng.random(len(holders)) < rng.uniform(0.1, 0.7)]
+        usd = np.minimum(people.draw_sizes(rng, hit) * 4, world.markets.adv[market] / 3)
+        delay = rng.exponential(log_uniform(rng, 10 * SECOND, 20 * MINUTE), len(hit))
+        world.flow.add(
+            ts=ts + delay.astype(np.int64),
+            market=market,
+            taker=hit,
+            side=-BUY,
+            usd=usd,
+            is_market=True,
+        )
+        world.labels.note("stop-loss-cascade", hit[hit < people.n_keys], market, ts)
+
+
+def index_change(rng: Rng, world: World, ts: int) -> None:
+    """Let an app's index take in a thin coin: keys that never had it sell others and buy it."""
+    people = world.people
+    apps = people.app[: people.n_keys]
+    app = int(rng.choice(apps))
+    members = world.honest_keys(np.flatnonzero(apps == app))
+    members = (
+        members[people.venue[members] == people.venue[rng.choice(members)]]
+        if len(members)
+        else members
+    )
+    if app < 0 or not len(members):
+        return
+    members = rng.permutation(members)[: int(log_uniform(rng, 3, 80))]
+    market = world.thin_market(rng, int(members[0]), 5e3, 1e6)
+    if market is None:
+        return
+    spread = log_uniform(rng, SECOND, 10 * MINUTE)
+    for actor in members.tolist():
+        held = people.usual_markets(actor)
+        begin = ts + int(rng.exponential(spread))
+        usd = float(people.size[actor]) * rng.uniform(0.5, 3.0)
+        sold = rng.permutation(held)[: int(rng.integers(0, len(held) + 1))]
+        world.flow.add(
+            ts=begin + np.sort(rng.integers(0, 5 * SECOND, len(sold))),
+            market=sold,
+            taker=actor,
+            side=-BUY,
+            usd=usd / max(1, len(sold)),
+            is_market=True,
+        )
+        world.flow.add(ts=begin + 6 * SECOND, market=market, taker=actor, side=BUY, usd=usd)
+    world.labels.note("index-change", members, market, ts)
+
+
+def _bend(world: World, coin: int, ts: int, change: float, pace: float) -> None:
+    """Let a coin's fundamental log price change from `ts` on; `pace` in steps of the grid."""
+    grid = world.coins.log_price[coin]
+    first = min(max(0, int((ts - world.start) / world.coins.grid_step)), len(grid) - 1)
+    grid[first:] += change * (1 - np.exp(-np.arange(len(grid) - first) / pace))
+
+
+PRICE_BENDING: Final = frozenset({"news-surge", "panic", "stop-loss-cascade"})
 CROWDS: Final[dict[str, Callable[[Rng, World, int], None]]] = {
     "organic-pump": organic_pump,
     "telegram-pump": telegram_pump,
     "listing": listing,
     "news-surge": news_surge,
     "panic": panic,
+    "stop-loss-cascade": stop_loss_cascade,
+    "index-change": index_change,
 }

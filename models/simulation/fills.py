@@ -153,13 +153,22 @@ def _side(world: World, fills: Columns, rows: Int64s, who: int) -> Columns:
         "price": at["price"],
         "qty": at["qty"],
         "notional": at["notional"],
-        "arrival": at["arrival"],
+        "arrival": at["arrival"] if who == TAKER else _arrival_of_resting(world, at),
         "app": app,
         "network": _network(world, actor, at["ts"], app, np.where(owns, at["network"], USUAL)),
         "order": 2 * at["row"] if who == TAKER else 2 * resting + 1,
         "incident": np.where(owns, at["incident"], NOT_ROGUE),
         "last": at["last"],
     }
+
+
+def _arrival_of_resting(world: World, at: Columns) -> Float64s:
+    """Mid when a resting order was placed: on its own side of the price, some time ago."""
+    sigma = world.coins.sigma[world.markets.coin[at["market"]]]
+    stir = np.abs(hash_uniform(at["row"], 93) - hash_uniform(at["row"], 94))
+    away = world.markets.half_spread[at["market"]] + 0.15 * sigma * stir
+    before: Float64s = at["price"] * np.exp(-at["side"] * away)
+    return np.where(np.isnan(at["offset"]), before, at["arrival"])
 
 
 def _network(

@@ -30,9 +30,8 @@ def resemble_all(rng: Rng, world: World, kinds: Set[str]) -> None:
 def _somebody(rng: Rng, world: World, ts: int, *kinds: str) -> int | None:
     """Choose an honest key that is alive at `ts`, of the given strategies or of any."""
     people = world.people
-    actors = people.of_kind(*kinds) if kinds else np.arange(people.n_keys)
+    actors = world.honest_keys(people.of_kind(*kinds) if kinds else None)
     actors = actors[(people.born[actors] <= ts) & (people.stops[actors] > ts)]
-    actors = np.setdiff1d(actors, np.array(sorted(world.labels.leaked), np.int64))
     return int(rng.choice(actors)) if len(actors) else None
 
 
@@ -94,6 +93,27 @@ def portfolio_switch(rng: Rng, world: World, ts: int) -> None:
     )  # fmt: skip
     _buy_thin(rng, world, actor, market, ts + int(rng.exponential(MINUTE)), usd)
     world.labels.note("portfolio-switch", [actor], market, ts)
+
+
+def cash_out(rng: Rng, world: World, ts: int) -> None:
+    """Sell all holdings at market, keep the quote coin or buy the most liquid one, and go."""
+    actor = _somebody(rng, world, ts)
+    if actor is None:
+        return
+    people = world.people
+    sold = rng.permutation(people.usual_markets(actor))
+    usd = split(rng, float(people.wealth[actor]) * rng.uniform(0.3, 1.0), len(sold), 1.0)
+    usd = np.minimum(usd, 0.5 * world.markets.adv[sold])
+    pause = log_uniform(rng, 0.1 * SECOND, MINUTE)
+    when = ts + rng.exponential(pause, len(sold)).cumsum().astype(np.int64)
+    world.flow.add(ts=when, market=sold, taker=actor, side=-BUY, usd=usd, is_market=True)
+    if rng.random() < 0.4:
+        market = world.thin_market(rng, actor, 3e6, 1e10, new=False)
+        begin = int(when[-1]) + int(rng.exponential(MINUTE))
+        world.flow.add(ts=begin, market=market or 0, taker=actor, side=BUY, usd=float(usd.sum()))
+    if rng.random() < 0.5:
+        people.stops[actor] = min(int(people.stops[actor]), int(when[-1]) + HOUR)
+    world.labels.note("cash-out", [actor], None, ts)
 
 
 def fresh_key_bot(rng: Rng, world: World, ts: int) -> None:
@@ -281,13 +301,16 @@ def signal_thin(rng: Rng, world: World, ts: int) -> None:
     market = world.thin_market(rng, int(group[0]), 2e3, 3e5)
     if market is None:
         return
-    joined = follow_signal(rng, world, group, int(world.markets.coin[market]), ts)
+    # now and then the channel says: with all you have
+    stake = log_uniform(rng, 1.5, 6.0) if rng.random() < 0.15 else 1.0
+    joined = follow_signal(rng, world, group, int(world.markets.coin[market]), ts, stake=stake)
     world.labels.note("signal-thin", joined, market, ts)
 
 
 SINGLES: Final[dict[str, Lookalike]] = {
     "big-thin-buy": big_thin_buy,
     "portfolio-switch": portfolio_switch,
+    "cash-out": cash_out,
     "fresh-key-bot": fresh_key_bot,
     "signal-thin": signal_thin,
     "sleeper-wakes": sleeper_wakes,

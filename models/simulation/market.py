@@ -69,7 +69,7 @@ def draw_coins(rng: Rng, regime: Regime, start: int) -> tuple[Coins, Float64s]:
     # Zipf above, log-uniform below: a few giants, a long thin tail
     place = np.arange(n) / max(1, n - 1)
     floor = log_uniform(rng, 6e2, 4e3) * regime.liquidity
-    adv = top * (floor / top) ** (place ** (0.75 / regime.thinness)) * log_normals(rng, 1.0, 0.5, n)
+    adv = top * (floor / top) ** (place ** (0.6 / regime.thinness)) * log_normals(rng, 1.0, 0.5, n)
     calm = 0.025 * (adv / adv.max()) ** -0.13
     sigma = np.clip(log_normals(rng, calm, 0.35, n) * regime.volatility, 0.004, 0.6)
     steps = int(np.ceil(regime.days * _GRID_STEPS_PER_DAY)) + 2

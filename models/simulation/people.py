@@ -123,9 +123,9 @@ def draw_people(rng: Rng, regime: Regime, markets: Markets, start: int) -> Peopl
     rate = medians[kind] * np.exp(sigmas[kind] * rng.standard_normal(n))
     size = log_normals(rng, log_uniform(rng, 35.0, 110.0), 1.2, n)
     size *= np.where(named == "maker", 3.0, 1.0)
-    hosted = rng.random(n) < 0.7
+    settled = rng.random(n) < rng.uniform(0.35, 0.85)
     end_gap = regime.days * DAY
-    homes, n_homes = _homes(rng, markets, venue, named, size)
+    homes, n_homes = _homes(rng, markets, venue, named, size * (10 + rate))
     return People(
         kinds=kinds,
         kind=kind,
@@ -151,7 +151,7 @@ def draw_people(rng: Rng, regime: Regime, markets: Markets, start: int) -> Peopl
             rng.random(n) < 0.05, start + (rng.random(n) * end_gap).astype(np.int64), _NEVER
         ),
         network_period=(log_uniforms(rng, 6.0, 24.0 * 40, n) * HOUR).astype(np.int64),
-        network_choices=np.where(hosted, 1, 1 + rng.geometric(0.3, n)).astype(np.int32),
+        network_choices=np.where(settled, 1, 1 + rng.geometric(0.3, n)).astype(np.int32),
         new_network=np.full(n, _NEVER),
     )
 
@@ -185,9 +185,9 @@ def _apps(rng: Rng, regime: Regime, kind: Int32s, n_keys: int) -> Int32s:
 
 
 def _homes(
-    rng: Rng, markets: Markets, venue: Int32s, named: np.ndarray, size: Float64s
+    rng: Rng, markets: Markets, venue: Int32s, named: np.ndarray, daily: Float64s
 ) -> tuple[Int32s, Int32s]:
-    """Markets of each actor's venue, drawn by liquidity, few where its usual size moves the price."""
+    """Draw markets of each actor's venue by liquidity, few where its `daily` USD would rule."""
     n = len(venue)
     n_homes = np.clip(rng.geometric(0.22, n), 1, HOMES).astype(np.int32)
     few = np.isin(named, ["dca", "grid", "scalper"])
@@ -199,7 +199,7 @@ def _homes(
             some = rows[venue[rows] == v]
             listed = np.flatnonzero(markets.venue == v)
             adv = markets.adv[listed]
-            weights = adv ** taste[some, None] / (1 + (200 * size[some, None] / adv) ** 1.5)
+            weights = adv ** taste[some, None] / (1 + (6 * daily[some, None] / adv) ** 1.5)
             reach = weights.cumsum(axis=1)
             drawn = rng.random((len(some), HOMES)) * reach[:, -1:]
             place = (reach[:, None, :] < drawn[:, :, None]).sum(axis=2)

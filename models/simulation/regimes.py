@@ -47,6 +47,9 @@ LOOKALIKES: Final[dict[str, float]] = {
     "panic": 1.2,
     "losing-bot": 8.0,
     "volume-bot": 4.0,
+    "cash-out": 25.0,
+    "stop-loss-cascade": 2.0,
+    "index-change": 2.5,
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.orders.batch import Bools, Int32s
+from models.orders.batch import Bools, Float64s, Int32s, UInt64s
 from models.simulation.attacks import attack_all
 from models.simulation.crowds import PRICE_BENDING, set_listings
 from models.simulation.draws import Rng, mix
@@ -42,7 +42,7 @@ def simulate(regime: Regime, seed: int) -> Tape:
     gives = _fields(name_rng, regime)
     set_listings(crowd_rng, world)
     resemble_all(crowd_rng, world, PRICE_BENDING)
-    trade_all(trade_rng, world, int(regime.events * 0.9 / _events_per_order(regime, gives)))
+    trade_all(trade_rng, world, int(regime.events * 0.9 / _events_per_order(gives)))
     world.markets.adv = daily_volume(world, real_orders(world))
     attack_all(attack_rng, world)
     resemble_all(resemble_rng, world, regime.lookalikes.keys() - PRICE_BENDING)
@@ -58,9 +58,8 @@ def simulate(regime: Regime, seed: int) -> Tape:
     return _tape(name_rng, world, events, gives)
 
 
-def _events_per_order(regime: Regime, gives: dict[str, Bools]) -> float:
+def _events_per_order(gives: dict[str, Bools]) -> float:
     """Events that one order leaves on average: its fills, both sides, and what is no fill."""
-    del regime
     return float(1.3 * (1 + 0.9 * gives["both_sides"].mean()) * (1 + 0.35 * gives["status"].mean()))
 
 
@@ -125,13 +124,14 @@ def _shown(given: Bools, codes: np.ndarray) -> Int32s:
     return shown
 
 
-def _significant(values: np.ndarray) -> np.ndarray:
+def _significant(values: Float64s) -> Float64s:
     """Round to nine significant digits."""
     scale = 10.0 ** (8 - np.floor(np.log10(values)))
-    return np.rint(values * scale) / scale
+    rounded: Float64s = np.rint(values * scale) / scale
+    return rounded
 
 
-def _ids(rng: Rng, n: int) -> np.ndarray:
+def _ids(rng: Rng, n: int) -> UInt64s:
     """Draw unique numbers, rising or scattered."""
     first = int(rng.integers(1, 1 << 40))
     rising = np.arange(first, first + n, dtype=np.int64)

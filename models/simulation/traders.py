@@ -48,7 +48,9 @@ def _makers(rng: Rng, world: World, pace: float) -> None:
     who, ts = _spread_over(rng, world, world.people.of_kind("maker"), pace)
     market = world.people.pick_homes(rng, who)
     usd = world.people.draw_sizes(rng, who)
-    usd = np.minimum(usd, 0.03 * world.markets.adv[market] + 5)
+    # no maker means to be the whole market
+    fills_a_day = pace * world.people.rate[who] / world.people.n_homes[who]
+    usd = np.minimum(usd, 0.3 * world.markets.adv[market] / fills_a_day + 2)
     rests = rng.random(len(who)) < 0.93
     # a maker leans against the trend, so strangers push with it
     buys = np.clip(0.5 + 2 * world.trend(market, ts, HOUR), 0.2, 0.8)

@@ -39,7 +39,7 @@ class World:
         people = self.people
         low = np.maximum(people.born[actors], self.start)
         high = np.maximum(np.minimum(people.stops[actors], self.end), low + 1)
-        ts = low + (rng.random(len(actors)) * (high - low)).astype(np.int64)
+        ts: Int64s = low + (rng.random(len(actors)) * (high - low)).astype(np.int64)
         human = np.flatnonzero(people.human_hours[actors])
         # the hours asleep are drawn again, once: a night is quiet, not dead
         hour = (ts[human] / HOUR + people.phase[actors[human]]) % 24
@@ -60,8 +60,11 @@ class World:
 
     def _web_by_venue(self) -> list[Int64s]:
         web = self.people.of_kind(WEB)
-        pools = [web[self.people.venue[web] == v] for v in range(self.regime.n_venues)]
-        return [pool if len(pool) else web for pool in pools]
+        pools: list[Int64s] = []
+        for venue in range(self.regime.n_venues):
+            here = web[self.people.venue[web] == venue]
+            pools.append(here if len(here) else web)
+        return pools
 
     def rest(self, rng: Rng, ts: ArrayLike, market: Int32s, makers: Int64s, **columns: Any) -> None:
         """Add fills of resting orders: a stranger takes, on `side`, and `makers` make."""
@@ -73,7 +76,7 @@ class World:
     ) -> int | None:
         """Choose a market of the actor's venue with a daily volume in [low, high] USD.
 
-        `new` wants one that the actor does not call its own. The nearest will do if none fits.
+        `new` wants one that the actor does not call its own. Where few fit, the nearest do too.
         """
         venue = int(self.people.venue[actor])
         listed = np.flatnonzero(
@@ -83,12 +86,18 @@ class World:
             listed = np.setdiff1d(listed, self.people.usual_markets(actor))
         if not len(listed):
             return None
-        adv = self.markets.adv[listed]
-        inside = listed[(adv >= low) & (adv <= high)]
-        if len(inside):
-            return int(rng.choice(inside))
-        distance = np.minimum(np.abs(np.log(adv / low)), np.abs(np.log(adv / high)))
-        return int(listed[np.argsort(distance)[:3]][rng.integers(min(3, len(listed)))])
+        adv = np.log(self.markets.adv[listed])
+        beyond = np.maximum(np.log(low) - adv, 0) + np.maximum(adv - np.log(high), 0)
+        # never too few to choose from, or the thinnest coins would be where all is staged
+        near = np.argsort(beyond, kind="stable")[: max(int((beyond == 0).sum()), 3 + len(adv) // 8)]
+        return int(listed[rng.choice(near)])
+
+    def honest_keys(self, actors: Int64s | None = None) -> Int64s:
+        """Give the keys among `actors`, or all, that are in no theft so far."""
+        keys = np.arange(self.people.n_keys) if actors is None else actors
+        robbed = np.array(sorted(self.labels.leaked), np.int64)
+        honest: Int64s = keys[~np.isin(keys, robbed)]
+        return honest
 
     def trend(self, market: Int32s, ts: Int64s, window: float) -> Float64s:
         """Log return of the fundamental price over the `window` ms before, shape (n,)."""
