@@ -21,8 +21,15 @@ STOP_SECONDS: Final = 5.0
 # keep little: `streams.topics.ensure_topics` takes these on top of what a topic asks for.
 TOPIC_LIMITS: Final = {"retention.ms": "3600000", "segment.bytes": "16777216"}
 
-# Outlives the parent just long enough to see its end of the pipe close, however the parent died.
-GUARD: Final = 'read _; kill -TERM "$1"'
+# Outlives the parent to see its end of the pipe close, however the parent died; then ends the
+# broker ($1) and removes the folder that was only its own ($2).
+GUARD: Final = """
+read _
+kill -TERM "$1"
+tries=50
+while kill -0 "$1" 2>/dev/null && [ $tries -gt 0 ]; do sleep 0.1; tries=$((tries - 1)); done
+rm -rf -- "$2"
+"""
 
 
 class BrokerError(RuntimeError):
@@ -66,7 +73,7 @@ class EmbeddedBroker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._guard = _guard(self._process.pid)
+        self._guard = _guard(self._process.pid, self._own.name if self._own else "")
         self._wait_until_it_serves(self._process)
         return self
 
@@ -126,12 +133,14 @@ def _serves(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _guard(pid: int) -> subprocess.Popen[bytes] | None:
-    """Start the shell that ends `pid` when this process is gone; None where there is no shell."""
+def _guard(pid: int, folder: str) -> subprocess.Popen[bytes] | None:
+    """Start the shell that cleans up when this process is gone; None where there is no shell."""
     if os.name == "nt":
         return None
     return subprocess.Popen(  # noqa: S603 - a fixed script
-        ["/bin/sh", "-c", GUARD, "sh", str(pid)], stdin=subprocess.PIPE, start_new_session=True
+        ["/bin/sh", "-c", GUARD, "sh", str(pid), folder],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
     )
 
 

@@ -17,7 +17,7 @@ import signal, socket, sys
 from streams.broker import EmbeddedBroker
 with EmbeddedBroker() as broker:
     try:
-        print(broker.port, broker.pid, flush=True)
+        print(broker.port, broker.data_dir, flush=True)
         signal.pause()
     except KeyboardInterrupt:
         with socket.create_connection(("127.0.0.1", broker.port)):
@@ -47,10 +47,10 @@ def parent() -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-def port_of(parent: subprocess.Popen[str]) -> int:
+def broker_of(parent: subprocess.Popen[str]) -> tuple[int, Path]:
     assert parent.stdout
-    port, _ = parent.stdout.readline().split()
-    return int(port)
+    port, folder = parent.stdout.readline().split()
+    return int(port), Path(folder)
 
 
 def test_it_serves_until_it_is_stopped_and_leaves_nothing_behind() -> None:
@@ -90,23 +90,23 @@ def test_a_port_that_is_taken_is_reported_with_the_address(tmp_path: Path) -> No
             broker.start()
 
 
-def test_it_dies_with_a_parent_that_is_killed(parent: subprocess.Popen[str]) -> None:
-    port = port_of(parent)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_it_dies_with_its_parent_and_its_folder_goes_too(
+    parent: subprocess.Popen[str], number: signal.Signals
+) -> None:
+    port, folder = broker_of(parent)
     assert accepts(port)
-    parent.kill()
-    wait_until(lambda: not accepts(port))
-
-
-def test_it_dies_with_a_parent_that_is_terminated(parent: subprocess.Popen[str]) -> None:
-    port = port_of(parent)
-    parent.terminate()
-    wait_until(lambda: not accepts(port))
+    assert folder.is_dir()
+    parent.send_signal(number)
+    wait_until(lambda: not accepts(port) and not folder.exists())
+    assert parent.wait(10) == -number
 
 
 def test_ctrl_c_leaves_it_to_the_parent_to_stop_it(parent: subprocess.Popen[str]) -> None:
-    port = port_of(parent)
+    port, folder = broker_of(parent)
     os.killpg(parent.pid, signal.SIGINT)
     output, _ = parent.communicate(timeout=10)
     assert output.strip() == "still served"
     assert parent.returncode == 0
     assert not accepts(port)
+    assert not folder.exists()
