@@ -78,7 +78,9 @@ def test_a_raw_topic_hands_bytes_on() -> None:
     assert topic.get_topic_name() == "alerts"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_stops_it_cleanly(
     broker: EmbeddedBroker,
     orders: str,
@@ -115,12 +117,14 @@ def test_an_error_in_an_agent_ends_the_worker_and_commits_nothing_of_it(
     assert committed().get(0, 0) <= 10
 
 
+@pytest.mark.slow
 def test_a_broker_that_is_not_there_ends_the_worker() -> None:
     done = run_process(f"127.0.0.1:{free_port()}", hang=0)
     assert done.returncode == EXIT_FAILED
     assert "worker ends: KafkaConnectionError" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_at_stopping_is_ended_after_its_deadline(
     broker: EmbeddedBroker, orders: str, produce: Produce
 ) -> None:
