@@ -139,7 +139,7 @@ def _bleed(
     if not len(markets):
         return
     theft = begin(rng, world, craft, kind, int(markets[0]), victims, int(rng.integers(1, 6)))
-    edge = log_uniform(rng, 0.003, 0.1)
+    edge = log_uniform(rng, 0.002, 0.08)
     for victim in victims.tolist():
         hide = disguise(theft)
         loot = float(world.people.wealth[victim]) * rng.uniform(0.3, 1.0)

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from models.orders.batch import Float64s, Int64s, Status
-from models.simulation.draws import DAY, MINUTE, Rng, hash_uniform, ranks
+from models.simulation.draws import DAY, MINUTE, Rng, hash_uniform, mix, ranks
 from models.simulation.exchange import Executions, execute
 from models.simulation.flow import ANYBODY, MAKER, NOT_ROGUE, TAKER, USUAL
 from models.simulation.people import networks_of
@@ -140,7 +140,7 @@ def _side(world: World, fills: Columns, rows: Int64s, who: int) -> Columns:
     app = np.where(app == USUAL, world.people.app_at(actor, at["ts"]), app)
     app = np.where(actor < world.people.n_keys, app, -1)
     # a resting order lives for a while and is filled more than once
-    resting = at["ts"] // (5 * MINUTE) * (1 << 20) + actor
+    resting = mix(actor, at["market"], at["side"], at["ts"] // (5 * MINUTE)) >> np.uint64(20)
     return {
         "ts": at["ts"],
         "fill": rows,
@@ -156,7 +156,7 @@ def _side(world: World, fills: Columns, rows: Int64s, who: int) -> Columns:
         "arrival": at["arrival"] if who == TAKER else _arrival_of_resting(world, at),
         "app": app,
         "network": _network(world, actor, at["ts"], app, np.where(owns, at["network"], USUAL)),
-        "order": 2 * at["row"] if who == TAKER else 2 * resting + 1,
+        "order": 2 * at["row"] if who == TAKER else 2 * resting.astype(np.int64) + 1,
         "incident": np.where(owns, at["incident"], NOT_ROGUE),
         "last": at["last"],
     }

@@ -144,9 +144,9 @@ def draw_markets(rng: Rng, regime: Regime, coins: Coins, adv: Float64s) -> Marke
     at = np.full((n_venues, n_coins), -1, np.int32)
     at[venue, coin] = np.arange(m, dtype=np.int32)
     half_spread = np.clip(
-        2e-2 * (market_adv / (2e3 * regime.liquidity)) ** -0.6 * log_normals(rng, 1.0, 0.5, m),
+        3e-2 * (market_adv / (2e3 * regime.liquidity)) ** -0.6 * log_normals(rng, 1.0, 0.7, m),
         1e-5,
-        0.04,
+        0.08,
     )
     slow = log_uniform(rng, 0.3, 6.0)
     markets = Markets(

@@ -150,7 +150,7 @@ def draw_people(rng: Rng, regime: Regime, markets: Markets, start: int) -> Peopl
         stops=np.where(
             rng.random(n) < 0.05, start + (rng.random(n) * end_gap).astype(np.int64), _NEVER
         ),
-        network_period=(log_uniforms(rng, 6.0, 24.0 * 40, n) * HOUR).astype(np.int64),
+        network_period=(log_uniforms(rng, 3.0, 24.0 * 30, n) * HOUR).astype(np.int64),
         network_choices=np.where(settled, 1, 1 + rng.geometric(0.3, n)).astype(np.int32),
         new_network=np.full(n, _NEVER),
     )
@@ -214,8 +214,11 @@ def networks_of(people: People, actors: Int64s, ts: Int64s, app: np.ndarray) -> 
     and then, among shared address blocks, so that one block serves many.
     """
     hosted = (app >= 0) & (hash_uniform(app, 77) < 0.75)
-    servers = 1 + (hash_uniform(app, 78) ** 2 * 6).astype(np.int64)
-    server = (hash_uniform(actors, app, 79) * servers).astype(np.int64)
+    servers = 1 + (hash_uniform(app, 78) ** 2 * 12).astype(np.int64)
+    # some apps deal their keys out to their servers anew every so often
+    turn = (DAY * (0.1 + 8 * hash_uniform(app, 83) ** 2)).astype(np.int64)
+    deal = np.where(hash_uniform(app, 84) < 0.6, ts // turn, 0)
+    server = (hash_uniform(actors, app, deal, 79) * servers).astype(np.int64)
     epoch = ts // people.network_period[actors]
     choice = (hash_uniform(actors, epoch, 80) ** 3 * people.network_choices[actors]).astype(
         np.int64

@@ -63,7 +63,7 @@ class Regime:
     n_apps: int = 24
     n_venues: int = 3
     events: int = 600_000  # target number of order events, reached within some tens of per cent
-    web_per_key: float = 1.5  # accounts without an API key, per key
+    web_per_key: float = 2.5  # accounts without an API key, per key
     appless: float = 0.22  # share of keys that run their owner's own program
     # chance that a venue gives a field at all; a venue gives it on every event or on none
     gives_counterparty: float = 0.6

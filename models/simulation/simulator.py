@@ -162,7 +162,7 @@ def _labels(world: World, tape: Tape, incident: np.ndarray) -> dict[str, Any]:
     rogue: dict[int, list[list[float]]] = defaultdict(list)
     rows = np.flatnonzero((incident >= 0) & tape.is_fill)
     for row in rows.tolist():
-        rogue[int(tape.key[row])].append([int(tape.ts[row]), round(float(tape.notional[row]), 6)])
+        rogue[int(tape.key[row])].append([int(tape.ts[row]), float(tape.notional[row])])
     leaked: dict[str, Any] = {}
     incidents = []
     for number, known in enumerate(world.labels.incidents):

@@ -221,7 +221,7 @@ def round_trips(
         theft, hide, ts=when[takes], market=market[takes], taker=victim, side=side[takes],
         usd=usd[takes], maker=np.where(stray, ANYBODY, thief)[takes],
         offset=np.where(stray, np.nan, side * away)[takes],
-        weight=np.where(stray, 1.0, 0.05)[takes], is_market=bool(rng.random() < 0.4),
+        weight=np.where(stray, 0.3, 0.05)[takes], is_market=bool(rng.random() < 0.4),
     )  # fmt: skip
     steal(
         theft, hide, ts=when[rests], market=market[rests], taker=thief[rests], owner=MAKER,

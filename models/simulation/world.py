@@ -49,13 +49,13 @@ class World:
         return ts
 
     def strangers(self, rng: Rng, venues: Int32s) -> Int64s:
-        """Draw an account without a key on each venue, a few of them far busier, shape (n,)."""
+        """Draw an account without a key on each venue; most are hardly ever seen, shape (n,)."""
         web = self._web_by_venue()
         drawn = np.empty(len(venues), np.int64)
         for venue in np.unique(venues):
             rows = np.flatnonzero(venues == venue)
             pool = web[int(venue)]
-            drawn[rows] = pool[(len(pool) * rng.random(len(rows)) ** 2.2).astype(np.int64)]
+            drawn[rows] = pool[(len(pool) * rng.random(len(rows)) ** 7).astype(np.int64)]
         return drawn
 
     def _web_by_venue(self) -> list[Int64s]:
