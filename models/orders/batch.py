@@ -66,11 +66,20 @@ class Names:
     def __len__(self) -> int:
         return len(self.strings)
 
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Put tables one after the other."""
+        return cls(
+            [name for part in parts for name in part.strings],
+            np.concatenate([part.hashes for part in parts]),
+        )
+
     def keep(self, codes: Int32s) -> tuple[Self, Int32s]:
         """Reduce the table to the names that `codes` uses, and give it with the new codes."""
-        used = np.unique(codes)
-        used = used[used >= 0]
-        renumbered = np.full(len(self.strings) + 1, NONE, np.int32)  # the last place answers NONE
+        is_used = np.zeros(len(self.strings) + 1, np.bool_)  # the last place is that of NONE
+        is_used[codes] = True
+        used = np.flatnonzero(is_used[:-1])
+        renumbered = np.full(len(is_used), NONE, np.int32)
         renumbered[used] = np.arange(len(used), dtype=np.int32)
         table = type(self)([self.strings[code] for code in used.tolist()], self.hashes[used])
         return table, renumbered[codes]
@@ -131,6 +140,33 @@ class OrderBatch:
         taken["accounts"], both = self.accounts.keep(both)
         taken["account"], taken["counterparty"] = both[: len(rows)], both[len(rows) :]
         return OrderBatch(**taken)
+
+    @classmethod
+    def concat(cls, parts: Sequence["OrderBatch"]) -> "OrderBatch":
+        """Put batches one after the other; a name that several hold stands several times."""
+        joined: dict[str, Any] = {"event_id": [i for part in parts for i in part.event_id]}
+        tables = {"market": "markets", "key": "keys", "app": "apps", "network": "networks"}
+        tables |= {"account": "accounts", "counterparty": "accounts"}
+        for column, table in tables.items():
+            joined[column] = _joined_codes(
+                [getattr(part, column) for part in parts], [getattr(part, table) for part in parts]
+            )
+        for table in set(tables.values()):
+            joined[table] = Names.concat([getattr(part, table) for part in parts])
+        for field in fields(cls):
+            if field.name not in joined:
+                joined[field.name] = np.concatenate([getattr(part, field.name) for part in parts])
+        return cls(**joined)
+
+
+def _joined_codes(columns: Sequence[Int32s], tables: Sequence[Names]) -> Int32s:
+    """Codes into the tables put one after the other."""
+    starts = np.cumsum([0, *(len(table) for table in tables[:-1])])
+    shifted = [
+        np.where(codes < 0, codes, codes + start).astype(np.int32)
+        for codes, start in zip(columns, starts.tolist(), strict=True)
+    ]
+    return np.concatenate(shifted)
 
 
 def venue_and_symbol(market: str) -> tuple[str, str]:

@@ -1,0 +1,251 @@
+"""Reasons in words: what is unusual about a fill, beside what is usual."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from models.keys import state as k
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a reason is written from: one fill, its features, and the key's past."""
+
+    symbol: str
+    app: str | None
+    buys: bool
+    features: list[float]  # (FEATURES,)
+    values: list[float]  # (BASELINES,): what the key did, as logarithms
+    usual: list[float]  # (BASELINES,): what it usually does
+    median: list[float]  # (FEATURES,): what benign flow usually shows
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Value, typical value and sentence of one feature."""
+
+    value: float
+    typical: float
+    text: str
+    feature: str = ""
+
+
+def explain(feature: int, finding: Finding) -> Words:
+    """Say one feature of a fill in words."""
+    name = k.FEATURES[feature]
+    return replace(_WRITERS[name](finding), feature=name)
+
+
+def _money(usd: float) -> str:
+    return f"{usd:,.0f} USD" if usd >= 10 else f"{usd:,.2f} USD"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
+
+
+def _share(part: float) -> str:
+    return f"{100 * part:.0f} %" if part >= 0.1 else f"{100 * part:.2g} %"
+
+
+def _verb(f: Finding) -> str:
+    return "bought" if f.buys else "sold"
+
+
+def _past(f: Finding, which: int) -> tuple[float, float]:
+    return float(np.exp(f.values[which])), float(np.exp(f.usual[which]))
+
+
+def _pair_novelty(f: Finding) -> Words:
+    chance = float(np.exp(-f.features[k.F_PAIR_NOVELTY]))
+    text = f"{f.symbol} is all but new to this key: it would be 1 order in {1 / chance:,.0f}."
+    return Words(chance, float(np.exp(-f.median[k.F_PAIR_NOVELTY])), text)
+
+
+def _pair_youth(f: Finding) -> Words:
+    ratio = float(np.exp(f.features[k.F_PAIR_YOUTH]))
+    text = f"This key is {_times(ratio)} as old as its acquaintance with {f.symbol}."
+    return Words(ratio, float(np.exp(f.median[k.F_PAIR_YOUTH])), text)
+
+
+def _size(f: Finding) -> Words:
+    value, typical = _past(f, k.SIZE)
+    text = f"An order of {_money(value)}, where this key usually places {_money(typical)}."
+    return Words(value, typical, text)
+
+
+def _burst(f: Finding) -> Words:
+    value, typical = _past(f, k.BURST)
+    text = (
+        f"{_money(value)} {_verb(f)} in {f.symbol} within the hour, "
+        f"where this key usually trades {_money(typical)} in one market."
+    )
+    return Words(value, typical, text)
+
+
+def _rate(f: Finding) -> Words:
+    value, typical = (max(0.0, x - 1.0) for x in _past(f, k.RATE))
+    text = f"{value:.1f} orders within ten minutes, where this key usually places {typical:.1f}."
+    return Words(value, typical, text)
+
+
+def _turnover(f: Finding) -> Words:
+    value, typical = _past(f, k.TURNOVER)
+    text = f"{_money(value)} traded within a day, where {_money(typical)} are usual for this key."
+    return Words(value, typical, text)
+
+
+def _impact(f: Finding) -> Words:
+    value, typical = (np.expm1(x) for x in (f.features[k.F_IMPACT], f.median[k.F_IMPACT]))
+    text = f"The fill moved the price {_times(value)} as far as the order's size explains."
+    return Words(float(value), float(typical), text)
+
+
+def _slippage(f: Finding) -> Words:
+    value, typical = (max(0.0, x - 1.0) for x in _past(f, k.SLIPPAGE))
+    text = (
+        f"Filled {value:,.0f} basis points worse than the arrival price, "
+        f"where this key usually accepts {typical:,.0f}."
+    )
+    return Words(value, typical, text)
+
+
+def _push(f: Finding) -> Words:
+    value, typical = (np.expm1(x) for x in (f.features[k.F_PUSH], f.median[k.F_PUSH]))
+    text = f"In ten minutes the key's own orders pushed {f.symbol} by {value:.1f} usual moves."
+    return Words(float(value), float(typical), text)
+
+
+def _participation(f: Finding) -> Words:
+    value, typical = (
+        float(np.exp(x)) for x in (f.features[k.F_PARTICIPATION], f.median[k.F_PARTICIPATION])
+    )
+    text = f"Within an hour {_verb(f)} {_share(value)} of what {f.symbol} trades in a day."
+    return Words(value, typical, text)
+
+
+def _depth(f: Finding) -> Words:
+    value, typical = _past(f, k.DEPTH)
+    text = (
+        f"The order takes {_share(value)} of the market's daily volume, "
+        f"where {_share(typical)} are usual for this key."
+    )
+    return Words(value, typical, text)
+
+
+def _surge(f: Finding) -> Words:
+    value, typical = (float(np.exp(x)) for x in (f.features[k.F_SURGE], f.median[k.F_SURGE]))
+    text = f"{f.symbol} trades {_times(value)} its usual volume in these ten minutes."
+    return Words(value, typical, text)
+
+
+def _pay_up(f: Finding) -> Words:
+    value, where = f.features[k.F_PAY_UP], "above" if f.buys else "below"
+    text = f"{f.symbol} was {_verb(f)} {value:.1f} usual hourly moves {where} its hour's average."
+    return Words(value, f.median[k.F_PAY_UP], text)
+
+
+def _sweep_breadth(f: Finding) -> Words:
+    value, typical = (max(0.0, x - 1.0) for x in _past(f, k.BREADTH))
+    text = f"The key sold {value:.0f} other markets within the hour before; usual: {typical:.1f}."
+    return Words(value, typical, text)
+
+
+def _sweep_funding(f: Finding) -> Words:
+    value = float(np.expm1(f.features[k.F_SWEEP_FUNDING]))
+    text = f"What other coins just fetched, {_times(value)} a usual order, went into {f.symbol}."
+    return Words(value, float(np.expm1(f.median[k.F_SWEEP_FUNDING])), text)
+
+
+def _synchrony(f: Finding) -> Words:
+    chance = float(np.exp(-f.features[k.F_SYNCHRONY]))
+    text = f"So many keys of {f.app} new to {f.symbol} at once are chance in {chance:.1g} of cases."
+    return Words(chance, float(np.exp(-f.median[k.F_SYNCHRONY])), text)
+
+
+def _app_share(f: Finding) -> Words:
+    value = f.features[k.F_APP_SHARE]
+    text = f"Those who newly come to {f.symbol} now are mostly keys of {f.app}."
+    return Words(value, f.median[k.F_APP_SHARE], text)
+
+
+def _new_sellers(f: Finding) -> Words:
+    value = f.features[k.F_NEW_SELLERS]
+    text = (
+        f"{_share(value)} of what was sold in {f.symbol} in ten minutes "
+        "came from accounts that do not usually sell it."
+    )
+    return Words(value, f.median[k.F_NEW_SELLERS], text)
+
+
+def _concentration(f: Finding) -> Words:
+    value = f.features[k.F_CONCENTRATION]
+    text = f"Very few accounts stand on the other side of this key's trades in {f.symbol}."
+    return Words(value, f.median[k.F_CONCENTRATION], text)
+
+
+def _round_trip_loss(f: Finding) -> Words:
+    value = float(np.expm1(f.features[k.F_ROUND_TRIP_LOSS]))
+    text = f"Round trips in {f.symbol} lost {_times(value)} a usual order of this key within a day."
+    return Words(value, float(np.expm1(f.median[k.F_ROUND_TRIP_LOSS])), text)
+
+
+def _losing_streak(f: Finding) -> Words:
+    value = f.features[k.F_LOSING_STREAK]
+    text = f"It keeps losing in {f.symbol}: {value:.1f} standard deviations more losses than gains."
+    return Words(value, f.median[k.F_LOSING_STREAK], text)
+
+
+def _network_novelty(f: Finding) -> Words:
+    value = float(np.expm1(f.features[k.F_NETWORK_NOVELTY]))
+    text = f"The request came from a network not seen in this key's {value:.0f} requests before."
+    return Words(value, 0.0, text)
+
+
+def _dormancy(f: Finding) -> Words:
+    value = float(np.expm1(f.features[k.F_DORMANCY]))
+    text = f"The key had been idle for {value:,.1f} hours."
+    return Words(value, float(np.expm1(f.median[k.F_DORMANCY])), text)
+
+
+def _app_change(f: Finding) -> Words:
+    value = float(np.expm1(f.features[k.F_APP_CHANGE]))
+    text = "The order came through another app than this key uses."
+    return Words(value, 0.0, text)
+
+
+def _taker_excess(f: Finding) -> Words:
+    value = f.features[k.F_TAKER_EXCESS]
+    text = f"The key takes {_share(value)} more of its volume from the book than it usually does."
+    return Words(value, f.median[k.F_TAKER_EXCESS], text)
+
+
+_WRITERS: Final[dict[str, Callable[[Finding], Words]]] = {
+    "pair_novelty": _pair_novelty,
+    "pair_youth": _pair_youth,
+    "size": _size,
+    "burst": _burst,
+    "rate": _rate,
+    "turnover": _turnover,
+    "impact": _impact,
+    "slippage": _slippage,
+    "push": _push,
+    "participation": _participation,
+    "depth": _depth,
+    "surge": _surge,
+    "pay_up": _pay_up,
+    "sweep_breadth": _sweep_breadth,
+    "sweep_funding": _sweep_funding,
+    "synchrony": _synchrony,
+    "app_share": _app_share,
+    "new_sellers": _new_sellers,
+    "concentration": _concentration,
+    "round_trip_loss": _round_trip_loss,
+    "losing_streak": _losing_streak,
+    "network_novelty": _network_novelty,
+    "dormancy": _dormancy,
+    "app_change": _app_change,
+    "taker_excess": _taker_excess,
+}

@@ -1,0 +1,335 @@
+"""The key stage's arithmetic: measure a fill against the key's past, then learn it."""
+
+import numpy as np
+from numba import njit
+
+from models.entities import Record, Table, find_or_add, joint_hash
+from models.keys import state as k
+from models.keys.baselines import close_day, estimate, learn, surprise
+from models.market import state as m
+from models.market.kernel import advance_clock, decay
+from models.orders.batch import BUY, Float32s
+
+
+@njit(cache=True)
+def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
+    """Find the key, move its clock, let its windows decay and close its day when it is over."""
+    key = keys.rows[find_or_add(keys, name)]
+    before = key.time
+    now = advance_clock(key, ts)
+    if before == 0:
+        key.first = now
+        key.day = now
+        return key
+    elapsed = float(max(now - before, 0))
+    key.bought_1h = decay(key.bought_1h, elapsed, m.HOUR)
+    key.traded_1d = decay(key.traded_1d, elapsed, m.DAY)
+    key.orders_10m = decay(key.orders_10m, elapsed, 10.0 * m.MINUTE)
+    month = np.exp(-elapsed / k.MONTH)
+    key.fills *= month
+    key.openings *= month
+    key.taken *= month
+    key.traded *= month
+    if now - key.day > m.DAY:
+        for i in range(len(k.BASELINES)):
+            close_day(key.baselines[i])
+        key.day = now
+    return key
+
+
+@njit(cache=True)
+def enter_pair(pairs: Table, key: Record, market: np.uint64) -> Record:
+    """Find the pair and let its windows decay to the key's time."""
+    pair = pairs.rows[find_or_add(pairs, joint_hash(key.hash, market))]
+    now = key.time
+    if pair.time == 0:
+        pair.first = now
+    else:
+        elapsed = float(max(now - pair.time, 0))
+        pair.fills = decay(pair.fills, elapsed, k.MONTH)
+        hour = np.exp(-elapsed / m.HOUR)
+        pair.bought_1h *= hour
+        pair.sold_1h *= hour
+        pair.taken_1h *= hour
+        pair.push_10m = decay(pair.push_10m, elapsed, 10.0 * m.MINUTE)
+        day = np.exp(-elapsed / m.DAY)
+        pair.bought_1d *= day
+        pair.lost_1d *= day
+        pair.won_1d *= day
+        pair.losses_1d *= day
+        pair.gains_1d *= day
+        pair.partnered *= day
+        for i in range(k.COUNTERPARTIES):
+            pair.partners[i].notional *= day
+    pair.time = now
+    return pair
+
+
+@njit(cache=True)
+def _novelty(key: Record, pair: Record, out: Float32s) -> None:
+    """How new the market is to the key: by count, and by time.
+
+    By count: -log P(pair), where the chance of a market with n of the key's N fills is n / (N + a)
+    and the chance of a new one is (a + openings) / (N + a), as in a Chinese restaurant process that
+    has learned how often this key opens new markets; never less than for half a fill. By time:
+    log of the key's age over the pair's, each plus an hour.
+    """
+    opening = (1.0 + key.openings) / (key.fills + 2.0)
+    seen = pair.fills / (key.fills + 2.0)
+    out[k.F_PAIR_NOVELTY] = -np.log(min(1.0, seen + opening / (1.0 + pair.fills)))
+    age = float(key.time - key.first) + m.HOUR
+    youth = float(key.time - pair.first) + m.HOUR
+    out[k.F_PAIR_YOUTH] = np.log(age / youth) if pair.fills < key.fills else 0.0
+
+
+@njit(cache=True)
+def _sweep(key: Record, pair: Record, market: np.uint64, filled: float, out: Float32s) -> float:
+    """Measure what was sold elsewhere within the hour, and how much of it went into this market."""
+    count, proceeds = 0, 0.0
+    for i in range(k.SOLD):
+        sale = key.sales[i]
+        if sale.time > 0 and sale.market != market:
+            elapsed = float(key.time - sale.time)
+            if elapsed < m.HOUR:
+                count += 1
+            proceeds += decay(sale.notional, elapsed, m.HOUR)
+    breadth = np.log(1.0 + count)
+    out[k.F_SWEEP_BREADTH] = max(0.0, surprise(key.baselines[k.BREADTH], k.BREADTH, breadth))
+    typical, _ = estimate(key.baselines[k.SIZE], k.SIZE)
+    into = min(proceeds, pair.bought_1h + filled)
+    out[k.F_SWEEP_FUNDING] = np.log(1.0 + into / np.exp(typical))
+    return float(breadth)
+
+
+@njit(cache=True)
+def _crowd(context: Float32s, out: Float32s) -> None:
+    """How many keys of this app came to this market just now, against what the app usually sends.
+
+    Chernoff's bound on the Poisson tail: -log P(N >= n | rate) ~ n log(n / rate) - n + rate.
+    """
+    n = context[m.APP_NEWCOMERS]
+    usual = context[m.APP_NEWCOMERS_USUAL] + 0.1
+    if n > usual:
+        out[k.F_SYNCHRONY] = n * np.log(n / usual) - n + usual
+    out[k.F_APP_SHARE] = np.log(1.0 + n) * n / max(context[m.NEWCOMERS], n + 1e-3)
+
+
+@njit(cache=True)
+def _concentration(pair: Record) -> float:
+    """Herfindahl index of who fills the key here, times the log of how much they filled it."""
+    if pair.partnered <= 0.0:
+        return 0.0
+    squares = 0.0
+    for i in range(k.COUNTERPARTIES):
+        share = pair.partners[i].notional / pair.partnered
+        squares += share * share
+    return squares
+
+
+@njit(cache=True)
+def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by one
+    key: Record,
+    pair: Record,
+    context: Float32s,
+    out: Float32s,
+    market: np.uint64,
+    app: np.uint64,
+    network: np.uint64,
+    idle_ms: float,
+    side: int,
+    taker: bool,
+    notional: float,
+    values: Float32s,
+    usual: Float32s,
+) -> None:
+    """Write the features of a fill, shape (FEATURES,), beside its values and the usual ones.
+
+    `values` and `usual` have shape (BASELINES,).
+    """
+    filled = context[m.ORDER_NOTIONAL]
+    volume = context[m.DAILY_VOLUME]
+    sigma = context[m.SIGMA]
+    same_side = pair.bought_1h if side == BUY else pair.sold_1h
+    adverse = max(0.0, context[m.ADVERSE_MOVE]) if taker else 0.0
+    values[k.SIZE] = np.log(filled)
+    values[k.BURST] = np.log(same_side + notional)
+    values[k.RATE] = np.log(2.0 + key.orders_10m)
+    values[k.TURNOVER] = np.log(key.traded_1d + notional)
+    values[k.SLIPPAGE] = np.log(1.0 + 1e4 * adverse)
+    values[k.DEPTH] = np.log(filled / volume)
+    _novelty(key, pair, out)
+    if side != BUY and pair.bought_1d < notional:
+        out[k.F_PAIR_NOVELTY] = 0.0  # selling what was never bought here is how deposits leave
+        out[k.F_PAIR_YOUTH] = 0.0
+    out[k.F_SIZE] = surprise(key.baselines[k.SIZE], k.SIZE, values[k.SIZE])
+    out[k.F_BURST] = surprise(key.baselines[k.BURST], k.BURST, values[k.BURST])
+    out[k.F_RATE] = surprise(key.baselines[k.RATE], k.RATE, values[k.RATE])
+    out[k.F_TURNOVER] = surprise(key.baselines[k.TURNOVER], k.TURNOVER, values[k.TURNOVER])
+    out[k.F_IMPACT] = np.log(1.0 + adverse / context[m.EXPECTED_MOVE])
+    out[k.F_SLIPPAGE] = surprise(key.baselines[k.SLIPPAGE], k.SLIPPAGE, values[k.SLIPPAGE])
+    push = pair.push_10m + adverse
+    out[k.F_PUSH] = np.log(1.0 + push / (sigma * np.sqrt(10.0 * m.MINUTE / m.DAY)))
+    out[k.F_PARTICIPATION] = np.log((same_side + notional) / volume)
+    out[k.F_DEPTH] = surprise(key.baselines[k.DEPTH], k.DEPTH, values[k.DEPTH])
+    out[k.F_SURGE] = np.log((context[m.VOLUME_10M] + notional) / volume * (m.DAY / (10 * m.MINUTE)))
+    hourly = sigma * np.sqrt(m.HOUR / m.DAY)
+    out[k.F_PAY_UP] = max(0.0, side * context[m.FROM_REFERENCE_1H]) / hourly
+    if side == BUY:
+        values[k.BREADTH] = _sweep(key, pair, market, filled, out)
+        _crowd(context, out)
+        out[k.F_NEW_SELLERS] = context[m.NEW_SELLER_SHARE]
+    out[k.F_CONCENTRATION] = _concentration(pair)
+    for i in range(len(k.BASELINES)):
+        usual[i], _ = estimate(key.baselines[i], i)
+    lost = max(0.0, pair.lost_1d - pair.won_1d)
+    out[k.F_ROUND_TRIP_LOSS] = np.log(1.0 + lost / np.exp(usual[k.SIZE]))
+    closes = pair.losses_1d + pair.gains_1d
+    out[k.F_LOSING_STREAK] = max(0.0, pair.losses_1d - pair.gains_1d) / np.sqrt(closes + 1.0)
+    if network != 0:
+        known = False
+        for i in range(k.NETWORKS):
+            known = known or key.networks[i] == network
+        out[k.F_NETWORK_NOVELTY] = 0.0 if known else np.log(1.0 + key.requests)
+    out[k.F_DORMANCY] = np.log(1.0 + min(idle_ms, 7.0 * m.DAY) / m.HOUR)
+    if app != key.app:
+        out[k.F_APP_CHANGE] = np.log(1.0 + key.app_orders)
+    usual_share = (key.taken + 1.0) / (key.traded + 2.0)
+    traded = pair.bought_1h + pair.sold_1h + notional
+    taken = pair.taken_1h + (notional if taker else 0.0)
+    out[k.F_TAKER_EXCESS] = max(0.0, taken / traded - usual_share)
+
+
+@njit(cache=True)
+def learn_past(
+    key: Record,
+    pair: Record,
+    values: Float32s,
+    app: np.uint64,
+    network: np.uint64,
+    side: int,
+    taker: bool,
+    notional: float,
+) -> None:
+    """Let a fill become part of what is usual for the key; never called for what was flagged."""
+    for i in range(len(k.BASELINES)):
+        if i != k.BREADTH or side == BUY:
+            learn(key.baselines[i], values[i])
+    if pair.fills == 0.0:
+        key.openings += 1.0
+    key.fills += 1.0
+    pair.fills += 1.0
+    key.traded += notional
+    if taker:
+        key.taken += notional
+    if key.app_orders <= 0.0:
+        key.app = app
+    key.app_orders = min(key.app_orders + 1.0, 50.0) if app == key.app else key.app_orders - 1.0
+    if network != 0:
+        learn_network(key, network)
+
+
+@njit(cache=True)
+def learn_network(key: Record, network: np.uint64) -> None:
+    """Remember the network; the least recent one gives way."""
+    key.requests = min(key.requests + 1.0, k.MEMORY)
+    place = k.NETWORKS - 1
+    for i in range(k.NETWORKS):
+        if key.networks[i] == network:
+            place = i
+            break
+    for i in range(place, 0, -1):
+        key.networks[i] = key.networks[i - 1]
+    key.networks[0] = network
+
+
+@njit(cache=True)
+def roll_windows(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by one
+    key: Record,
+    pair: Record,
+    context: Float32s,
+    market: np.uint64,
+    order: np.uint64,
+    counterparty: np.uint64,
+    side: int,
+    taker: bool,
+    price: float,
+    notional: float,
+) -> None:
+    """Add a fill to the rolling windows; these show the present and take in every fill."""
+    if order == 0 or order != key.order:
+        key.orders_10m += 1.0
+        key.order = order
+    key.traded_1d += notional
+    if taker:
+        pair.taken_1h += notional
+        pair.push_10m += max(0.0, context[m.ADVERSE_MOVE])
+    if side == BUY:
+        key.bought_1h += notional
+        pair.bought_1h += notional
+        pair.bought_1d += notional
+    else:
+        pair.sold_1h += notional
+        _remember_sale(key, market, notional)
+    _settle(pair, side, price, notional / price)
+    if counterparty != 0:
+        _remember_partner(pair, counterparty, notional)
+
+
+@njit(cache=True)
+def _remember_sale(key: Record, market: np.uint64, notional: float) -> None:
+    """Note the market sold; the one sold longest ago gives way."""
+    place = 0
+    for i in range(k.SOLD):
+        if key.sales[i].market == market:
+            place = i
+            break
+        if key.sales[i].time < key.sales[place].time:
+            place = i
+    sale = key.sales[place]
+    if sale.market != market:
+        sale.market = market
+        sale.notional = 0.0
+        sale.time = key.time
+    sale.notional = decay(sale.notional, float(key.time - sale.time), m.HOUR) + notional
+    sale.time = key.time
+
+
+@njit(cache=True)
+def _settle(pair: Record, side: int, price: float, qty: float) -> None:
+    """Book the fill against the position at average cost; what it closes is a gain or a loss."""
+    signed = side * qty
+    if pair.position * signed >= 0.0:
+        total = pair.position + signed
+        if total != 0.0:
+            pair.cost += (price - pair.cost) * (signed / total)
+        pair.position = total
+        return
+    closed = min(qty, abs(pair.position))
+    gain = closed * (price - pair.cost) * (1.0 if pair.position > 0.0 else -1.0)
+    if gain < 0.0:
+        pair.lost_1d -= gain
+        pair.losses_1d += 1.0
+    else:
+        pair.won_1d += gain
+        pair.gains_1d += 1.0
+    if qty > abs(pair.position):
+        pair.cost = price
+    pair.position += signed
+
+
+@njit(cache=True)
+def _remember_partner(pair: Record, account: np.uint64, notional: float) -> None:
+    """Add to what a counterparty filled; the smallest one gives way."""
+    place = 0
+    for i in range(k.COUNTERPARTIES):
+        if pair.partners[i].hash == account:
+            place = i
+            break
+        if pair.partners[i].notional < pair.partners[place].notional:
+            place = i
+    partner = pair.partners[place]
+    if partner.hash != account:
+        partner.hash = account
+        partner.notional = 0.0
+    partner.notional += notional
+    pair.partnered += notional

@@ -1,0 +1,164 @@
+"""The key stage: every keyed event in order of time, measured against its key's own past."""
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from models.entities import Table, find_or_add, new_table, with_room
+from models.keys import kernel
+from models.keys import state as k
+from models.orders.batch import (
+    Bools,
+    Float32s,
+    Float64s,
+    Int8s,
+    Int32s,
+    Int64s,
+    UInt64s,
+)
+from models.rows import Rows
+from models.score.evidence import Scale, weigh
+
+MAX_KEYS: Final = 4_000_000
+MAX_PAIRS: Final = 16_000_000
+
+
+class KeyStage:
+    """State of the keys of one partition."""
+
+    def __init__(self, scale: Scale, max_keys: int = MAX_KEYS, max_pairs: int = MAX_PAIRS) -> None:
+        self._scale = scale
+        self._max_keys = max_keys
+        self._max_pairs = max_pairs
+        self._keys: Table = new_table(k.KEY, 256)
+        self._pairs: Table = new_table(k.PAIR, 1024)
+
+    def assess(self, rows: Rows) -> Rows:
+        """Measure each event against what came before it, then learn it unless it is suspect.
+
+        Gives the same events with `features`, shape (n, FEATURES), zeros where the event is no
+        fill; `values` and `usual`, (n, BASELINES), what the key did and what its past made one
+        expect, as logarithms; `evidence`, (n, FEATURES), the surprises; and `suspect`, (n,).
+        """
+        n, orders = len(rows), rows.orders
+        self._keys = with_room(self._keys, len(orders.keys), self._max_keys)
+        self._pairs = with_room(self._pairs, n, self._max_pairs)
+        features = np.zeros((n, len(k.FEATURES)), np.float32)
+        values = np.zeros((n, len(k.BASELINES)), np.float32)
+        usual = np.zeros((n, len(k.BASELINES)), np.float32)
+        evidence = np.zeros((n, len(k.FEATURES)), np.float32)
+        suspect = np.zeros(n, np.bool_)
+        _assess(
+            self._keys,
+            self._pairs,
+            self._scale,
+            orders.keys.hashes,
+            orders.key,
+            orders.markets.hashes,
+            orders.market,
+            orders.apps.hashes,
+            orders.app,
+            orders.networks.hashes,
+            orders.network,
+            orders.accounts.hashes,
+            orders.counterparty,
+            orders.order_hash,
+            rows.time,
+            orders.side,
+            orders.is_fill,
+            orders.maker,
+            orders.price,
+            orders.notional,
+            rows.extra["context"],
+            features,
+            values,
+            usual,
+            evidence,
+            suspect,
+        )
+        return rows.with_columns(
+            features=features, values=values, usual=usual, evidence=evidence, suspect=suspect
+        )
+
+
+@njit(cache=True)
+def _hash_at(hashes: UInt64s, code: int) -> np.uint64:
+    return hashes[code] if code >= 0 else np.uint64(0)
+
+
+@njit(cache=True)
+def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
+    keys: Table,
+    pairs: Table,
+    scale: Scale,
+    key_hash: UInt64s,
+    key_code: Int32s,
+    market_hash: UInt64s,
+    market_code: Int32s,
+    app_hash: UInt64s,
+    app_code: Int32s,
+    network_hash: UInt64s,
+    network_code: Int32s,
+    account_hash: UInt64s,
+    counterparty: Int32s,
+    order_hash: UInt64s,
+    time: Int64s,
+    side: Int8s,
+    is_fill: Bools,
+    maker: Bools,
+    price: Float64s,
+    notional: Float64s,
+    context: Float32s,
+    features: Float32s,
+    values: Float32s,
+    usual: Float32s,
+    evidence: Float32s,
+    suspect: Bools,
+) -> None:
+    for i in range(len(time)):
+        name = key_hash[key_code[i]]
+        row = find_or_add(keys, name)
+        before = keys.rows[row].time
+        key = kernel.enter_key(keys, name, time[i])
+        idle = float(key.time - before) if before > 0 else 0.0
+        network = _hash_at(network_hash, network_code[i])
+        if not is_fill[i]:
+            if network != 0 and key.requests < k.SETTLED:
+                kernel.learn_network(key, network)
+            continue
+        market = market_hash[market_code[i]]
+        app = _hash_at(app_hash, app_code[i])
+        partner = _hash_at(account_hash, counterparty[i])
+        pair = kernel.enter_pair(pairs, key, market)
+        taker = not maker[i]
+        kernel.measure_fill(
+            key,
+            pair,
+            context[i],
+            features[i],
+            market,
+            app,
+            network,
+            idle,
+            side[i],
+            taker,
+            notional[i],
+            values[i],
+            usual[i],
+        )
+        suspect[i] = weigh(scale, features[i], evidence[i])
+        kernel.roll_windows(
+            key,
+            pair,
+            context[i],
+            market,
+            order_hash[i],
+            partner,
+            side[i],
+            taker,
+            price[i],
+            notional[i],
+        )
+        if not suspect[i]:
+            kernel.learn_past(key, pair, values[i], app, network, side[i], taker, notional[i])

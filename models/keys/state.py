@@ -1,0 +1,162 @@
+"""What is remembered of an API key, and of each pair of key and market.
+
+A baseline is the key's own past in one quantity: mean and variance of everything before today, and
+of today apart. What happened today becomes the past only when the day is over, so nobody can teach
+the system a new normal within a day; a key without a past yet is measured against today and against
+what is usual for keys at large.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from models.market.state import DAY
+
+SOLD: Final = 8  # markets remembered that a key sold lately
+NETWORKS: Final = 4  # networks remembered per key
+COUNTERPARTIES: Final = 4  # accounts remembered per pair
+MEMORY: Final = 200.0  # a baseline weighs at most so many observations: older ones fade
+SETTLED: Final = 5.0  # with fewer observations before today, today counts as past, too
+MONTH: Final = 30 * DAY
+
+# The quantities of which each key has a baseline: natural logarithms all.
+BASELINES: Final = (
+    "size",  # order notional, USD
+    "burst",  # bought (or sold) in one market within an hour, USD
+    "rate",  # 1 + orders within ten minutes
+    "turnover",  # traded within a day, USD
+    "slippage",  # 1 + adverse move in basis points
+    "depth",  # order notional over the market's usual daily volume
+    "breadth",  # 1 + markets sold within an hour
+)
+SIZE, BURST, RATE, TURNOVER, SLIPPAGE, DEPTH, BREADTH = range(len(BASELINES))
+# For a key without a past: the usual mean, how much keys differ in it, how much one key varies.
+PRIORS: Final = np.array(
+    [
+        [5.0, 2.0, 0.7],
+        [5.5, 2.0, 0.9],
+        [0.9, 0.6, 0.5],
+        [6.5, 2.3, 0.9],
+        [1.2, 1.0, 0.8],
+        [-9.0, 3.0, 1.2],
+        [0.2, 0.3, 0.4],
+    ]
+)
+
+BASELINE: Final = np.dtype(
+    [
+        ("n", "f4"),
+        ("mean", "f4"),
+        ("m2", "f4"),  # sum of squared deviations from the mean
+        ("n_today", "f4"),
+        ("mean_today", "f4"),
+        ("m2_today", "f4"),
+    ],
+    align=True,
+)
+SALE: Final = np.dtype([("market", "u8"), ("time", "i8"), ("notional", "f4")], align=True)
+PARTNER: Final = np.dtype([("hash", "u8"), ("notional", "f4")], align=True)
+
+KEY: Final = np.dtype(
+    [
+        ("hash", "u8"),
+        ("time", "i8"),
+        ("anchor", "i8"),
+        ("first", "i8"),
+        ("day", "i8"),  # start of the key's today, ms
+        ("order", "u8"),  # the order that filled last
+        ("app", "u8"),  # the app that it uses
+        ("networks", "u8", (NETWORKS,)),
+        ("requests", "f4"),  # events that bore a network, learned
+        ("fills", "f4"),  # learned fills, decayed over a month
+        ("openings", "f4"),  # of them, the first of their pair
+        ("app_orders", "f4"),  # learned fills with the usual app
+        ("bought_1h", "f4"),  # USD
+        ("traded_1d", "f4"),  # USD
+        ("orders_10m", "f4"),
+        ("taken", "f4"),  # USD taken from the book, decayed over a month
+        ("traded", "f4"),  # USD, decayed over a month
+        ("baselines", BASELINE, (len(BASELINES),)),
+        ("sales", SALE, (SOLD,)),
+    ],
+    align=True,
+)
+
+PAIR: Final = np.dtype(
+    [
+        ("hash", "u8"),
+        ("time", "i8"),
+        ("first", "i8"),
+        ("fills", "f4"),  # learned fills, decayed over a month
+        ("bought_1h", "f4"),  # USD
+        ("sold_1h", "f4"),  # USD
+        ("bought_1d", "f4"),  # USD
+        ("push_10m", "f4"),  # sum of adverse log moves
+        ("taken_1h", "f4"),  # USD taken from the book
+        ("position", "f8"),  # bought minus sold, base currency at the USD rate
+        ("cost", "f8"),  # average price of the position
+        ("lost_1d", "f4"),  # realised loss, USD
+        ("won_1d", "f4"),  # realised gain, USD
+        ("losses_1d", "f4"),  # closing fills that lost
+        ("gains_1d", "f4"),  # closing fills that gained
+        ("partners", PARTNER, (COUNTERPARTIES,)),
+        ("partnered", "f4"),  # USD filled by known counterparties
+    ],
+    align=True,
+)
+
+# What the key stage measures of each fill, before the fill is learned; higher is stranger.
+FEATURES: Final = (
+    "pair_novelty",
+    "pair_youth",
+    "size",
+    "burst",
+    "rate",
+    "turnover",
+    "impact",
+    "slippage",
+    "push",
+    "participation",
+    "depth",
+    "surge",
+    "pay_up",
+    "sweep_breadth",
+    "sweep_funding",
+    "synchrony",
+    "app_share",
+    "new_sellers",
+    "concentration",
+    "round_trip_loss",
+    "losing_streak",
+    "network_novelty",
+    "dormancy",
+    "app_change",
+    "taker_excess",
+)
+(
+    F_PAIR_NOVELTY,
+    F_PAIR_YOUTH,
+    F_SIZE,
+    F_BURST,
+    F_RATE,
+    F_TURNOVER,
+    F_IMPACT,
+    F_SLIPPAGE,
+    F_PUSH,
+    F_PARTICIPATION,
+    F_DEPTH,
+    F_SURGE,
+    F_PAY_UP,
+    F_SWEEP_BREADTH,
+    F_SWEEP_FUNDING,
+    F_SYNCHRONY,
+    F_APP_SHARE,
+    F_NEW_SELLERS,
+    F_CONCENTRATION,
+    F_ROUND_TRIP_LOSS,
+    F_LOSING_STREAK,
+    F_NETWORK_NOVELTY,
+    F_DORMANCY,
+    F_APP_CHANGE,
+    F_TAKER_EXCESS,
+) = range(len(FEATURES))

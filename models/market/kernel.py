@@ -1,0 +1,281 @@
+"""The market stage's arithmetic, event by event, so that cuts into batches change nothing."""
+
+import numpy as np
+from numba import njit
+
+from models.entities import FREE, Record, Table, find, find_or_add, joint_hash
+from models.market import state as s
+from models.orders.batch import (
+    BUY,
+    SELL,
+    Bools,
+    Float32s,
+    Float64s,
+    Int8s,
+    Int32s,
+    Int64s,
+    UInt64s,
+)
+
+
+@njit(cache=True)
+def advance_clock(row: Record, ts: int) -> int:
+    """Move a row's clock to an event's time and return the time that the state sees.
+
+    The clock is the running maximum of event time. A leap of more than JUMP_MS is provisional: if
+    the next event does not agree, it was one bad timestamp, and the clock is set back.
+    """
+    now = row.time
+    if now == 0:
+        row.time = ts
+        return ts
+    if row.anchor > 0:
+        if ts < now - s.JUMP_MS:
+            now = row.anchor
+        row.anchor = 0
+    if ts > now + s.JUMP_MS:
+        row.anchor = now
+    now = max(now, ts)
+    row.time = now
+    return int(now)
+
+
+@njit(cache=True)
+def decay(value: float, elapsed: float, window: float) -> float:
+    """Value of a decayed sum after `elapsed` ms without a contribution."""
+    return float(value * np.exp(-elapsed / window))
+
+
+@njit(cache=True)
+def _decay_market(m: Record, elapsed: float) -> None:
+    """Bring every decayed sum of the market forward to its new time."""
+    for w in range(len(s.WINDOWS)):
+        m.volume[w] = decay(m.volume[w], elapsed, s.WINDOWS[w])
+    day = np.exp(-elapsed / s.DAY)
+    m.squared_return *= day
+    m.trades *= day
+    ten = np.exp(-elapsed / (10.0 * s.MINUTE))
+    m.sold_10m *= ten
+    m.newcomers_10m *= ten
+    m.newcomers_7d = decay(m.newcomers_7d, elapsed, 7.0 * s.DAY)
+    if m.price > 0.0:
+        level = np.log(m.price)
+        m.reference_1h += (level - m.reference_1h) * (1.0 - np.exp(-elapsed / s.HOUR))
+        m.reference_1d += (level - m.reference_1d) * (1.0 - day)
+
+
+@njit(cache=True)
+def _arrival(m: Record, order: np.uint64, given: float, price: float) -> float:
+    """Mid price when the order reached the book: given, or the price before its first fill."""
+    if order != 0 and order == m.order:
+        return float(m.order_arrival)
+    m.order = order
+    m.order_notional = 0.0
+    if given > 0.0:
+        m.order_arrival = given
+    elif m.price > 0.0:
+        m.order_arrival = m.price
+    else:
+        m.order_arrival = price
+    return float(m.order_arrival)
+
+
+@njit(cache=True)
+def usual_daily_volume(m: Record) -> float:
+    """USD a day that the market trades, from the weekly window, corrected for a short past."""
+    age = max(float(m.time - m.first), 1.0 * s.HOUR)
+    share = 1.0 - np.exp(-age / s.WINDOWS[s.W_7D])
+    return float(m.volume[s.W_7D] / (s.WINDOWS[s.W_7D] * share) * s.DAY)
+
+
+@njit(cache=True)
+def daily_sigma(m: Record) -> float:
+    """Volatility per square root of a day, from squared trade returns, at least MIN_SIGMA."""
+    age = max(float(m.time - m.first), 1.0 * s.HOUR)
+    share = 1.0 - np.exp(-age / s.DAY)
+    return float(max(np.sqrt(m.squared_return / share), s.MIN_SIGMA))
+
+
+@njit(cache=True)
+def _novelty_of_seller(recent: float, usual: float) -> float:
+    """How little of a seller's burst its usual flow explains, 0..1."""
+    if recent <= 0.0:
+        return 0.0
+    expected = max(usual - recent, 0.0) * (10.0 * s.MINUTE / s.WINDOWS[s.W_7D])
+    return max(0.0, 1.0 - s.ESTABLISHED_BY * expected / recent)
+
+
+@njit(cache=True)
+def _new_seller_share(m: Record) -> float:
+    """Share of the last ten minutes' selling by accounts that do not usually sell here."""
+    if m.sold_10m <= 0.0:
+        return 0.0
+    new = 0.0
+    for i in range(s.SELLERS):
+        seller = m.sellers[i]
+        if seller.hash != 0:
+            elapsed = float(m.time - seller.time)
+            recent = decay(seller.recent, elapsed, 10.0 * s.MINUTE)
+            usual = decay(seller.usual, elapsed, s.WINDOWS[s.W_7D])
+            new += recent * _novelty_of_seller(recent, usual)
+    known = 1.0 - np.exp(-float(m.time - m.first) / s.DAY)  # at first every seller is new
+    return float(min(1.0, new / m.sold_10m) * known)
+
+
+@njit(cache=True)
+def _learn_seller(m: Record, account: np.uint64, notional: float) -> None:
+    """Add to the seller's flow; a new one takes the place of the one that sells least."""
+    place, least = 0, np.inf
+    for i in range(s.SELLERS):
+        seller = m.sellers[i]
+        if seller.hash == account:
+            place = i
+            break
+        usual = decay(seller.usual, float(m.time - seller.time), s.WINDOWS[s.W_7D])
+        if usual < least:
+            place, least = i, usual
+    seller = m.sellers[place]
+    if seller.hash != account:
+        seller.hash = account
+        seller.recent = 0.0
+        seller.usual = 0.0
+        seller.time = m.time
+    elapsed = float(m.time - seller.time)
+    seller.recent = decay(seller.recent, elapsed, 10.0 * s.MINUTE) + notional
+    seller.usual = decay(seller.usual, elapsed, s.WINDOWS[s.W_7D]) + notional
+    seller.time = m.time
+    m.sold_10m += notional
+
+
+@njit(cache=True)
+def _learn_fill(m: Record, price: float, notional: float, late: bool) -> None:
+    """Add a fill to volume, and unless it comes late, to price, spread and volatility."""
+    for w in range(len(s.WINDOWS)):
+        m.volume[w] += notional
+    m.order_notional += notional
+    if late:
+        return
+    if m.price > 0.0:
+        move = min(abs(np.log(price / m.price)), s.MAX_RETURN)
+        m.squared_return += move * move
+        m.trades += 1.0
+        m.spread += (move - m.spread) / min(m.trades, 200.0)
+    else:
+        m.reference_1h = np.log(price)
+        m.reference_1d = m.reference_1h
+    m.price = price
+
+
+@njit(cache=True)
+def _describe(
+    m: Record,
+    out: Float32s,
+    side: int,
+    price: float,
+    notional: float,
+    arrival: float,
+    late: bool,
+) -> None:
+    """Write what the market says of a fill, before it is learned."""
+    volume = max(usual_daily_volume(m), notional)
+    sigma = daily_sigma(m)
+    filled = m.order_notional + notional
+    out[s.SIGMA] = sigma
+    out[s.DAILY_VOLUME] = volume
+    out[s.VOLUME_10M] = m.volume[s.W_10M]
+    out[s.VOLUME_1H] = m.volume[s.W_1H]
+    out[s.ORDER_NOTIONAL] = filled
+    out[s.EXPECTED_MOVE] = max(m.spread, s.MIN_SPREAD) + sigma * np.sqrt(filled / volume)
+    out[s.NEWCOMERS] = m.newcomers_10m
+    out[s.NEW_SELLER_SHARE] = _new_seller_share(m)
+    out[s.AGE_DAYS] = float(m.time - m.first) / s.DAY
+    if not late:
+        out[s.ADVERSE_MOVE] = side * np.log(price / arrival)
+        if m.price > 0.0:
+            out[s.FROM_REFERENCE_1H] = np.log(price) - m.reference_1h
+            out[s.FROM_REFERENCE_1D] = np.log(price) - m.reference_1d
+
+
+@njit(cache=True)
+def _meet_newcomer(  # a kernel takes its tables one by one
+    m: Record,
+    app_markets: Table,
+    seen: Table,
+    out: Float32s,
+    key: np.uint64,
+    app: np.uint64,
+) -> None:
+    """Count a key's first purchase in this market, for the market and for the key's app."""
+    pair = joint_hash(key, m.hash)
+    is_new = find(seen, pair) == FREE
+    seen.rows[find_or_add(seen, pair)].time = m.time
+    if app == 0:
+        if is_new:
+            m.newcomers_10m += 1.0
+            m.newcomers_7d += 1.0
+        return
+    a = app_markets.rows[find_or_add(app_markets, joint_hash(app, m.hash))]
+    elapsed = float(m.time - a.time) if a.time > 0 else 0.0
+    a.newcomers_10m = decay(a.newcomers_10m, elapsed, 10.0 * s.MINUTE)
+    a.newcomers_7d = decay(a.newcomers_7d, elapsed, 7.0 * s.DAY)
+    a.time = m.time
+    out[s.APP_NEWCOMERS] = a.newcomers_10m
+    before = max(a.newcomers_7d - a.newcomers_10m, 0.0)
+    out[s.APP_NEWCOMERS_USUAL] = before * (10.0 * s.MINUTE / (7.0 * s.DAY))
+    if is_new:
+        a.newcomers_10m += 1.0
+        a.newcomers_7d += 1.0
+        m.newcomers_10m += 1.0
+        m.newcomers_7d += 1.0
+
+
+@njit(cache=True)
+def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
+    markets: Table,
+    app_markets: Table,
+    seen: Table,
+    fresh: Bools,
+    market_hash: UInt64s,
+    market: Int32s,
+    key_hash: UInt64s,
+    key: Int32s,
+    app_hash: UInt64s,
+    app: Int32s,
+    account_hash: UInt64s,
+    account: Int32s,
+    counterparty: Int32s,
+    order_hash: UInt64s,
+    ts: Int64s,
+    side: Int8s,
+    is_fill: Bools,
+    price: Float64s,
+    notional: Float64s,
+    arrival: Float64s,
+    time_out: Int64s,
+    context: Float32s,
+) -> None:
+    """Learn a batch of events in order; writes each one's time and context, shape (n, CONTEXT)."""
+    for i in range(len(ts)):
+        if not fresh[i]:
+            continue
+        m = markets.rows[find_or_add(markets, market_hash[market[i]])]
+        before = m.time
+        now = advance_clock(m, ts[i])
+        time_out[i] = now
+        if before == 0:
+            m.first = now
+        elif now > before:
+            _decay_market(m, float(now - before))
+        if not is_fill[i]:
+            continue
+        late = ts[i] < now - s.LATE_MS
+        met = _arrival(m, order_hash[i], arrival[i], price[i])
+        _describe(m, context[i], side[i], price[i], notional[i], met, late)
+        if side[i] == BUY and key[i] >= 0:
+            app_name = app_hash[app[i]] if app[i] >= 0 else np.uint64(0)
+            _meet_newcomer(m, app_markets, seen, context[i], key_hash[key[i]], app_name)
+        if side[i] == SELL:
+            _learn_seller(m, account_hash[account[i]], notional[i])
+        elif counterparty[i] >= 0:
+            _learn_seller(m, account_hash[counterparty[i]], notional[i])
+        _learn_fill(m, price[i], notional[i], late)

@@ -1,0 +1,87 @@
+"""The market stage: every event, in the order of its partition, told what its market is doing."""
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from models.entities import Table, new_table, with_room
+from models.market import state as s
+from models.market.duplicates import Duplicates
+from models.market.kernel import observe
+from models.orders.batch import NONE, Bools, Int64s, OrderBatch
+from models.rows import Rows
+
+MAX_MARKETS: Final = 100_000
+MAX_PAIRS: Final = 20_000_000
+AGREEING: Final = 3  # events in a row that must lie ahead before the partition's clock follows
+
+
+class MarketStage:
+    """State of the markets of one partition of orders."""
+
+    def __init__(self, max_markets: int = MAX_MARKETS, max_pairs: int = MAX_PAIRS) -> None:
+        self._max_markets = max_markets
+        self._max_pairs = max_pairs
+        self._markets: Table = new_table(s.MARKET, 64)
+        self._app_markets: Table = new_table(s.APP_MARKET, 256)
+        self._seen: Table = new_table(s.SEEN, 1024)
+        self._duplicates = Duplicates()
+        self._clock = np.zeros(2, np.int64)  # the partition's time, and how many events ran ahead
+
+    @property
+    def clock(self) -> int:
+        """Time up to which this partition has been read, ms; 0 before the first event."""
+        return int(self._clock[0])
+
+    def observe(self, batch: OrderBatch) -> Rows:
+        """Learn a batch in order; gives the events of API keys, each once, with their `context`."""
+        n = len(batch)
+        fresh: Bools = self._duplicates.first_time(batch.event_hash)
+        self._markets = with_room(self._markets, len(batch.markets), self._max_markets)
+        self._app_markets = with_room(self._app_markets, n, self._max_pairs)
+        self._seen = with_room(self._seen, n, self._max_pairs)
+        time = np.zeros(n, np.int64)
+        context = np.zeros((n, len(s.CONTEXT)), np.float32)
+        observe(
+            self._markets,
+            self._app_markets,
+            self._seen,
+            fresh,
+            batch.markets.hashes,
+            batch.market,
+            batch.keys.hashes,
+            batch.key,
+            batch.apps.hashes,
+            batch.app,
+            batch.accounts.hashes,
+            batch.account,
+            batch.counterparty,
+            batch.order_hash,
+            batch.ts,
+            batch.side,
+            batch.is_fill,
+            batch.price,
+            batch.notional,
+            batch.arrival,
+            time,
+            context,
+        )
+        merge_time = np.empty(n, np.int64)
+        _follow(self._clock, time, fresh, merge_time)
+        observed = Rows(batch, time, merge_time, {"context": context})
+        keyed = fresh & (batch.key != NONE)
+        return observed if keyed.all() else observed.take(np.flatnonzero(keyed))
+
+
+@njit(cache=True)
+def _follow(clock: Int64s, time: Int64s, fresh: Bools, merge_time: Int64s) -> None:
+    """Move the partition's clock; one event with a bad timestamp does not carry it away."""
+    for i in range(len(time)):
+        if fresh[i]:
+            if clock[0] != 0 and time[i] > clock[0] + s.JUMP_MS and clock[1] < AGREEING - 1:
+                clock[1] += 1
+            else:
+                clock[0] = max(clock[0], time[i])
+                clock[1] = 0
+        merge_time[i] = clock[0]
