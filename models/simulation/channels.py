@@ -30,7 +30,7 @@ def _groups(rng: Rng, members: Int64s) -> list[Int64s]:
 
 def _signals(rng: Rng, world: World, group: Int64s) -> None:
     """Signals of one channel, mostly for coins of some liquidity."""
-    per_day = log_uniform(rng, 0.3, 8.0)
+    per_day = log_uniform(rng, 0.3, 8.0) * world.regime.activity
     times = world.any_times(rng, rng.poisson(per_day * world.regime.days), world.start, world.end)
     favourites = rng.choice(len(world.coins.names), min(12, len(world.coins.names)), replace=False)
     for ts in np.sort(times).tolist():
@@ -74,7 +74,7 @@ def _copies(rng: Rng, world: World, group: Int64s) -> None:
     """Trades of one leader, each copied in proportion by the others."""
     people, markets = world.people, world.markets
     leader, copiers = int(group[0]), group[1:]
-    n = counts(rng, log_uniform(rng, 1.0, 20.0) * world.regime.days)
+    n = counts(rng, log_uniform(rng, 1.0, 20.0) * world.regime.activity * world.regime.days)
     ts = np.sort(world.any_times(rng, n, world.start, world.end))
     home = people.pick_homes(rng, np.full(n, leader))
     usd = people.draw_sizes(rng, np.full(n, leader))

@@ -100,6 +100,9 @@ def _find_makers(rng: Rng, world: World, fills: Columns) -> None:
         strange = account[chosen] == account[fills["taker"][open_rows]]
     maker[open_rows] = chosen
     fills["maker"] = maker
+    keep = account[maker] != account[fills["taker"]]
+    for name in fills:
+        fills[name] = fills[name][keep]
 
 
 def report(rng: Rng, world: World, fills: Columns, both: np.ndarray) -> Columns:

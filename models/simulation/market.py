@@ -103,7 +103,7 @@ def _paths(rng: Rng, sigma: Float64s, steps: int, volatility: float) -> Float64s
     clustered = activity * np.exp(_log_vol(rng, n, steps))
     common = rng.standard_normal(steps) * clustered[0]
     own = rng.standard_normal((n, steps)) * clustered
-    beta = rng.uniform(0.2, 0.75, n)[:, None]
+    beta = rng.uniform(0.3, 0.9, n)[:, None]
     moves = beta * common + np.sqrt(1 - beta**2) * own
     moves *= sigma[:, None] * np.sqrt(step_days)
     jumps = rng.random((n, steps)) < 0.15 * volatility * step_days

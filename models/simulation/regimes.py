@@ -63,6 +63,7 @@ class Regime:
     n_apps: int = 24
     n_venues: int = 3
     events: int = 600_000  # target number of order events, reached within some tens of per cent
+    activity: float = 1.0  # multiplies how often savers, gamblers and channels act
     web_per_key: float = 2.5  # accounts without an API key, per key
     appless: float = 0.22  # share of keys that run their owner's own program
     # chance that a venue gives a field at all; a venue gives it on every event or on none
@@ -123,7 +124,7 @@ REGIMES: Final[dict[str, Regime]] = {
         lookalike_rate=3.0,
         attacks={"blitz": 3.0, "drip": 6.0, "stealth": 4.0, "midcap": 2.0},
     ),
-    "sparse": Regime(days=14.0, n_keys=5_000, events=350_000, n_symbols=300),
+    "sparse": Regime(days=14.0, n_keys=5_000, events=300_000, n_symbols=300, activity=0.25),
     "busy": Regime(
         days=3.0,
         n_keys=1_200,

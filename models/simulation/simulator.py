@@ -1,5 +1,6 @@
 """One call from a regime and a seed to a labelled tape."""
 
+import zlib
 from collections import defaultdict
 from typing import Any, Final
 
@@ -36,7 +37,8 @@ def simulate(regime: Regime, seed: int) -> Tape:
     a generator of its own.
     """
     world_rng, crowd_rng, attack_rng, resemble_rng, trade_rng, fill_rng, name_rng = (
-        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)
+        np.random.default_rng(child)
+        for child in np.random.SeedSequence([seed, zlib.crc32(repr(regime).encode())]).spawn(7)
     )
     world = draw_world(world_rng, regime)
     gives = _fields(name_rng, regime)

@@ -13,7 +13,6 @@ from models.orders.batch import BUY, Int32s, Int64s
 from models.simulation.draws import DAY, HOUR, SECOND, Rng, counts, log_uniform, split
 from models.simulation.flow import ANYBODY, MAKER, NOT_ROGUE, USUAL
 from models.simulation.labels import Incident
-from models.simulation.people import WEB
 from models.simulation.traders import quiet_trade
 from models.simulation.world import World
 
@@ -89,8 +88,7 @@ def choose_sellers(rng: Rng, world: World, victims: Int64s, n: int) -> Int64s:
     """Choose accounts of the thief: people like all others, a few of them with a key."""
     people = world.people
     venue = people.venue[victims[0]]
-    web = people.of_kind(WEB)
-    pool = web[people.venue[web] == venue]
+    pool = world.crowds[int(venue)].accounts
     if rng.random() < 0.7:  # rarely seen accounts are the rule, busy ones happen
         pool = pool[len(pool) // 4 :]
     keyed = world.honest_keys(people.of_kind("unused", "sleeper", "human"))

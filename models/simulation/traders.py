@@ -84,7 +84,7 @@ def _dca(rng: Rng, world: World) -> None:
     """Buy every so often, at round times; hosted savers of one app all at once."""
     people = world.people
     for actor in people.of_kind("dca").tolist():
-        period = int(rng.choice([1, 4, 12, 24, 24, 24, 72, 168])) * HOUR
+        period = int(rng.choice([1, 4, 12, 24, 24, 24, 72, 168]) * HOUR / world.regime.activity)
         app = int(people.app[actor])
         phase = (
             (app * 37 % 24) * HOUR if app >= 0 and rng.random() < 0.6 else rng.integers(0, period)
@@ -175,7 +175,10 @@ def _gamblers(rng: Rng, world: World) -> None:
     for actor in people.of_kind("gambler").tolist():
         times = np.sort(
             world.any_times(
-                rng, rng.poisson(people.rate[actor] * world.regime.days), world.start, world.end
+                rng,
+                rng.poisson(people.rate[actor] * world.regime.activity * world.regime.days),
+                world.start,
+                world.end,
             )
         )
         stake = people.wealth[actor] * rng.uniform(0.1, 1.0)
@@ -202,7 +205,7 @@ def _rebalancers(rng: Rng, world: World) -> None:
     people = world.people
     for actor in people.of_kind("rebalancer").tolist():
         basket = people.usual_markets(actor)
-        period = int(rng.choice([6, 12, 24, 24, 72])) * HOUR
+        period = int(rng.choice([6, 12, 24, 24, 72]) * HOUR / world.regime.activity)
         begin = int(people.born[actor]) + int(rng.integers(0, period))
         for ts in range(begin, min(world.end, int(people.stops[actor])), period):
             side = sides(rng, len(basket))

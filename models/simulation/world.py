@@ -7,12 +7,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.orders.batch import BUY, Float64s, Int32s, Int64s
-from models.simulation.draws import DAY, HOUR, Rng
+from models.simulation.draws import DAY, HOUR, Rng, log_normals
 from models.simulation.flow import MAKER, Flow
 from models.simulation.labels import Labels
 from models.simulation.market import Coins, Markets, draw_coins, draw_markets
 from models.simulation.people import WEB, People, draw_people
 from models.simulation.regimes import Regime
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Accounts without a key on one venue, the busiest first."""
+
+    accounts: Int64s
+    reach: Float64s  # cumulative share of the trade, shape (k,)
 
 
 @dataclass(slots=True)
@@ -26,6 +34,7 @@ class World:
     markets: Markets
     people: People
     makers: list[Int64s]  # market makers of each market, by actor
+    crowds: list[Crowd]  # of each venue
     flow: Flow = field(default_factory=Flow)
     labels: Labels = field(default_factory=Labels)
 
@@ -50,21 +59,13 @@ class World:
 
     def strangers(self, rng: Rng, venues: Int32s) -> Int64s:
         """Draw an account without a key on each venue; most are hardly ever seen, shape (n,)."""
-        web = self._web_by_venue()
         drawn = np.empty(len(venues), np.int64)
         for venue in np.unique(venues):
             rows = np.flatnonzero(venues == venue)
-            pool = web[int(venue)]
-            drawn[rows] = pool[(len(pool) * rng.random(len(rows)) ** 7).astype(np.int64)]
+            crowd = self.crowds[int(venue)]
+            place = np.searchsorted(crowd.reach, rng.random(len(rows)))
+            drawn[rows] = crowd.accounts[np.minimum(place, len(crowd.accounts) - 1)]
         return drawn
-
-    def _web_by_venue(self) -> list[Int64s]:
-        web = self.people.of_kind(WEB)
-        pools: list[Int64s] = []
-        for venue in range(self.regime.n_venues):
-            here = web[self.people.venue[web] == venue]
-            pools.append(here if len(here) else web)
-        return pools
 
     def rest(self, rng: Rng, ts: ArrayLike, market: Int32s, makers: Int64s, **columns: Any) -> None:
         """Add fills of resting orders: a stranger takes, on `side`, and `makers` make."""
@@ -124,6 +125,7 @@ def draw_world(rng: Rng, regime: Regime) -> World:
         markets=markets,
         people=people,
         makers=_rosters(rng, markets, people),
+        crowds=[_crowd(rng, people, venue) for venue in range(regime.n_venues)],
     )
 
 
@@ -132,6 +134,14 @@ def _start(rng: Rng, regime: Regime) -> int:
         return int(np.datetime64(regime.start, "ms").astype(np.int64))
     first = int(np.datetime64("2018-01-01", "ms").astype(np.int64))
     return first + int(rng.integers(0, 8 * 365)) * DAY + int(rng.integers(0, DAY))
+
+
+def _crowd(rng: Rng, people: People, venue: int) -> Crowd:
+    web = people.of_kind(WEB)
+    here = web[people.venue[web] == venue]
+    here = here if len(here) else web
+    busy = np.sort(log_normals(rng, 1.0, 1.7, len(here)))[::-1]
+    return Crowd(rng.permutation(here), busy.cumsum() / busy.sum())
 
 
 def _rosters(rng: Rng, markets: Markets, people: People) -> list[Int64s]:

@@ -3,9 +3,20 @@
 from dataclasses import replace
 from functools import cache
 
-from models.simulation import REGIMES, Regime, Tape, simulate
+import numpy as np
 
-SMALL = replace(REGIMES["standard"], days=1.0, n_keys=240, n_symbols=40, n_apps=6, events=12_000)
+from models.simulation import REGIMES, Regime, Tape, simulate
+from models.simulation.world import World, draw_world
+
+SMALL = replace(
+    REGIMES["standard"],
+    days=1.0,
+    n_keys=240,
+    n_symbols=40,
+    n_apps=6,
+    events=12_000,
+    attacks={"blitz": 2.0, "drip": 2.0, "stealth": 2.0, "midcap": 1.0},
+)
 
 
 @cache
@@ -29,3 +40,8 @@ def _open_book(regime: Regime) -> Regime:
         gives_order_id=1.0,
         gives_both_sides=1.0,
     )
+
+
+def small_world(seed: int) -> World:
+    """World of 240 keys before anybody trades."""
+    return draw_world(np.random.default_rng(seed), SMALL)
