@@ -124,7 +124,9 @@ def draw_people(rng: Rng, regime: Regime, markets: Markets, start: int) -> Peopl
     size = log_normals(rng, log_uniform(rng, 35.0, 110.0), 1.2, n)
     size *= np.where(named == "maker", 3.0, 1.0)
     settled = rng.random(n) < rng.uniform(0.35, 0.85)
-    end_gap = regime.days * DAY
+    length = regime.days * DAY
+    late = start + (rng.random(n) * length).astype(np.int64)
+    born = np.where(rng.random(n) < 0.12, late, start)
     homes, n_homes = _homes(rng, markets, venue, named, size * (10 + rate))
     return People(
         kinds=kinds,
@@ -144,11 +146,9 @@ def draw_people(rng: Rng, regime: Regime, markets: Markets, start: int) -> Peopl
         n_homes=n_homes,
         phase=rng.choice([0.0, 5.0, 8.0, 12.0, 17.0], n) + rng.normal(0, 1.5, n),
         human_hours=(named == "human") | (named == "gambler") | (named == WEB),
-        born=np.where(
-            rng.random(n) < 0.12, start + (rng.random(n) * end_gap).astype(np.int64), start
-        ),
+        born=born,
         stops=np.where(
-            rng.random(n) < 0.05, start + (rng.random(n) * end_gap).astype(np.int64), _NEVER
+            rng.random(n) < 0.05, born + (rng.random(n) * length).astype(np.int64), _NEVER
         ),
         network_period=(log_uniforms(rng, 3.0, 24.0 * 30, n) * HOUR).astype(np.int64),
         network_choices=np.where(settled, 1, 1 + rng.geometric(0.3, n)).astype(np.int32),
