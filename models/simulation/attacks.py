@@ -77,7 +77,7 @@ def _some_app(rng: Rng, world: World) -> int | None:
 
 def _target(rng: Rng, world: World, craft: Craft, victims: Int64s, usd: float) -> int | None:
     """Choose a market that the loot can lift: some of its daily volumes to dozens of them."""
-    adv = usd / log_uniform(rng, 0.5, 40.0)
+    adv = usd / log_uniform(rng, 1.0, 60.0)
     new = bool(rng.random() < craft.new_coin)
     return world.thin_market(rng, int(rng.choice(victims)), adv / 2, adv * 2, new=new)
 

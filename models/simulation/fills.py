@@ -49,9 +49,9 @@ def fill(rng: Rng, world: World, orders: Columns) -> Columns:
     part /= np.bincount(row, part, minlength=len(levels))[row]
     fills = {name: column[row] for name, column in orders.items()}
     fills["row"] = row
-    fills["last"] = rank == levels[row] - 1
     _price(world, fills, done, rank / np.maximum(levels[row] - 1, 1), part)
     _find_makers(rng, world, fills)
+    fills["last"] = np.append(np.diff(fills["row"]) != 0, True)
     return fills
 
 

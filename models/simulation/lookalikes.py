@@ -66,7 +66,7 @@ def big_thin_buy(rng: Rng, world: World, ts: int) -> None:
     if actor is None:
         return
     usd = float(world.people.size[actor]) * log_uniform(rng, 4.0, 60.0)
-    adv = usd / log_uniform(rng, 0.05, 8.0)
+    adv = usd / log_uniform(rng, 0.02, 2.5)
     market = world.thin_market(rng, actor, adv / 2, adv * 2)
     if market is None:
         return
@@ -81,7 +81,7 @@ def portfolio_switch(rng: Rng, world: World, ts: int) -> None:
         return
     people = world.people
     usd = float(people.wealth[actor]) * rng.uniform(0.1, 0.9)
-    adv = usd / log_uniform(rng, 0.03, 4.0)
+    adv = usd / log_uniform(rng, 0.01, 1.2)
     market = world.thin_market(rng, actor, adv / 2, adv * 2)
     if market is None:
         return

@@ -18,7 +18,7 @@ def test_only_keys_have_apps_and_the_apps_differ_widely_in_size() -> None:
     people = world.people
     assert (people.app[people.of_kind(WEB)] == -1).all()
     sizes = np.bincount(people.app[: people.n_keys][people.app[: people.n_keys] >= 0])
-    assert sizes.max() > 8 * np.median(sizes)
+    assert sizes.max() > 4 * np.median(sizes)
 
 
 def test_some_accounts_have_several_keys() -> None:
