@@ -19,9 +19,13 @@ from typing import Final
 import click
 from typing_extensions import override
 
+from streams.kernel_cache import use_fresh_kernels
+
 COMMANDS: Final = {
     "simulate": "Write a simulated, labelled tape of order events.",
     "import-tape": "Turn a public trade tape into order events.",
+    "train": "Train a model on a tape of order events.",
+    "replay": "Run events of the past through the detector.",
     "produce": "Put order events from files on the orders topic.",
     "doctor": "Check settings, brokers, topics and model; say what to do.",
 }
@@ -74,6 +78,7 @@ def roguekey(ctx: click.Context, debug: bool) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and give its exit code."""
+    use_fresh_kernels()  # before a command imports any
     try:
         code = roguekey.main(list(arguments), prog_name="roguekey", standalone_mode=False)
         sys.stdout.flush()

@@ -10,21 +10,20 @@ same embedded broker. With reading the file and the symbols, 150,000 to 385,000 
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.partitioner import DefaultPartitioner
 
+from streams.intake import Progress
+from streams.partitioning import partition_of
 from streams.tapes import CHUNK_LINES, read_tape
 
 BATCH_BYTES: Final = 512 * 1024  # half of what a broker takes in one request by default
 PACE_S: Final = 0.05  # with a rate, events go out in portions of this length
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,6 @@ class _Outbox:
         self._producer = producer
         self._topic = topic
         self._partitions = partitions
-        self._choose = DefaultPartitioner()  # Kafka's own murmur2, so other producers agree
         self._partition_of: dict[bytes, int] = {}
         self._open: dict[int, Any] = {}
         self._under_way: dict[int, asyncio.Future[Any]] = {}
@@ -154,8 +152,7 @@ class _Outbox:
             return self._partitions[self.unkeyed % len(self._partitions)]
         partition = self._partition_of.get(key)
         if partition is None:
-            partition = self._choose(key, self._partitions, self._partitions)
-            self._partition_of[key] = partition
+            partition = self._partition_of[key] = partition_of(key, len(self._partitions))
         return partition
 
 

@@ -7,10 +7,9 @@ from typing import Final
 import click
 import kafka.errors
 from aiokafka.errors import KafkaError
-from rich.console import Console
-from rich.progress import Progress
 
 from streams.commands.options import ORDER_FILE, json_option, show, with_settings
+from streams.intake import progress_bar, stored_bytes
 from streams.produce import Produced
 from streams.produce import produce as put_on_topic
 from streams.settings import Settings
@@ -50,8 +49,8 @@ def command(
     servers = settings.bootstrap_servers()
     try:
         _ensure_topic(settings)
-        with _progress() as bar:
-            task = bar.add_task("produce", total=sum(path.stat().st_size for path in inputs))
+        with progress_bar() as bar:
+            task = bar.add_task("produce", total=stored_bytes(inputs))
             produced = asyncio.run(
                 put_on_topic(
                     inputs,
@@ -78,11 +77,6 @@ def _ensure_topic(settings: Settings) -> None:
         replication=settings.replication_factor,
         client={"bootstrap_timeout_ms": CONNECT_MS},
     )
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
 def _report(produced: Produced, topic: str, *, as_json: bool) -> None:

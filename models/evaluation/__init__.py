@@ -1,0 +1,1 @@
+"""What alerts are worth: scored against what truly happened."""

@@ -1,0 +1,135 @@
+"""The scoreboard: alerts held against labels, which say what truly happened.
+
+A leaked key is caught by its first alert that comes at or after its first rogue order. An alert on
+a key that had not been misused by then is false, also when the key is misused later.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Self
+
+import msgspec
+
+
+class LabelsError(ValueError):
+    """A file does not hold labels."""
+
+
+class Leak(msgspec.Struct, frozen=True):
+    """A leaked key and what was done with it."""
+
+    incident: int
+    first_rogue_ts: int  # ms
+    rogue: list[tuple[int, float]]  # time (ms) and notional (USD) of each rogue order
+
+
+class LabelledIncident(msgspec.Struct, frozen=True):
+    """One theft."""
+
+    id: int
+    kind: str
+
+
+class Labels(msgspec.Struct, frozen=True):
+    """What truly happened on a tape, in the form that `roguekey simulate --labels` writes."""
+
+    leaked: dict[str, Leak]  # by API key
+    incidents: list[LabelledIncident] = []
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read labels; a `LabelsError` names the file and what is wrong with it."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except OSError as error:
+            raise LabelsError(f"{path} cannot be read: {error.strerror}") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise LabelsError(f"{path} holds no labels: {error}") from error
+
+    def within(self, first_ts: int, last_ts: int) -> Self:
+        """Leave out the keys none of whose rogue orders lie between two times, ms."""
+        leaked = {
+            key: leak
+            for key, leak in self.leaked.items()
+            if any(first_ts <= ts <= last_ts for ts, _ in leak.rogue)
+        }
+        return msgspec.structs.replace(self, leaked=leaked)
+
+
+@dataclass(frozen=True, slots=True)
+class KindScore:
+    """Leaked keys of one kind of incident."""
+
+    caught: int
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scoreboard:
+    """What the alerts were worth; medians are over the keys that were caught."""
+
+    leaked_keys: int
+    caught: list[str]  # keys
+    missed: list[str]
+    false: list[str]  # keys alerted that were not being misused
+    by_kind: dict[str, KindScore]
+    median_delay_s: float | None  # from the first rogue order to the alert
+    median_rogue_orders_before: float | None  # before the alert, and those that raised it
+    rogue_notional: float  # USD, of all leaked keys
+    loss_prevented: float | None  # share of it that came after the key's alert
+
+
+def score_alerts(labels: Labels, alerted: Iterable[tuple[str, int]]) -> Scoreboard:
+    """Hold leaked-key alerts, each a key and the time (ms) of the order that raised it, to labels.
+
+    Alerts may come in any order. `loss_prevented` takes it that the key is frozen at once.
+    """
+    times: dict[str, list[int]] = {}
+    for key, ts in alerted:
+        times.setdefault(key, []).append(ts)
+    caught: dict[str, int] = {}
+    false = []
+    for key, raised in times.items():
+        leak = labels.leaked.get(key)
+        true = [ts for ts in raised if leak is not None and ts >= leak.first_rogue_ts]
+        if true:
+            caught[key] = min(true)
+        if len(true) < len(raised):
+            false.append(key)
+    rogue = sum(notional for leak in labels.leaked.values() for _, notional in leak.rogue)
+    saved = sum(
+        notional
+        for key, at in caught.items()
+        for ts, notional in labels.leaked[key].rogue
+        if ts > at
+    )
+    delays = [(at - labels.leaked[key].first_rogue_ts) / 1000 for key, at in caught.items()]
+    before = [sum(ts <= at for ts, _ in labels.leaked[key].rogue) for key, at in caught.items()]
+    return Scoreboard(
+        leaked_keys=len(labels.leaked),
+        caught=sorted(caught),
+        missed=sorted(labels.leaked.keys() - caught.keys()),
+        false=sorted(false),
+        by_kind=_by_kind(labels, caught),
+        median_delay_s=median(delays) if delays else None,
+        median_rogue_orders_before=median(before) if before else None,
+        rogue_notional=round(rogue, 2),
+        loss_prevented=saved / rogue if rogue else None,
+    )
+
+
+def _by_kind(labels: Labels, caught: Mapping[str, int]) -> dict[str, KindScore]:
+    kinds = {incident.id: incident.kind for incident in labels.incidents}
+    of_kind: Counter[str] = Counter()
+    caught_of_kind: Counter[str] = Counter()
+    for key, leak in labels.leaked.items():
+        kind = kinds.get(leak.incident, "unknown")
+        of_kind[kind] += 1
+        caught_of_kind[kind] += key in caught
+    return {
+        kind: KindScore(caught_of_kind[kind], count - caught_of_kind[kind])
+        for kind, count in sorted(of_kind.items())
+    }

@@ -1,0 +1,166 @@
+"""`roguekey replay`: events of the past through the detector."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import kafka.errors
+from typing_extensions import override
+
+from models.evaluation.scoreboard import Labels, LabelsError
+from models.score.artifact import ArtifactError
+from models.score.model import Model
+from streams.commands.options import ORDER_FILE, OUTPUT_FILE, json_option, show, with_settings
+from streams.intake import Intake, progress_bar, stored_bytes
+from streams.replay import AlertFile, Replayed, replay, replay_topic
+from streams.replay_report import as_result, as_text, score, write_report
+from streams.settings import ConfigError, Settings
+from streams.tapes import DeadLetterFile, TapeError
+from streams.topic_tape import TopicTape, TopicTapeError, as_ms
+
+
+class Time(click.ParamType):
+    """RFC 3339, or milliseconds since the Unix epoch."""
+
+    name = "T"
+
+    @override
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Give the time in ms."""
+        try:
+            return as_ms(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} must be RFC 3339, as 2022-12-09T05:10:11Z, or milliseconds since 1970"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be replayed, and where what comes of it goes."""
+
+    inputs: tuple[Path, ...]
+    topic: str | None
+    since: int | None  # ms
+    until: int | None  # ms
+    alerts: Path
+    dead: Path | None
+    labels: Path | None
+    report: Path | None
+
+    def check(self) -> None:
+        """Refuse flags that do not go together."""
+        if bool(self.inputs) == bool(self.topic):
+            raise click.UsageError("give either --input or --from-topic")
+        if self.topic is None and (self.since, self.until) != (None, None):
+            raise click.UsageError("--since and --until need --from-topic")
+
+
+@click.command("replay")
+@click.option(
+    "--input",
+    "inputs",
+    type=ORDER_FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Order events, one JSON object per line (.jsonl, .jsonl.gz, .jsonl.zst); may be repeated.",
+)
+@click.option("--from-topic", "topic", metavar="TOPIC", help="Replay this topic instead of files.")
+@click.option("--since", type=Time(), help="Of a topic: what the brokers got at T or later.")
+@click.option("--until", type=Time(), help="Of a topic: what the brokers got before T.")
+@click.option("--alerts", type=OUTPUT_FILE, required=True, metavar="FILE", help="Alerts (.jsonl).")
+@click.option(
+    "--dead", type=OUTPUT_FILE, metavar="FILE", help="Refused events; the reasons lie beside it."
+)
+@click.option(
+    "--labels", type=ORDER_FILE, metavar="FILE", help="What truly happened, to score the alerts by."
+)
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, writable=True, path_type=Path),
+    metavar="DIR",
+    help="Write report.json and report.md here.",
+)
+@with_settings("model", "warmup", "brokers")
+@json_option
+def command(settings: Settings, as_json: bool, **flags: Any) -> None:
+    """Run events of the past through the detector.
+
+    Files are taken one after the other, so give them in order of time; a topic is read up to where
+    it ends at the start. The same input gives the same alerts, byte for byte. A history given with
+    --warmup is run first, to build the baselines of keys and symbols, without alerting.
+    """
+    request = Request(**flags)
+    request.check()
+    model = load_model(settings)
+    truth, replayed = _run(request, model, settings)
+    scores = score(truth, replayed) if truth else None
+    result = as_result(replayed, model, scores)
+    if request.report:
+        write_report(request.report, result, scores)
+    show(result, as_text(replayed, scores), as_json=as_json)
+
+
+def load_model(settings: Settings) -> Model:
+    """Load the model; a `ConfigError` says what does not fit."""
+    try:
+        return Model.load(settings.model)
+    except ArtifactError as error:
+        raise ConfigError(f"model: {error} (roguekey train makes one)") from error
+
+
+def _run(request: Request, model: Model, settings: Settings) -> tuple[Labels | None, Replayed]:
+    with _failures(settings, request.topic), ExitStack() as stack:
+        truth = Labels.load(request.labels) if request.labels else None
+        letters = stack.enter_context(DeadLetterFile(request.dead)) if request.dead else None
+        alerts, intake = stack.enter_context(AlertFile(request.alerts)), Intake(letters)
+        if request.topic is None:
+            return truth, _replay_files(request.inputs, model, alerts, intake, settings)
+        servers = settings.bootstrap_servers()
+        tape = stack.enter_context(TopicTape(servers, request.topic, request.since, request.until))
+        return truth, _replay_topic(tape, model, alerts, intake, settings)
+
+
+@contextmanager
+def _failures(settings: Settings, topic: str | None) -> Iterator[None]:
+    """Tell in one line what went wrong."""
+    try:
+        yield
+    except kafka.errors.KafkaError as error:
+        where = f"topic {topic} on {settings.brokers}"
+        raise click.ClickException(f"{where}: {error}") from error
+    except (TapeError, TopicTapeError, LabelsError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _replay_files(
+    inputs: tuple[Path, ...], model: Model, alerts: AlertFile, intake: Intake, settings: Settings
+) -> Replayed:
+    with progress_bar() as bar:
+        task = bar.add_task("replay", total=stored_bytes([*settings.warmup, *inputs]))
+        return replay(
+            inputs,
+            model,
+            alerts,
+            intake,
+            warmup=settings.warmup,
+            progress=lambda read: bar.advance(task, read),
+        )
+
+
+def _replay_topic(
+    tape: TopicTape, model: Model, alerts: AlertFile, intake: Intake, settings: Settings
+) -> Replayed:
+    with progress_bar() as bar:
+        task = bar.add_task("replay", total=tape.offsets)
+        return replay_topic(
+            tape,
+            model,
+            alerts,
+            intake,
+            warmup=settings.warmup,
+            progress=lambda read: bar.advance(task, read),
+        )

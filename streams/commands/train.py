@@ -1,0 +1,69 @@
+"""`roguekey train`: a model from files of order events."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from models.orders.batch import OrderBatch
+from models.score.artifact import ArtifactError
+from models.training import train
+from streams.commands.options import ORDER_FILE, json_option, show, with_settings
+from streams.intake import Intake, progress_bar, stored_bytes
+from streams.settings import Settings
+from streams.tapes import TapeError
+
+PASSES = 2  # that training makes over the tape
+
+
+@click.command("train")
+@click.option(
+    "--input",
+    "inputs",
+    type=ORDER_FILE,
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="Order events, one JSON object per line (.jsonl, .jsonl.gz, .jsonl.zst); may be repeated.",
+)
+@with_settings("model")
+@json_option
+def command(settings: Settings, inputs: tuple[Path, ...], as_json: bool) -> None:
+    """Train a model on a tape of order events.
+
+    The tape needs no labels, and a few leaked keys in it do little harm. Several files are read one
+    after the other, so give them in order of time. Events that the worker would refuse are left out
+    and counted. The same tape gives the same model.
+    """
+    started = time.monotonic()
+    passes: list[tuple[Intake, Any]] = []
+    try:
+        with progress_bar() as bar:
+            task = bar.add_task("train", total=PASSES * stored_bytes(inputs))
+
+            def tape() -> Iterator[OrderBatch]:
+                intake, digest = Intake(), hashlib.sha256()
+                passes.append((intake, digest))
+                return intake.read(inputs, lambda read: bar.advance(task, read), digest)
+
+            model = train(tape)
+        intake, digest = passes[0]
+        manifest = model.save(settings.model, digest.hexdigest())
+    except (TapeError, ArtifactError) as error:
+        raise click.ClickException(str(error)) from error
+    except ValueError as error:  # train says what the tape lacks
+        raise click.ClickException(f"{', '.join(map(str, inputs))}: {error}") from error
+    result = {
+        "model": str(settings.model),
+        "model_id": manifest.model_id,
+        "events": intake.events,
+        "refused": intake.refused,
+        "training_data_sha256": manifest.training_data_sha256,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    refused = f", {intake.refused:,} refused" if intake.refused else ""
+    text = f"model {manifest.model_id} in {settings.model}, trained on {intake.events:,} events"
+    show(result, f"{text}{refused} in {result['seconds']:.1f} s", as_json=as_json)

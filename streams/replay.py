@@ -1,0 +1,158 @@
+"""Replay: events of the past through the detector, as fast as it goes.
+
+The same events give the same alerts, byte for byte, in every run.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from models.alerts.envelope import Alert, AlertType
+from models.partitions import PartitionedDetector
+from models.score.model import Model
+from streams.intake import Intake, Progress
+from streams.partitioning import by_partition
+from streams.tapes import TapeError
+from streams.topic_tape import TopicTape
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What came of a replay."""
+
+    events: int = 0
+    refused: int = 0
+    alerts: int = 0
+    seconds: float = 0.0
+    first_ts: int | None = None  # of the accepted events, ms
+    last_ts: int | None = None
+    alerted: list[tuple[str, int]] = field(
+        default_factory=list
+    )  # key and ms, each leaked_key alert
+
+    @property
+    def events_per_second(self) -> float:
+        """Mean rate."""
+        return self.events / self.seconds if self.seconds else 0.0
+
+
+class AlertFile:
+    """Alerts, one to a line, in the order in which they were raised."""
+
+    def __init__(self, path: Path) -> None:
+        self.count = 0
+        self.alerted: list[tuple[str, int]] = []
+        try:
+            self._file = path.open("wb")
+        except OSError as error:
+            raise TapeError(f"{path} cannot be written: {error.strerror}") from None
+
+    def write(self, alerts: Iterable[Alert]) -> None:
+        """Add alerts."""
+        for alert in alerts:
+            self._file.write(alert.encode() + b"\n")
+            self.count += 1
+            if alert.type is AlertType.LEAKED_KEY:
+                self.alerted.append((alert.subject, alert.data.event_ts))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def replay(
+    paths: Sequence[Path],
+    model: Model,
+    alerts: AlertFile,
+    intake: Intake,
+    *,
+    warmup: Sequence[Path] = (),
+    progress: Progress = lambda _: None,
+) -> Replayed:
+    """Run files through the detector; those of `warmup` first, whose alerts are dropped.
+
+    Raises
+    ------
+    TapeError
+        If a file cannot be read or breaks off.
+    """
+    detector = warmed_detector(model, 1, warmup, intake.now_ms, progress)
+    started = time.monotonic()
+    for batch in intake.read(paths, progress):
+        alerts.write(detector.observe(0, batch))
+    alerts.write(detector.idle(0))
+    return _replayed(intake, alerts, started)
+
+
+def replay_topic(
+    tape: TopicTape,
+    model: Model,
+    alerts: AlertFile,
+    intake: Intake,
+    *,
+    warmup: Sequence[Path] = (),
+    progress: Progress = lambda _: None,
+) -> Replayed:
+    """Run a topic through the detector, always reading on where time is furthest behind.
+
+    `progress` is told how many events were read since it was last told.
+
+    Raises
+    ------
+    kafka.errors.KafkaError
+        If the brokers cannot be reached.
+    """
+    detector = warmed_detector(model, tape.partitions, warmup, intake.now_ms)
+    started = time.monotonic()
+    unread = set(range(tape.partitions))
+    while unread:
+        partition = min(unread, key=detector.clock)
+        chunk = tape.next(partition)
+        if chunk is None:
+            unread.remove(partition)
+            alerts.write(detector.idle(partition))
+            continue
+        values, offsets = chunk
+        source = f"{tape.topic}[{partition}]"
+        batch = intake.admit(values, partition=partition, offsets=offsets, source=source)
+        alerts.write(detector.observe(partition, batch))
+        progress(len(values))
+    return _replayed(intake, alerts, started)
+
+
+def warmed_detector(
+    model: Model,
+    partitions: int,
+    history: Sequence[Path],
+    now_ms: int,
+    progress: Progress = lambda _: None,
+) -> PartitionedDetector:
+    """Detector that has seen a history, divided by symbol as it would lie on the topic."""
+    detector = PartitionedDetector(model, partitions)
+    for batch in Intake(now_ms=now_ms).read(history, progress):
+        for partition, part in by_partition(batch, partitions):
+            detector.observe(partition, part)
+    detector.end_warmup()
+    return detector
+
+
+def _replayed(intake: Intake, alerts: AlertFile, started: float) -> Replayed:
+    return Replayed(
+        intake.events,
+        intake.refused,
+        alerts.count,
+        time.monotonic() - started,
+        intake.first_ts,
+        intake.last_ts,
+        alerts.alerted,
+    )
