@@ -65,7 +65,7 @@ class Incidents:
 
     def of(self, key: str, time: int) -> Incident:
         """Give the key's open incident, a new one if it has been quiet."""
-        if time - self._swept > QUIET_MS:
+        if abs(time - self._swept) > QUIET_MS:  # also after a time far ahead was taken back
             self._open = {k: i for k, i in self._open.items() if time - i.last <= QUIET_MS}
             self._swept = time
         incident = self._open.get(key)
