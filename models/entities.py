@@ -59,7 +59,12 @@ def with_room(table: Table, extra: int, max_rows: int) -> Table:
 
 
 def restored(rows: NDArray[np.void], meta: Int64s, max_rows: int) -> Table:
-    """Rebuild a table, index and all, from the records that were saved."""
+    """Rebuild a table, index and all, from the records that were saved.
+
+    Raises ValueError if they are more than `max_rows`.
+    """
+    if len(rows) > max_rows:
+        raise ValueError(f"{len(rows)} records do not fit into a table of at most {max_rows} rows")
     table = new_table(rows.dtype, min(max_rows, max(1024, 2 * len(rows))))
     table.rows[: len(rows)] = rows
     table.meta[:] = meta
