@@ -53,9 +53,11 @@ class Rows:
 class Merge:
     """One stream in order of time out of several, up to the time that all of them have passed.
 
-    Events are ordered by (time, hash of the market, hash of the key), and as they came within one
-    market and key: an order that no number of partitions can change, as long as each market's order
-    is kept. An event behind the time already passed is late: it is used on arrival and counted.
+    Events are ordered by (clock of the partition, clock of the market, hash of the market, hash of
+    the key), and as they came within one market and key. Where the two clocks agree, which is where
+    events come in order of time, no number of partitions can change that order, as long as each
+    market's order is kept. An event behind the time already passed is late: it is used on arrival
+    and counted.
     """
 
     def __init__(self, sources: int) -> None:
@@ -100,5 +102,5 @@ class Merge:
 def _time_order(rows: Rows, chosen: Int64s) -> Int64s:
     market: UInt64s = rows.orders.markets.hashes[rows.orders.market[chosen]]
     key: UInt64s = rows.orders.keys.hashes[rows.orders.key[chosen]]
-    order: Int64s = np.lexsort((key, market, rows.merge_time[chosen]))
+    order: Int64s = np.lexsort((key, market, rows.time[chosen], rows.merge_time[chosen]))
     return order
