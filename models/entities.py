@@ -136,14 +136,14 @@ def _evict(table: Table) -> int:
 @njit(cache=True)
 def _unindex(table: Table, name: np.uint64) -> None:
     """Remove a hash and close the gap that it leaves in its probe sequence (Knuth 6.4, alg. R)."""
-    mask = np.int64(len(table.slot_row) - 1)
+    mask = len(table.slot_row) - 1
     gap = int(_slot_of(table, name))
     slot = gap
     while True:
         slot = (slot + 1) & mask
         if table.slot_row[slot] == FREE:
             break
-        home = np.int64(table.slot_hash[slot] & np.uint64(mask))
+        home = int(table.slot_hash[slot] & np.uint64(mask))
         if ((slot - home) & mask) >= ((slot - gap) & mask):
             table.slot_hash[gap] = table.slot_hash[slot]
             table.slot_row[gap] = table.slot_row[slot]
