@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "import-tape": "Turn a public trade tape into order events.",
     "train": "Train a model on a tape of order events.",
     "replay": "Run events of the past through the detector.",
+    "worker": "Run one stream worker; start more to scale out.",
     "produce": "Put order events from files on the orders topic.",
     "doctor": "Check settings, brokers, topics and model; say what to do.",
 }

@@ -7,7 +7,7 @@ from typing import Any, Final, get_args, get_type_hints
 import numpy as np
 
 from models.orders.batch import NONE, Names, OrderBatch
-from streams.frames import Array, FrameError, Meta, pack, unpack
+from streams.frames import Array, Frame, FrameError, Meta, pack, unpack
 
 _HINTS: Final = get_type_hints(OrderBatch)
 _TABLES: Final = [field.name for field in fields(OrderBatch) if _HINTS[field.name] is Names]
@@ -55,7 +55,11 @@ def pack_orders(
 
 def unpack_orders(data: bytes) -> OrderFrame:
     """Read orders from a frame; a `FrameError` where it holds none or its parts do not fit."""
-    frame = unpack(data)
+    return orders_of(unpack(data))
+
+
+def orders_of(frame: Frame) -> OrderFrame:
+    """Give the orders that an unpacked frame holds, checked like those of `unpack_orders`."""
     missing = ({"event_id", *_TABLES} - frame.tables.keys()) | (
         {*_DTYPES, *(_HASHES + name for name in _TABLES)} - frame.columns.keys()
     )

@@ -83,7 +83,7 @@ def build_app(
         "producer_linger": 0.005,
         "producer_max_batch_size": MEBIBYTE,
         "producer_max_request_size": FRAME_BYTES,
-        "producer_compression_type": "lz4" if aiokafka.codec.has_lz4() else None,
+        "producer_compression_type": "zstd" if aiokafka.codec.has_zstd() else None,
         "worker_redirect_stdouts": False,
     }
     return App(group, **(settings | more))

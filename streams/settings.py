@@ -27,6 +27,8 @@ from typing_extensions import override
 PREFIX: Final = "ROGUEKEY_"
 CONFIG_VARIABLE: Final = "ROGUEKEY_CONFIG"  # names the TOML file; itself no setting
 
+DEFAULT_PARTITIONS: Final = 4
+
 _ADDRESS: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
@@ -88,11 +90,12 @@ class Settings(BaseSettings):
     keys_topic: Topic = Field(
         default="roguekey.keys", description="internal topic from the market stage to the key stage"
     )
-    apps_topic: Topic = Field(
-        default="roguekey.apps", description="internal topic from the key stage to the app stage"
+    suspects_topic: Topic = Field(
+        default="roguekey.suspects",
+        description="internal topic from the key stage to the alert stage",
     )
     partitions: int = Field(
-        default=4,
+        default=DEFAULT_PARTITIONS,
         ge=1,
         le=1024,
         description="partitions of the topics that roguekey makes, 1 to 1024",
@@ -117,7 +120,7 @@ class Settings(BaseSettings):
         default=20,
         ge=1,
         le=60_000,
-        description="time between heartbeats of an idle partition, ms, 1 to 60000",
+        description="quiet time after which nobody waits for a partition, ms, 1 to 60000",
     )
     warmup: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
         default=(), description="order files that build the baselines on the very first start"

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
-DEFAULT_PARTITIONS: Final = 4
+from streams.settings import DEFAULT_PARTITIONS
+
 MEBIBYTE: Final = 1 << 20
 FRAME_BYTES: Final = 8 * MEBIBYTE  # most that one frame or state row may take
 UNKNOWN_TOPIC: Final = 3  # Kafka's error code
@@ -29,7 +30,7 @@ class TopicNames:
     lifecycle: str = "key.lifecycle"
     dead: str = "orders.dead"
     keys: str = "roguekey.keys"
-    apps: str = "roguekey.apps"
+    suspects: str = "roguekey.suspects"
 
     def __post_init__(self) -> None:
         owners: dict[str, str] = {}
@@ -66,9 +67,7 @@ def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list
     """Specifications of all topics; `partitions` bounds how many workers can share the load."""
     week, day = timedelta(days=7), timedelta(days=1)
     return [
-        TopicSpec(
-            names.orders, partitions, "venue and symbol", "order events, JSON", retention=week
-        ),
+        TopicSpec(names.orders, partitions, "symbol", "order events, JSON", retention=week),
         TopicSpec(names.alerts, 1, "subject of the alert", "alerts, CloudEvents 1.0 in JSON"),
         TopicSpec(names.dispositions, 1, "alert id", "what analysts decided: labels for tuning"),
         TopicSpec(names.freezes, 1, "API key", "audit of freezes, refusals, approvals, unfreezes"),
@@ -76,7 +75,7 @@ def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list
         TopicSpec(
             names.dead,
             1,
-            "key of the order event",
+            "none",
             "order events that could not be read, unchanged, the reason in the headers",
             retention=timedelta(days=30),
         ),
@@ -89,10 +88,10 @@ def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list
             max_bytes=FRAME_BYTES,
         ),
         TopicSpec(
-            names.apps,
+            names.suspects,
             1,
             "none",
-            "columnar frames from the key stage to the app stage",
+            "columnar frames from the key stage to the alert stage",
             retention=day,
             max_bytes=FRAME_BYTES,
         ),

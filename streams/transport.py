@@ -175,6 +175,22 @@ class Consumer(driver.Consumer):
         self._in_flight[tp].append((message, run.end))
         return message
 
+    def is_read_up(self, tp: TP) -> bool:
+        """Whether a coalesced partition is read to where it ended at the last fetch, and acked.
+
+        What was fetched may still be on its way from the driver's thread: ask twice, with rest
+        between, before you rely on it.
+        """
+        if self.app.rebalancing or any(not m.acked for m, _ in self._in_flight[tp]):
+            return False
+        subscription = self._thread._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return False
+        state = subscription.assignment.state_value(tp)
+        if state is None or state.highwater is None or not state.has_valid_position:
+            return False
+        return bool(state.position >= state.highwater)
+
     @override
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic not in self._coalesced:

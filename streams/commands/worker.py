@@ -1,0 +1,98 @@
+"""`roguekey worker`: one stream worker."""
+
+import logging
+from contextlib import ExitStack
+
+import click
+from kafka.errors import KafkaError
+
+from streams.broker import TOPIC_LIMITS, BrokerError, EmbeddedBroker
+from streams.commands.options import with_settings
+from streams.commands.replay import load_model
+from streams.intake import progress_bar, stored_bytes
+from streams.runtime import run_worker
+from streams.settings import Settings
+from streams.tapes import TapeError
+from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
+from streams.warmup import Stages, is_first_start, warm_stages
+from streams.worker import Worker, group_of
+
+CONNECT_MS = 5000
+LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "numba")
+
+
+@click.command("worker")
+@with_settings(
+    "brokers",
+    "model",
+    "partitions",
+    "replication_factor",
+    "app_id",
+    "auto_offset_reset",
+    "warmup",
+    "log_level",
+)
+def command(settings: Settings) -> None:
+    """Run one stream worker; start more to scale out.
+
+    Topics that are missing are made. On the very first start of the group, the files of --warmup
+    build the baselines of keys and symbols, without alerting. Without brokers, a broker of its own
+    runs as long as the worker does. SIGTERM or Ctrl-C ends it.
+    """
+    _set_log_level(settings.log_level)
+    model = load_model(settings)
+    try:
+        with ExitStack() as stack:
+            brokers = _brokers(settings, stack)
+            stages = _stages(settings, brokers, Stages(model))
+            code = run_worker(Worker(settings, brokers, stages).app)
+    except (TapeError, TopicError, BrokerError) as error:
+        raise click.ClickException(str(error)) from error
+    except KafkaError as error:
+        raise click.ClickException(f"brokers {settings.brokers}: {error}") from error
+    click.get_current_context().exit(code)
+
+
+def _brokers(settings: Settings, stack: ExitStack) -> list[str]:
+    """Give the addresses of brokers on which all topics are; start one where none is set."""
+    limits = None
+    if settings.brokers:
+        brokers = settings.bootstrap_servers()
+    else:
+        brokers = [stack.enter_context(EmbeddedBroker()).address]
+        limits = TOPIC_LIMITS
+        click.echo(f"embedded broker at {brokers[0]}")
+    ensure_topics(
+        brokers,
+        topic_specs(TopicNames(**settings.topic_names()), settings.partitions),
+        replication=settings.replication_factor,
+        limits=limits,
+        client={"bootstrap_timeout_ms": CONNECT_MS},
+    )
+    return brokers
+
+
+def _stages(settings: Settings, brokers: list[str], empty: Stages) -> Stages:
+    if not settings.warmup:
+        return empty
+    if not is_first_start(brokers, group_of(settings), settings.orders_topic):
+        return empty
+    with progress_bar() as bar:
+        task = bar.add_task("warm-up", total=stored_bytes(settings.warmup))
+        return warm_stages(
+            empty.model,
+            settings.warmup,
+            settings.partitions,
+            lambda read: bar.advance(task, read),
+        )
+
+
+def _set_log_level(level: str) -> None:
+    """Log as the settings say; libraries, which are talkative, only what is at least a warning."""
+    root = logging.getLogger()
+    if root.level == logging.DEBUG:  # roguekey --debug
+        return
+    number = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(number)
+    for library in LIBRARIES:
+        logging.getLogger(library).setLevel(max(number, logging.WARNING))

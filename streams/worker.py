@@ -1,0 +1,205 @@
+"""The live worker: the three stages as agents of one Faust app, with a topic between each two.
+
+    orders ─▶ market stage ─▶ keys ─▶ key stage ─▶ suspects ─▶ alert stage ─▶ alerts
+                   └▶ dead letters
+
+State lives in memory, by partition. An event is acknowledged when everything that came of it lies
+with the brokers and nothing of it is held back any more: delivery is at least once, and what is
+delivered again is known by its offset, its event id or its alert id.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from faust.streams import Stream
+from faust.types import TP, EventT, StreamT
+
+from models.alerts.envelope import Alert
+from streams.runtime import build_app
+from streams.settings import Settings
+from streams.stages import AlertPartition, DeadLetter, KeyPartition, MarketPartition, Merging
+from streams.topics import TopicNames
+from streams.transport import Consumer, Run, coalesced_topic
+from streams.warmup import Stages
+
+ONLY: Final = 0  # the one partition of the suspects topic
+FRAMES_AT_ONCE: Final = 64  # a frame holds thousands of rows
+IDLE_AGAIN_S: Final = 1.0  # whoever takes a partition over must hear of idle sources too
+CONTENT_TYPE: Final = b"application/cloudevents+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A record to be sent."""
+
+    topic: str
+    value: bytes
+    partition: int | None = None
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Worker:
+    """The agents of one worker, and the state of the partitions that are assigned to it."""
+
+    def __init__(self, settings: Settings, brokers: list[str], stages: Stages) -> None:
+        self.app = build_app(
+            brokers, group=group_of(settings), offset_reset=settings.auto_offset_reset
+        )
+        self._names = TopicNames(**settings.topic_names())
+        self._partitions = settings.partitions
+        self._idle_s = settings.idle_heartbeat_ms / 1000
+        self._stages = stages
+        self._markets: dict[int, MarketPartition] = {}
+        self._keys: dict[int, KeyPartition] = {}
+        self._alerts: dict[int, AlertPartition] = {}
+        self._held: dict[TP, deque[tuple[int, EventT[Run]]]] = {}
+        self._one_at_a_time = asyncio.Lock()
+        names, most = self._names, settings.batch_events
+        self._agent(names.orders, self._observe, most)
+        self._agent(names.keys, self._assess, FRAMES_AT_ONCE)
+        self._agent(names.suspects, self._judge, FRAMES_AT_ONCE)
+        self.app.on_partitions_assigned.connect(self._on_assigned)
+        self.app.task(self._tell_idleness)
+
+    def _agent(
+        self, topic: str, handle: Callable[[TP, Run], Awaitable[Merging | None]], most: int
+    ) -> None:
+        async def agent(stream: StreamT[Run]) -> None:
+            if not isinstance(stream, Stream):
+                raise TypeError(f"the stream of {topic} is {type(stream)}; must be Faust's Stream")
+            async for event in stream.noack().events():
+                await self._finish(stream, event, await handle(event.message.tp, event.value))
+
+        agent.__name__ = agent.__qualname__ = topic
+        self.app.agent(coalesced_topic(self.app, topic, max_records=most), name=topic)(agent)
+
+    async def _finish(
+        self, stream: Stream[Run], event: EventT[Run], merging: Merging | None
+    ) -> None:
+        """Acknowledge what nothing is held of any more."""
+        held = self._held.setdefault(event.message.tp, deque())
+        held.append((merging.newest if merging else 0, event))
+        while held and (merging is None or held[0][0] < merging.passed):
+            await stream.ack(held.popleft()[1])
+
+    async def _observe(self, tp: TP, run: Run) -> None:
+        async with self._one_at_a_time:  # idleness must not overtake what was read
+            frames, refused = self._market(tp.partition).observe(run, time.time_ns() // 1_000_000)
+            letters = [self._dead_letter(tp, letter) for letter in refused]
+            sent = await self._send([*self._to_keys(frames), *letters])
+        await asyncio.gather(*sent)
+
+    async def _assess(self, tp: TP, run: Run) -> Merging:
+        keys = self._key(tp.partition)
+        frames = keys.assess(run)
+        await asyncio.gather(
+            *await self._send(Message(self._names.suspects, frame, ONLY) for frame in frames)
+        )
+        return keys
+
+    async def _judge(self, tp: TP, run: Run) -> Merging:
+        stage = self._alert(tp.partition)
+        alerts = stage.judge(run)
+        await asyncio.gather(*await self._send(self._alert_message(alert) for alert in alerts))
+        return stage
+
+    async def _tell_idleness(self) -> None:
+        """Let nobody wait for a partition of orders that has nothing more."""
+        quiet: dict[int, float] = {}  # since when
+        told: dict[int, float] = {}
+        while not self.app.should_stop:
+            await asyncio.sleep(self._idle_s)
+            now = time.monotonic()
+            for partition in list(self._markets):
+                async with self._one_at_a_time:
+                    market = self._markets.get(partition)
+                    if market is None or not self._is_read_up(partition):
+                        quiet.pop(partition, None)
+                        told.pop(partition, None)
+                    elif now - quiet.setdefault(partition, now) < self._idle_s / 2:
+                        continue
+                    elif now - told.get(partition, -IDLE_AGAIN_S) >= IDLE_AGAIN_S:
+                        told[partition] = now
+                        sent = await self._send(self._to_keys(market.idle()))
+                        await asyncio.gather(*sent)
+
+    def _is_read_up(self, partition: int) -> bool:
+        consumer = self.app.consumer
+        tp = TP(self._names.orders, partition)
+        return isinstance(consumer, Consumer) and consumer.is_read_up(tp)
+
+    async def _send(self, messages: Iterable[Message]) -> list[Awaitable[Any]]:
+        """Hand messages to the producer in order; gives what to wait for until they are there."""
+        return [
+            await self.app.producer.send(m.topic, m.key, m.value, m.partition, None, [*m.headers])
+            for m in messages
+        ]
+
+    def _to_keys(self, frames: Iterable[tuple[int, bytes]]) -> list[Message]:
+        return [Message(self._names.keys, frame, target) for target, frame in frames]
+
+    def _dead_letter(self, tp: TP, letter: DeadLetter) -> Message:
+        headers = (
+            ("roguekey-reason", letter.refusal.reason.encode()),
+            ("roguekey-field", letter.refusal.field.encode()),
+            ("roguekey-topic", tp.topic.encode()),
+            ("roguekey-partition", b"%d" % tp.partition),
+            ("roguekey-offset", b"%d" % letter.offset),
+        )
+        return Message(self._names.dead, letter.value, headers=headers)
+
+    def _alert_message(self, alert: Alert) -> Message:
+        places = {"topic": self._names.orders, "events": alert.places}
+        headers = (
+            ("content-type", CONTENT_TYPE),
+            ("roguekey-places", msgspec.json.encode(places)),
+        )
+        return Message(
+            self._names.alerts, alert.encode(), key=alert.subject.encode(), headers=headers
+        )
+
+    def _market(self, partition: int) -> MarketPartition:
+        if partition not in self._markets:
+            stage = self._stages.market(partition)
+            self._markets[partition] = MarketPartition(partition, self._partitions, stage)
+        return self._markets[partition]
+
+    def _key(self, partition: int) -> KeyPartition:
+        if partition not in self._keys:
+            stage = self._stages.key(partition)
+            self._keys[partition] = KeyPartition(partition, self._partitions, stage)
+        return self._keys[partition]
+
+    def _alert(self, partition: int) -> AlertPartition:
+        if partition not in self._alerts:
+            self._alerts[partition] = AlertPartition(self._partitions, self._stages.model)
+        return self._alerts[partition]
+
+    async def _on_assigned(self, _: Any, /, assigned: set[TP], **__: Any) -> None:
+        """Drop the state of partitions that went elsewhere, and begin that of orders."""
+        owned = {
+            name: {tp.partition for tp in assigned if tp.topic == name}
+            for name in (self._names.orders, self._names.keys, self._names.suspects)
+        }
+        by_topic: dict[str, dict[int, Any]] = {
+            self._names.orders: self._markets,
+            self._names.keys: self._keys,
+            self._names.suspects: self._alerts,
+        }
+        for name, states in by_topic.items():
+            for partition in states.keys() - owned[name]:
+                del states[partition]
+        self._held.clear()  # all of it is read again
+        for partition in owned[self._names.orders]:
+            self._market(partition)
+
+
+def group_of(settings: Settings) -> str:
+    """Consumer group of the workers."""
+    return f"{settings.app_id}.worker"
