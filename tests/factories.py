@@ -51,10 +51,10 @@ def encode(event: Event) -> bytes:
     return json.dumps(event, separators=(",", ":")).encode()
 
 
-def batch_of(events: Sequence[Event]) -> OrderBatch:
+def batch_of(events: Sequence[Event], now_ms: int = NOW_MS) -> OrderBatch:
     """Decode events that must all be accepted."""
     values = [encode(event) for event in events]
-    decoded = decode(values, partition=0, offsets=np.arange(len(values)), now_ms=NOW_MS)
+    decoded = decode(values, partition=0, offsets=np.arange(len(values)), now_ms=now_ms)
     assert not decoded.refusals, decoded.refusals
     return decoded.batch
 
@@ -102,3 +102,23 @@ def tapes(draw: st.DrawFn, min_size: int = 0, max_size: int = 30) -> list[Event]
     """Accepted events with distinct ids, in the order of their times."""
     times = sorted(draw(st.lists(st.integers(TS, NOW_MS), min_size=min_size, max_size=max_size)))
     return [draw(orders(event_id=f"e-{n}", ts=ts)) for n, ts in enumerate(times)]
+
+
+@st.composite
+def market_tapes(draw: st.DrawFn, max_size: int = 40) -> list[Event]:
+    """Fills and other events of few markets, in bursts and after gaps, some of them late."""
+    steps = st.sampled_from([0, 1, 700, 30_000, 300_000, 3_000_000, 20_000_000])
+    delays = st.sampled_from([0, 0, 0, 0, 5_000, 59_999, 60_000, 60_001, 600_000])
+    ts, tape = TS, []
+    for n in range(draw(st.integers(1, max_size))):
+        ts += draw(steps)
+        event = draw(orders(event_id=f"e-{n}", ts=ts - draw(delays)))
+        event["symbol"] = draw(st.sampled_from(["thin", "deep"]))
+        event["venue"] = "binance"
+        event["price"] = 8.0 * 1.01 ** draw(st.integers(-20, 20))
+        if "order_id" in event:
+            event["order_id"] = draw(st.sampled_from(["o-1", "o-2"]))
+        if "arrival_price" in event:
+            event["arrival_price"] = event["price"] * draw(st.sampled_from([0.9, 1.0, 1.02]))
+        tape.append(event)
+    return tape

@@ -42,8 +42,11 @@ def advance_clock(row: Record, ts: int) -> int:
 
 @njit(cache=True)
 def decay(value: float, elapsed: float, window: float) -> float:
-    """Value of a decayed sum after `elapsed` ms without a contribution."""
-    return float(value * np.exp(-elapsed / window))
+    """Value of a decayed sum after `elapsed` ms without a contribution.
+
+    Below zero, as after a clock was set back, nothing decays: a sum must never grow by itself.
+    """
+    return float(value * np.exp(-max(elapsed, 0.0) / window))
 
 
 @njit(cache=True)
@@ -102,7 +105,7 @@ def _novelty_of_seller(recent: float, usual: float) -> float:
     if recent <= 0.0:
         return 0.0
     expected = max(usual - recent, 0.0) * (10.0 * s.MINUTE / s.WINDOWS[s.W_7D])
-    return max(0.0, 1.0 - s.ESTABLISHED_BY * expected / recent)
+    return float(max(0.0, 1.0 - s.ESTABLISHED_BY * expected / recent))
 
 
 @njit(cache=True)
@@ -145,6 +148,13 @@ def _learn_seller(m: Record, account: np.uint64, notional: float) -> None:
     seller.usual = decay(seller.usual, elapsed, s.WINDOWS[s.W_7D]) + notional
     seller.time = m.time
     m.sold_10m += notional
+
+
+@njit(cache=True)
+def _recall_sellers(m: Record) -> None:
+    """Bring sellers that sold at a time that was taken back to the present, where they decay."""
+    for i in range(s.SELLERS):
+        m.sellers[i].time = min(m.sellers[i].time, m.time)
 
 
 @njit(cache=True)
@@ -266,6 +276,8 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             m.first = now
         elif now > before:
             _decay_market(m, float(now - before))
+        elif now < before:
+            _recall_sellers(m)
         if not is_fill[i]:
             continue
         late = ts[i] < now - s.LATE_MS

@@ -23,11 +23,12 @@ class MarketStage:
     def __init__(self, max_markets: int = MAX_MARKETS, max_pairs: int = MAX_PAIRS) -> None:
         self._max_markets = max_markets
         self._max_pairs = max_pairs
-        self._markets: Table = new_table(s.MARKET, 64)
-        self._app_markets: Table = new_table(s.APP_MARKET, 256)
-        self._seen: Table = new_table(s.SEEN, 1024)
+        self._markets: Table = new_table(s.MARKET, min(64, max_markets))
+        self._app_markets: Table = new_table(s.APP_MARKET, min(256, max_pairs))
+        self._seen: Table = new_table(s.SEEN, min(1024, max_pairs))
         self._duplicates = Duplicates()
-        self._clock = np.zeros(2, np.int64)  # the partition's time, and how many events ran ahead
+        # The partition's time, how many events in a row ran ahead of it, the least of their times.
+        self._clock = np.zeros(3, np.int64)
 
     @property
     def clock(self) -> int:
@@ -79,9 +80,13 @@ def _follow(clock: Int64s, time: Int64s, fresh: Bools, merge_time: Int64s) -> No
     """Move the partition's clock; one event with a bad timestamp does not carry it away."""
     for i in range(len(time)):
         if fresh[i]:
-            if clock[0] != 0 and time[i] > clock[0] + s.JUMP_MS and clock[1] < AGREEING - 1:
+            if clock[0] != 0 and time[i] > clock[0] + s.JUMP_MS:
+                clock[2] = min(clock[2], time[i]) if clock[1] > 0 else time[i]
                 clock[1] += 1
             else:
                 clock[0] = max(clock[0], time[i])
+                clock[1] = 0
+            if clock[1] == AGREEING:
+                clock[0] = clock[2]
                 clock[1] = 0
         merge_time[i] = clock[0]

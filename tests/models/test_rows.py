@@ -10,7 +10,6 @@ from models.orders.batch import Names, OrderBatch
 from models.rows import NEVER, Merge, Rows
 from tests.factories import Event, bare_order, batch_of, tapes
 
-Row = tuple[str, int]  # event id and time
 MARKETS = 6
 
 
@@ -55,7 +54,9 @@ def test_the_order_depends_neither_on_the_number_of_sources_nor_on_how_they_are_
     queues: list[list[Event]] = [[] for _ in range(sources)]
     for event in tape:
         queues[source_of[int(event["symbol"][1:])]].append(event)
-    merge, order, ended = Merge(sources), [], set()
+    merge = Merge(sources)
+    order: list[str] = []
+    ended: set[int] = set()
     while len(ended) < sources:
         source = data.draw(st.sampled_from([n for n in range(sources) if n not in ended]))
         queue = queues[source]

@@ -1,0 +1,179 @@
+"""What the market stage says of a fill, restated from all past events, without any running sum."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import exp, log, sqrt
+from typing import Final
+
+from models.market.state import CONTEXT
+from tests.factories import Event
+
+MINUTE: Final = 60_000.0
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+WEEK: Final = 7 * DAY
+WINDOWS: Final = (MINUTE / 6, MINUTE, 10 * MINUTE, HOUR, DAY, WEEK)
+
+Context = dict[str, float]
+
+
+@dataclass
+class Fill:
+    """A fill as it was seen."""
+
+    time: float  # the clock of the market
+    late: bool
+    price: float
+    notional: float
+    order: str | None
+    given_arrival: float | None
+
+
+@dataclass
+class NaiveMarket:
+    """Everything that ever happened in one market."""
+
+    times: list[int] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
+    sales: list[tuple[float, str, float]] = field(default_factory=list)  # time, account, USD
+    buyers: list[str] = field(default_factory=list)
+    newcomers: list[tuple[float, str | None]] = field(default_factory=list)  # time, app
+
+    def observe(self, event: Event) -> Context | None:
+        """Give the context of a fill, or None of what is no fill, and then remember the event."""
+        self.times.append(event["ts"])
+        if event.get("status", "filled") not in ("filled", "partially_filled"):
+            return None
+        notional = event.get("notional", event["price"] * event["qty"])
+        late = event["ts"] < self.now - MINUTE
+        arrival = event.get("arrival_price")
+        fill = Fill(self.now, late, event["price"], notional, event.get("order_id"), arrival)
+        told = self._told(event, fill)
+        self._remember(event, fill)
+        return told
+
+    @property
+    def now(self) -> float:
+        return float(max(self.times))
+
+    @property
+    def age(self) -> float:
+        return self.now - self.times[0]
+
+    def decayed(self, times_and_amounts: list[tuple[float, float]], window: float) -> float:
+        return sum(amount * exp(-(self.now - t) / window) for t, amount in times_and_amounts)
+
+    def volume(self, window: float) -> float:
+        return self.decayed([(fill.time, fill.notional) for fill in self.fills], window)
+
+    def usual_daily_volume(self) -> float:
+        share = 1 - exp(-max(self.age, HOUR) / WEEK)
+        return self.volume(WEEK) / 7 / share
+
+    def moves(self) -> list[tuple[float, float]]:
+        """Time and size of each move of the price from fill to fill."""
+        told = [fill for fill in self.fills if not fill.late]
+        return [
+            (after.time, min(abs(log(after.price / before.price)), 0.1))
+            for before, after in pairwise(told)
+        ]
+
+    def daily_sigma(self) -> float:
+        squares = self.decayed([(t, move**2) for t, move in self.moves()], DAY)
+        return max(sqrt(squares / (1 - exp(-max(self.age, HOUR) / DAY))), 0.01)
+
+    def spread(self) -> float:
+        moves, spread = self.moves(), 0.0
+        for n, (now, move) in enumerate(moves):
+            trades = sum(exp(-(now - t) / DAY) for t, _ in moves[: n + 1])
+            spread += (move - spread) / min(trades, 200.0)
+        return spread
+
+    def reference(self, window: float) -> float:
+        """Mean log price, each moment weighing exp(-age / window), before the first the first."""
+        levels = [(fill.time, log(fill.price)) for fill in self.fills if not fill.late]
+        starts = [float("-inf"), *(t for t, _ in levels[1:])]
+        ends = [*starts[1:], self.now]
+        return sum(
+            level * (exp(-(self.now - end) / window) - exp(-(self.now - start) / window))
+            for (_, level), start, end in zip(levels, starts, ends, strict=True)
+        )
+
+    def price(self) -> float | None:
+        return next((fill.price for fill in reversed(self.fills) if not fill.late), None)
+
+    def _order_so_far(self, order: str | None) -> list[Fill]:
+        """The fills of the order without another's between them, up to now."""
+        filled: list[Fill] = []
+        for fill in reversed(self.fills):
+            if order is None or fill.order != order:
+                break
+            filled.insert(0, fill)
+        return filled
+
+    def _arrival(self, fill: Fill) -> float:
+        """Given with the order's first fill, or the price before it, or else its own."""
+        earlier = self._order_so_far(fill.order)
+        first = earlier[0] if earlier else fill
+        before = NaiveMarket(self.times, self.fills[: len(self.fills) - len(earlier)])
+        return first.given_arrival or before.price() or first.price
+
+    def new_seller_share(self) -> float:
+        sold = self.decayed([(t, usd) for t, _, usd in self.sales], 10 * MINUTE)
+        new = 0.0
+        for account in {account for _, account, _ in self.sales}:
+            flow = [(t, usd) for t, name, usd in self.sales if name == account]
+            recent, usual = self.decayed(flow, 10 * MINUTE), self.decayed(flow, WEEK)
+            explained = 50 * (usual - recent) * (10 * MINUTE / WEEK)
+            new += max(0.0, recent - explained)
+        known = 1 - exp(-self.age / DAY)
+        return min(1.0, new / sold) * known if sold else 0.0
+
+    def came(self, app: str | None, window: float) -> float:
+        """Newcomers of an app, or with None of all, decayed."""
+        return self.decayed([(t, 1.0) for t, of in self.newcomers if app in (None, of)], window)
+
+    def _told(self, event: Event, fill: Fill) -> Context:
+        told = dict.fromkeys(CONTEXT, 0.0)
+        filled = fill.notional + sum(f.notional for f in self._order_so_far(fill.order))
+        volume = max(self.usual_daily_volume(), fill.notional)
+        told["sigma"] = self.daily_sigma()
+        told["daily_volume"] = volume
+        told["volume_10m"] = self.volume(10 * MINUTE)
+        told["volume_1h"] = self.volume(HOUR)
+        told["order_notional"] = filled
+        impact = told["sigma"] * sqrt(filled / volume)
+        told["expected_move"] = max(self.spread(), 2e-4) + impact
+        told["newcomers"] = self.came(None, 10 * MINUTE)
+        told["new_seller_share"] = self.new_seller_share()
+        told["age_days"] = self.age / DAY
+        app = event.get("app")
+        if event["side"] == "buy" and event["api_key"] is not None and app is not None:
+            told["app_newcomers"] = self.came(app, 10 * MINUTE)
+            before = self.came(app, WEEK) - told["app_newcomers"]
+            told["app_newcomers_usual"] = before * (10 * MINUTE / WEEK)
+        if not fill.late:
+            sign = 1 if event["side"] == "buy" else -1
+            told["adverse_move"] = sign * log(fill.price / self._arrival(fill))
+            if self.price() is not None:
+                told["from_reference_1h"] = log(fill.price) - self.reference(HOUR)
+                told["from_reference_1d"] = log(fill.price) - self.reference(DAY)
+        return told
+
+    def _remember(self, event: Event, fill: Fill) -> None:
+        self.fills.append(fill)
+        key, counterparty = event["api_key"], event.get("counterparty")
+        if event["side"] == "sell":
+            self.sales.append((fill.time, event["account"], fill.notional))
+        elif counterparty is not None:
+            self.sales.append((fill.time, counterparty, fill.notional))
+        if event["side"] == "buy" and key is not None and key not in self.buyers:
+            self.buyers.append(key)
+            self.newcomers.append((fill.time, event.get("app")))
+
+
+def restate(tape: list[Event]) -> tuple[dict[str, NaiveMarket], list[Context | None]]:
+    """Give the markets after a tape of distinct events, and the context of each fill on it."""
+    markets: dict[str, NaiveMarket] = {}
+    told = [markets.setdefault(e["symbol"], NaiveMarket()).observe(e) for e in tape]
+    return markets, told
