@@ -14,6 +14,7 @@ from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.orders.batch import OrderBatch
 from models.rows import Merge, Rows
+from models.score.evidence import NOTABLE
 from models.score.model import Model
 
 ONLY: Final = 0  # the one source of a merge
@@ -48,5 +49,5 @@ class Detector:
 
 
 def suspects_of(rows: Rows) -> Rows:
-    """Give the fills that the key stage found suspect: all that the alert stage needs."""
-    return rows.take(np.flatnonzero(rows.extra["suspect"]))
+    """Give the fills that are notable: all that the alert stage needs."""
+    return rows.take(np.flatnonzero(rows.extra["odds"] > NOTABLE))

@@ -1,30 +1,42 @@
-"""Training: what is usual on a tape of orders, and a forest over what is not.
+"""Training: what is usual on a tape of orders, and a forest over what is notable there.
 
 Two passes over the tape. The first learns what each feature looks like when nothing is held back;
-the second holds back what is suspect on that scale, and gives the rows that the forest is grown on.
-The tape may hold leaked keys, unlabelled: tails are read where a few per cent of them weigh little.
+the second weighs the evidence on that scale, as the live detector will. The tape may hold leaked
+keys, unlabelled: tails are read where a few per cent of them weigh little, and what stands out
+plainly is kept out of the forest.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numpy as np
 
+from models.alerts.crowd import Crowd
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.market.state import DAY
-from models.orders.batch import Float32s, Float64s, Int64s, OrderBatch, UInt64s
+from models.orders.batch import Float64s, Int64s, OrderBatch, UInt64s
 from models.rows import Merge, Rows
-from models.score.evidence import Scale, blank_scale, weigh
-from models.score.forest import fit_forest, score
-from models.score.model import Model
-from models.score.surprise import fit_surprise
+from models.score.evidence import NOTABLE, Scale, blank_scale
+from models.score.forest import fit_forest
+from models.score.model import PARTS, Model, parts_of
+from models.score.surprise import fit_surprise, weighted_quantile
 
 TREES: Final = 100
-SAMPLE_SIZE: Final = 512
-SUSPECT_SHARE: Final = 0.03  # of the fills, every key counting alike
-ROWS_PER_KEY: Final = 40  # that the forest is grown on, at most
+SAMPLE_SIZE: Final = 256
+ROWS_PER_KEY: Final = 20  # that the forest is grown on, at most
+PLAIN: Final = 10.0  # summed evidence from which a fill stands out too plainly to be learned
+FEWEST_KEYS: Final = 10
+FEWEST_FILLS: Final = 1000
 SEED: Final = 20180307  # the day of the first incident; any would do
+
+# Strength that one benign key-day in a thousand reaches: what simulated exchanges say beforehand,
+# moved by how far this tape's own key-days reach (extrapolated from the most unusual fifth to the
+# most unusual twentieth, where leaked keys do not reach yet), and by how much that counts.
+USUAL_CRITICAL: Final = 16.0
+USUAL_REACH: Final = 17.0
+REACH_COUNTS: Final = 0.2
+FURTHEST: Final = 1.5
 
 Tape = Callable[[], Iterable[OrderBatch]]
 
@@ -37,60 +49,93 @@ def train(tape: Tape) -> Model:
     ValueError
         If the tape holds too few fills of API keys to say what is usual.
     """
-    fills = _fills(tape, blank_scale())
-    keys, features = fills.keys, fills.features
-    if len(np.unique(keys)) < 10 or len(keys) < 1000:
+    fills = list(_fills(tape, blank_scale()))
+    keys = np.concatenate([_keys(rows) for rows in fills]) if fills else np.empty(0, np.uint64)
+    count = len(np.unique(keys))
+    if count < FEWEST_KEYS or len(keys) < FEWEST_FILLS:
         raise ValueError(
-            f"the tape holds {len(keys)} fills of {len(np.unique(keys))} keys; "
-            "training needs at least 1000 fills of 10 keys"
+            f"the tape holds {len(keys)} fills of {count} API keys; "
+            f"training needs at least {FEWEST_FILLS} fills of {FEWEST_KEYS} keys"
         )
     weights = _alike(keys)
-    tables = np.array([fit_surprise(column, weights) for column in features.T.astype(np.float64)])
-    medians = np.array([_median(column, weights) for column in features.T.astype(np.float64)])
-    evidence = np.zeros_like(features)
-    scale = Scale(tables, np.inf)
-    for row in range(len(features)):
-        weigh(scale, features[row], evidence[row])
-    totals = evidence.sum(axis=1).astype(np.float64)
-    scale = Scale(tables, float(_quantile(totals, weights, 1.0 - SUSPECT_SHARE)))
-    chosen = _spread(keys, ROWS_PER_KEY)
-    forest = fit_forest(
-        evidence[chosen].astype(np.float64), trees=TREES, sample_size=SAMPLE_SIZE, seed=SEED
-    )
-    suspect = totals > scale.gate
-    scores = np.zeros(len(keys))
-    scores[suspect] = score(forest, evidence[suspect].astype(np.float64))
-    highest = _highest(keys, fills.time // DAY, scores)
-    tail = fit_surprise(highest, np.ones(len(highest)))
-    return Model(scale, forest, medians, tail)
+    features = np.concatenate([rows.extra["features"] for rows in fills]).astype(np.float64)
+    scale = Scale(np.array([fit_surprise(column, weights) for column in features.T]))
+    medians = np.array([weighted_quantile(column, weights, 0.5) for column in features.T])
+    evidence = _Evidence(tape, scale)
+    forest = fit_forest(evidence.sample(), trees=TREES, sample_size=SAMPLE_SIZE, seed=SEED)
+    blank = Model(scale, forest, medians, USUAL_CRITICAL)
+    return Model(scale, forest, medians, _critical(evidence.highest_a_day(blank)))
 
 
-class _Fills:
-    """Fills of API keys, with their features."""
+class _Evidence:
+    """Notable fills of a tape with their parts, and its key-days."""
 
-    def __init__(self, parts: list[Rows]) -> None:
-        self.keys: UInt64s = np.concatenate(
-            [part.orders.keys.hashes[part.orders.key] for part in parts]
-        )
-        self.time: Int64s = np.concatenate([part.time for part in parts])
-        self.features: Float32s = np.concatenate([part.extra["features"] for part in parts])
+    def __init__(self, tape: Tape, scale: Scale) -> None:
+        crowd = Crowd()
+        keys, days, parts, all_days = [], [], [], []
+        for rows in _fills(tape, scale):
+            all_days.append(_key_days(_keys(rows), rows.time // DAY))
+            notable = rows.take(np.flatnonzero(rows.extra["odds"] > NOTABLE))
+            around = crowd.meet(notable)
+            keys.append(_keys(notable))
+            days.append(notable.time // DAY)
+            parts.append(parts_of(notable.extra["odds"], around, notable.extra["persistence"]))
+        self.keys: UInt64s = np.concatenate(keys)
+        self.days: Int64s = np.concatenate(days)
+        self.parts: Float64s = np.concatenate(parts)
+        self.key_days = len(np.unique(np.concatenate(all_days)))
+
+    def sample(self) -> Float64s:
+        """Parts of the fills that the forest is grown on: of every key some, none too plain."""
+        plain = self.parts.sum(axis=1) >= PLAIN
+        rows = np.flatnonzero(~plain)
+        if len(rows) < 2:  # a tape on which nothing is notable
+            return np.zeros((2, len(PARTS)))
+        return self.parts[rows[_spread(self.keys[rows], ROWS_PER_KEY)]]
+
+    def highest_a_day(self, model: Model) -> Float64s:
+        """Highest strength of each key-day; zero where nothing was notable."""
+        highest = np.zeros(self.key_days)
+        _, code = np.unique(_key_days(self.keys, self.days), return_inverse=True)
+        np.maximum.at(highest, code, model.strength(self.parts))
+        return highest
 
 
-def _fills(tape: Tape, scale: Scale) -> _Fills:
+def _critical(highest: Float64s) -> float:
+    """Strength that one benign key-day in a thousand reaches."""
+    low, high = np.quantile(highest, [0.8, 0.95])
+    per_decade = (high - low) / np.log10(0.2 / 0.05)
+    reach = high + per_decade * np.log10(0.05 / 0.001)
+    moved = REACH_COUNTS * (reach - USUAL_REACH)
+    return USUAL_CRITICAL + float(np.clip(moved, -FURTHEST, FURTHEST))
+
+
+def _fills(tape: Tape, scale: Scale) -> Iterator[Rows]:
+    """Give the fills of the tape as the key stage sees them."""
     market, keys, merge = MarketStage(), KeyStage(scale), Merge(1)
-    parts = []
     for batch in tape():
         merge.add(0, market.observe(batch), market.clock)
-        ready = merge.ready()
-        if ready is not None:
-            rows = keys.assess(ready)
-            parts.append(rows.take(np.flatnonzero(rows.orders.is_fill)))
+        yield from _due(merge, keys)
     merge.idle(0)
+    yield from _due(merge, keys)
+
+
+def _due(merge: Merge, keys: KeyStage) -> Iterator[Rows]:
     ready = merge.ready()
     if ready is not None:
         rows = keys.assess(ready)
-        parts.append(rows.take(np.flatnonzero(rows.orders.is_fill)))
-    return _Fills(parts)
+        yield rows.take(np.flatnonzero(rows.orders.is_fill))
+
+
+def _keys(rows: Rows) -> UInt64s:
+    hashes: UInt64s = rows.orders.keys.hashes[rows.orders.key]
+    return hashes
+
+
+def _key_days(keys: UInt64s, days: Int64s) -> UInt64s:
+    """Name each key-day by one number; a collision of two in 2^64 would do no harm."""
+    named: UInt64s = keys ^ (days.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    return named
 
 
 def _alike(keys: UInt64s) -> Float64s:
@@ -99,31 +144,12 @@ def _alike(keys: UInt64s) -> Float64s:
     return 1.0 / count[code]
 
 
-def _quantile(values: Float64s, weights: Float64s, q: float) -> float:
-    order = np.argsort(values)
-    below = np.cumsum(weights[order]) / weights.sum()
-    return float(values[order][min(int(np.searchsorted(below, q)), len(values) - 1)])
-
-
-def _median(values: Float64s, weights: Float64s) -> float:
-    return _quantile(values, weights, 0.5)
-
-
 def _spread(keys: UInt64s, most: int) -> Int64s:
     """Rows of every key, at most `most`, evenly spread over its past."""
     order = np.argsort(keys, kind="stable")
-    starts = np.flatnonzero(np.diff(keys[order], prepend=keys[order][0] + np.uint64(1)))
+    starts = np.flatnonzero(keys[order][1:] != keys[order][:-1]) + 1
     chosen = [
         part[np.linspace(0, len(part) - 1, min(most, len(part))).astype(np.int64)]
-        for part in np.split(order, starts[1:])
+        for part in np.split(order, starts)
     ]
     return np.sort(np.concatenate(chosen))
-
-
-def _highest(keys: UInt64s, days: Int64s, scores: Float64s) -> Float64s:
-    """Highest score of each key-day."""
-    pair = np.stack([keys.astype(np.int64, copy=False).view(np.int64), days], axis=1)
-    _, code = np.unique(pair, axis=0, return_inverse=True)
-    highest = np.zeros(code.max() + 1)
-    np.maximum.at(highest, code.ravel(), scores)
-    return highest

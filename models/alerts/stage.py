@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 
+from models.alerts.crowd import Crowd
 from models.alerts.envelope import (
     Action,
     Alert,
@@ -17,11 +18,12 @@ from models.alerts.envelope import (
 from models.alerts.incidents import Incident, Incidents, Sighting
 from models.alerts.reasons import Finding, explain
 from models.market.state import ADVERSE_MOVE
-from models.orders.batch import BUY, NONE, venue_and_symbol
+from models.orders.batch import BUY, NONE, Float64s, venue_and_symbol
 from models.rows import Rows
-from models.score.attribution import attribute
-from models.score.model import Model
+from models.score.evidence import contributions
+from models.score.model import Model, parts_of
 
+NOTEWORTHY: Final = 2.0  # rank from which a fill belongs to an incident
 REASONS: Final = 5  # an alert gives at most so many
 STEPS: Final = (0.0, 0.5, 1.0, 2.0)  # rank above the threshold from which a severity begins
 
@@ -31,21 +33,24 @@ class AlertStage:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self._crowd = Crowd()
         self._incidents = Incidents()
 
     def judge(self, rows: Rows) -> list[Alert]:
-        """Take suspect fills in order of time and give the alerts that they raise."""
+        """Take notable fills in order of time and give the alerts that they raise."""
         if not len(rows):
             return []
-        ranks = self._model.rank(rows.extra["evidence"]).tolist()
+        parts = parts_of(rows.extra["odds"], self._crowd.meet(rows), rows.extra["persistence"])
+        ranks = self._model.rank(parts)
         alerts = []
-        for row, rank in enumerate(ranks):
+        for row in np.flatnonzero(ranks >= NOTEWORTHY).tolist():
+            rank = float(ranks[row])
             incident = self._note(rows, row, rank)
             if rank < self._model.threshold:
                 continue
             severity = self._severity(rank)
             if incident.is_news(severity):
-                alerts.append(self._alert(rows, row, rank, severity, incident))
+                alerts.append(self._alert(rows, row, rank, severity, parts[row], incident))
                 incident.alerted = severity
         return alerts
 
@@ -63,7 +68,13 @@ class AlertStage:
         return Severity(sum(rank >= self._model.threshold + step for step in STEPS))
 
     def _alert(
-        self, rows: Rows, row: int, rank: float, severity: Severity, incident: Incident
+        self,
+        rows: Rows,
+        row: int,
+        rank: float,
+        severity: Severity,
+        parts: Float64s,
+        incident: Incident,
     ) -> Alert:
         orders, model = rows.orders, self._model
         key = orders.keys.strings[orders.key[row]]
@@ -80,7 +91,7 @@ class AlertStage:
             config=model.config,
             symbol=symbol,
             venue=venue,
-            reasons=self._reasons(rows, row, symbol, app),
+            reasons=self._reasons(rows, row, parts, symbol, app),
             recommended_action=Action.FREEZE_KEY if severity >= Severity.HIGH else Action.REVIEW,
             evidence=incident.evidence(),
             api_key=key,
@@ -93,12 +104,12 @@ class AlertStage:
         identity = alert_id(AlertType.LEAKED_KEY, key, event_id, model.id)
         return Alert(identity, AlertType.LEAKED_KEY, key, data, places)
 
-    def _reasons(self, rows: Rows, row: int, symbol: str, app: str | None) -> list[Reason]:
+    def _reasons(
+        self, rows: Rows, row: int, parts: Float64s, symbol: str, app: str | None
+    ) -> list[Reason]:
         """Give what moved the score most, strongest first."""
         extra = rows.extra
-        evidence = extra["evidence"][row].astype(np.float64)
-        credit = attribute(self._model.forest, evidence[np.newaxis])[0].clip(0.0)
-        credit = np.where(evidence > 0.0, credit, 0.0)
+        credit = contributions(extra["surprises"][row])
         share = credit / max(float(credit.sum()), 1e-9)
         finding = Finding(
             symbol,

@@ -1,5 +1,7 @@
 """The key stage's arithmetic: measure a fill against the key's past, then learn it."""
 
+from typing import Final
+
 import numpy as np
 from numba import njit
 
@@ -9,6 +11,8 @@ from models.keys.baselines import close_day, estimate, learn, surprise
 from models.market import state as m
 from models.market.kernel import advance_clock, decay
 from models.orders.batch import BUY, Float32s
+
+USUAL_EVIDENCE: Final = 0.3  # an hour of any key may look a little rogue
 
 
 @njit(cache=True)
@@ -25,6 +29,9 @@ def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
     key.bought_1h = decay(key.bought_1h, elapsed, m.HOUR)
     key.traded_1d = decay(key.traded_1d, elapsed, m.DAY)
     key.orders_10m = decay(key.orders_10m, elapsed, 10.0 * m.MINUTE)
+    kept = key.evidence_1h * np.exp(-elapsed / m.HOUR)
+    key.evidence_7d = decay(key.evidence_7d, elapsed, 7.0 * m.DAY) + key.evidence_1h - kept
+    key.evidence_1h = kept
     month = np.exp(-elapsed / k.MONTH)
     key.fills *= month
     key.openings *= month
@@ -197,6 +204,13 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
     traded = pair.bought_1h + pair.sold_1h + notional
     taken = pair.taken_1h + (notional if taker else 0.0)
     out[k.F_TAKER_EXCESS] = max(0.0, taken / traded - usual_share)
+
+
+@njit(cache=True)
+def persistence(key: Record) -> float:
+    """How much more rogue the key's last hour looks than its usual hours, log(1 + ratio)."""
+    hours = min(max(float(key.time - key.first), 6.0 * m.HOUR), 7.0 * m.DAY) / m.HOUR
+    return float(np.log(1.0 + key.evidence_1h / (USUAL_EVIDENCE + key.evidence_7d / hours)))
 
 
 @njit(cache=True)

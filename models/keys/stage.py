@@ -18,7 +18,7 @@ from models.orders.batch import (
     UInt64s,
 )
 from models.rows import Rows
-from models.score.evidence import Scale, weigh
+from models.score.evidence import NO_EVIDENCE, SUSPECT, Scale, chance, weigh
 
 MAX_KEYS: Final = 4_000_000
 MAX_PAIRS: Final = 16_000_000
@@ -37,9 +37,11 @@ class KeyStage:
     def assess(self, rows: Rows) -> Rows:
         """Measure each event against what came before it, then learn it unless it is suspect.
 
-        Gives the same events with `features`, shape (n, FEATURES), zeros where the event is no
-        fill; `values` and `usual`, (n, BASELINES), what the key did and what its past made one
-        expect, as logarithms; `evidence`, (n, FEATURES), the surprises; and `suspect`, (n,).
+        Gives the same events with columns added, zeros where the event is no fill: `features` and
+        their `surprises`, shape (n, FEATURES); `values` and `usual`, (n, BASELINES), what the key
+        did and what its past made one expect, as logarithms; `odds`, (n,), the log odds that the
+        fill is rogue; `persistence`, (n,), how much more rogue the key's last hour looks than its
+        usual ones.
         """
         n, orders = len(rows), rows.orders
         self._keys = with_room(self._keys, len(orders.keys), self._max_keys)
@@ -47,8 +49,9 @@ class KeyStage:
         features = np.zeros((n, len(k.FEATURES)), np.float32)
         values = np.zeros((n, len(k.BASELINES)), np.float32)
         usual = np.zeros((n, len(k.BASELINES)), np.float32)
-        evidence = np.zeros((n, len(k.FEATURES)), np.float32)
-        suspect = np.zeros(n, np.bool_)
+        surprises = np.zeros((n, len(k.FEATURES)), np.float32)
+        odds = np.full(n, NO_EVIDENCE, np.float32)
+        persistence = np.zeros(n, np.float32)
         _assess(
             self._keys,
             self._pairs,
@@ -74,11 +77,17 @@ class KeyStage:
             features,
             values,
             usual,
-            evidence,
-            suspect,
+            surprises,
+            odds,
+            persistence,
         )
         return rows.with_columns(
-            features=features, values=values, usual=usual, evidence=evidence, suspect=suspect
+            features=features,
+            surprises=surprises,
+            values=values,
+            usual=usual,
+            odds=odds,
+            persistence=persistence,
         )
 
 
@@ -113,8 +122,9 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     features: Float32s,
     values: Float32s,
     usual: Float32s,
-    evidence: Float32s,
-    suspect: Bools,
+    surprises: Float32s,
+    odds: Float32s,
+    persistence: Float32s,
 ) -> None:
     for i in range(len(time)):
         name = key_hash[key_code[i]]
@@ -147,7 +157,10 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             values[i],
             usual[i],
         )
-        suspect[i] = weigh(scale, features[i], evidence[i])
+        odds[i] = weigh(scale, features[i], side[i], surprises[i])
+        persistence[i] = kernel.persistence(key)
+        if odds[i] > NO_EVIDENCE:
+            key.evidence_1h += chance(odds[i])
         kernel.roll_windows(
             key,
             pair,
@@ -160,5 +173,5 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             price[i],
             notional[i],
         )
-        if not suspect[i]:
+        if odds[i] <= SUSPECT:
             kernel.learn_past(key, pair, values[i], app, network, side[i], taker, notional[i])

@@ -76,6 +76,8 @@ KEY: Final = np.dtype(
         ("orders_10m", "f4"),
         ("taken", "f4"),  # USD taken from the book, decayed over a month
         ("traded", "f4"),  # USD, decayed over a month
+        ("evidence_1h", "f4"),  # sum of the chances that its fills are rogue
+        ("evidence_7d", "f4"),  # the same of what is older than that hour
         ("baselines", BASELINE, (len(BASELINES),)),
         ("sales", SALE, (SOLD,)),
     ],

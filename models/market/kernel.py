@@ -60,7 +60,7 @@ def _decay_market(m: Record, elapsed: float) -> None:
     ten = np.exp(-elapsed / (10.0 * s.MINUTE))
     m.sold_10m *= ten
     m.newcomers_10m *= ten
-    m.newcomers_7d = decay(m.newcomers_7d, elapsed, 7.0 * s.DAY)
+    m.buyers = decay(m.buyers, elapsed, s.CROWD_MS)
     if m.price > 0.0:
         level = np.log(m.price)
         m.reference_1h += (level - m.reference_1h) * (1.0 - np.exp(-elapsed / s.HOUR))
@@ -68,19 +68,19 @@ def _decay_market(m: Record, elapsed: float) -> None:
 
 
 @njit(cache=True)
-def _arrival(m: Record, order: np.uint64, given: float, price: float) -> float:
+def _arrival(m: Record, role: int, order: np.uint64, given: float, price: float) -> float:
     """Mid price when the order reached the book: given, or the price before its first fill."""
-    if order != 0 and order == m.order:
-        return float(m.order_arrival)
-    m.order = order
-    m.order_notional = 0.0
+    if order != 0 and order == m.order[role]:
+        return float(m.order_arrival[role])
+    m.order[role] = order
+    m.order_notional[role] = 0.0
     if given > 0.0:
-        m.order_arrival = given
+        m.order_arrival[role] = given
     elif m.price > 0.0:
-        m.order_arrival = m.price
+        m.order_arrival[role] = m.price
     else:
-        m.order_arrival = price
-    return float(m.order_arrival)
+        m.order_arrival[role] = price
+    return float(m.order_arrival[role])
 
 
 @njit(cache=True)
@@ -158,11 +158,11 @@ def _recall_sellers(m: Record) -> None:
 
 
 @njit(cache=True)
-def _learn_fill(m: Record, price: float, notional: float, late: bool) -> None:
+def _learn_fill(m: Record, role: int, price: float, notional: float, late: bool) -> None:
     """Add a fill to volume, and unless it comes late, to price, spread and volatility."""
     for w in range(len(s.WINDOWS)):
         m.volume[w] += notional
-    m.order_notional += notional
+    m.order_notional[role] += notional
     if late:
         return
     if m.price > 0.0:
@@ -181,6 +181,7 @@ def _describe(
     m: Record,
     out: Float32s,
     side: int,
+    role: int,
     price: float,
     notional: float,
     arrival: float,
@@ -189,7 +190,7 @@ def _describe(
     """Write what the market says of a fill, before it is learned."""
     volume = max(usual_daily_volume(m), notional)
     sigma = daily_sigma(m)
-    filled = m.order_notional + notional
+    filled = m.order_notional[role] + notional
     out[s.SIGMA] = sigma
     out[s.DAILY_VOLUME] = volume
     out[s.VOLUME_10M] = m.volume[s.W_10M]
@@ -207,7 +208,7 @@ def _describe(
 
 
 @njit(cache=True)
-def _meet_newcomer(  # a kernel takes its tables one by one
+def _meet_buyer(
     m: Record,
     app_markets: Table,
     seen: Table,
@@ -215,28 +216,41 @@ def _meet_newcomer(  # a kernel takes its tables one by one
     key: np.uint64,
     app: np.uint64,
 ) -> None:
-    """Count a key's first purchase in this market, for the market and for the key's app."""
+    """Tell a buyer who else bought lately, of all keys and of its app; then count it, too.
+
+    Each key counts 1 at its last purchase, less with time: a decayed number of distinct buyers.
+    """
     pair = joint_hash(key, m.hash)
     is_new = find(seen, pair) == FREE
-    seen.rows[find_or_add(seen, pair)].time = m.time
-    if app == 0:
-        if is_new:
-            m.newcomers_10m += 1.0
-            m.newcomers_7d += 1.0
-        return
+    row = seen.rows[find_or_add(seen, pair)]
+    own = 0.0 if is_new else decay(1.0, float(m.time - row.time), s.CROWD_MS)
+    row.time = m.time
+    out[s.BUYERS] = max(0.0, m.buyers - own)
+    m.buyers = out[s.BUYERS] + 1.0
+    if is_new:
+        m.newcomers_10m += 1.0
+    if app != 0:
+        _meet_app_buyer(m, app_markets, out, app, own, is_new)
+
+
+@njit(cache=True)
+def _meet_app_buyer(
+    m: Record, app_markets: Table, out: Float32s, app: np.uint64, own: float, is_new: bool
+) -> None:
     a = app_markets.rows[find_or_add(app_markets, joint_hash(app, m.hash))]
     elapsed = float(m.time - a.time) if a.time > 0 else 0.0
     a.newcomers_10m = decay(a.newcomers_10m, elapsed, 10.0 * s.MINUTE)
     a.newcomers_7d = decay(a.newcomers_7d, elapsed, 7.0 * s.DAY)
+    a.buyers = decay(a.buyers, elapsed, s.CROWD_MS)
     a.time = m.time
     out[s.APP_NEWCOMERS] = a.newcomers_10m
     before = max(a.newcomers_7d - a.newcomers_10m, 0.0)
     out[s.APP_NEWCOMERS_USUAL] = before * (10.0 * s.MINUTE / (7.0 * s.DAY))
+    out[s.APP_BUYERS] = max(0.0, a.buyers - own)
+    a.buyers = out[s.APP_BUYERS] + 1.0
     if is_new:
         a.newcomers_10m += 1.0
         a.newcomers_7d += 1.0
-        m.newcomers_10m += 1.0
-        m.newcomers_7d += 1.0
 
 
 @njit(cache=True)
@@ -258,6 +272,7 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     ts: Int64s,
     side: Int8s,
     is_fill: Bools,
+    maker: Bools,
     price: Float64s,
     notional: Float64s,
     arrival: Float64s,
@@ -281,13 +296,14 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         if not is_fill[i]:
             continue
         late = ts[i] < now - s.LATE_MS
-        met = _arrival(m, order_hash[i], arrival[i], price[i])
-        _describe(m, context[i], side[i], price[i], notional[i], met, late)
+        role = int(maker[i])
+        met = _arrival(m, role, order_hash[i], arrival[i], price[i])
+        _describe(m, context[i], side[i], role, price[i], notional[i], met, late)
         if side[i] == BUY and key[i] >= 0:
             app_name = app_hash[app[i]] if app[i] >= 0 else np.uint64(0)
-            _meet_newcomer(m, app_markets, seen, context[i], key_hash[key[i]], app_name)
+            _meet_buyer(m, app_markets, seen, context[i], key_hash[key[i]], app_name)
         if side[i] == SELL:
             _learn_seller(m, account_hash[account[i]], notional[i])
         elif counterparty[i] >= 0:
             _learn_seller(m, account_hash[counterparty[i]], notional[i])
-        _learn_fill(m, price[i], notional[i], late)
+        _learn_fill(m, role, price[i], notional[i], late)

@@ -62,6 +62,7 @@ class MarketStage:
             batch.ts,
             batch.side,
             batch.is_fill,
+            batch.maker,
             batch.price,
             batch.notional,
             batch.arrival,

@@ -20,6 +20,7 @@ W_10S, W_1M, W_10M, W_1H, W_1D, W_7D = range(6)
 JUMP_MS: Final = HOUR  # a clock that leaps further ahead waits for a second event to agree
 LATE_MS: Final = MINUTE  # a fill later than this says nothing about the price any more
 MAX_RETURN: Final = 0.1  # a trade's log return counts at most this much towards volatility
+CROWD_MS: Final = 15 * MINUTE  # how long a purchase makes a key one of a market's buyers
 SELLERS: Final = 8  # accounts remembered per market as its sellers
 ESTABLISHED_BY: Final = 50.0  # a seller whose burst is this many times its usual flow is new here
 MIN_SIGMA: Final = 0.01  # daily volatility is taken to be at least 1 %
@@ -38,16 +39,17 @@ MARKET: Final = np.dtype(
         ("price", "f8"),  # last price, quote currency
         ("reference_1h", "f8"),  # time-weighted log price over an hour
         ("reference_1d", "f8"),  # and over a day
-        ("order", "u8"),  # hash of the order that filled last
-        ("order_arrival", "f8"),  # mid price when it arrived
-        ("order_notional", "f8"),  # what it has filled, USD
+        # Of takers and of makers, whose fills come in turns where a venue reports both:
+        ("order", "u8", (2,)),  # hash of the order that filled last
+        ("order_arrival", "f8", (2,)),  # mid price when it arrived
+        ("order_notional", "f8", (2,)),  # what it has filled, USD
         ("volume", "f4", (6,)),  # USD in each of WINDOWS
         ("squared_return", "f4"),  # decayed over a day
         ("spread", "f4"),  # typical |log return| from trade to trade
         ("trades", "f4"),  # decayed over a day
         ("sold_10m", "f4"),  # USD sold by known accounts, decayed over 10 min
         ("newcomers_10m", "f4"),  # keys that bought here for the first time
-        ("newcomers_7d", "f4"),
+        ("buyers", "f4"),  # distinct keys that bought, decayed over CROWD_MS
         ("sellers", SELLER, (SELLERS,)),
     ],
     align=True,
@@ -55,7 +57,14 @@ MARKET: Final = np.dtype(
 
 # Keys of one app in one market: how many came for the first time.
 APP_MARKET: Final = np.dtype(
-    [("hash", "u8"), ("time", "i8"), ("newcomers_10m", "f4"), ("newcomers_7d", "f4")], align=True
+    [
+        ("hash", "u8"),
+        ("time", "i8"),
+        ("newcomers_10m", "f4"),
+        ("newcomers_7d", "f4"),
+        ("buyers", "f4"),
+    ],
+    align=True,
 )
 
 # Whether a key has bought in a market before.
@@ -75,6 +84,8 @@ CONTEXT: Final = (
     "newcomers",  # keys new to this market in the last 10 min, decayed
     "app_newcomers",  # the same, of this event's app
     "app_newcomers_usual",  # what the last week makes one expect of that app here
+    "buyers",  # other keys that bought here lately, decayed over CROWD_MS
+    "app_buyers",  # the same, of this event's app
     "new_seller_share",  # of what was sold in 10 min, by accounts that do not usually sell here
     "age_days",  # since the market's first event
 )
@@ -91,6 +102,8 @@ CONTEXT: Final = (
     NEWCOMERS,
     APP_NEWCOMERS,
     APP_NEWCOMERS_USUAL,
+    BUYERS,
+    APP_BUYERS,
     NEW_SELLER_SHARE,
     AGE_DAYS,
 ) = range(len(CONTEXT))

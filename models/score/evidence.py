@@ -1,33 +1,102 @@
-"""Evidence: how surprising each feature of a fill is, and from where on a fill is suspect."""
+"""Evidence: how much a fill looks like a leaked key's, from what is surprising about it.
 
-from typing import NamedTuple
+Each surprise counts with a weight of evidence (Good 1950): the log odds that it adds. The weights
+are prior knowledge, fitted once over many simulated exchanges (benchmarks/weights.py) and rounded;
+what is surprising, in contrast, is learned from the user's own tape. A fill that is in no way
+unusual for its own key is held innocent, however wild its market: followers of a signal, a listing
+or the news do in an unusual market what they always do.
+"""
+
+from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from models.keys import state as k
-from models.orders.batch import Float32s, Float64s
+from models.orders.batch import SELL, Float32s, Float64s
 from models.score.surprise import PLACES, surprise_of
+
+LIMIT: Final = 4.0  # no single surprise counts for more
+WEIGHTS: Final[dict[str, float]] = {
+    "surge": 1.4,
+    "pay_up": 1.0,
+    "app_share": 0.8,
+    "participation": 0.75,
+    "turnover": 0.55,
+    "sweep_breadth": 0.4,
+    "app_change": 0.4,
+    "pair_novelty": 0.4,
+    "rate": 0.35,
+    "losing_streak": 0.35,
+    "pair_youth": 0.25,
+    "taker_excess": 0.25,
+    "burst": 0.25,
+    "push": 0.25,
+    "concentration": 0.2,
+    "round_trip_loss": 0.1,
+    "network_novelty": 0.05,
+}
+BIAS: Final = -4.7  # of a fill that surprises in nothing
+# What the key itself does otherwise than it used to; the rest is its market.
+CONDUCT: Final = (
+    "size",
+    "burst",
+    "rate",
+    "turnover",
+    "sweep_breadth",
+    "sweep_funding",
+    "losing_streak",
+    "network_novelty",
+    "app_change",
+)
+USUAL: Final = 2.0  # conduct less surprising than this is usual
+USUAL_WEIGHT: Final = 1.1  # and each decade below it speaks for the key
+ROUND_TRIP: Final = 1.0  # a sale counts only where losing round trips surprise this much
+
+RARITY: Final = 2.5  # the log odds are for even chances; so much rarer are rogue fills
+
+NOTABLE: Final = 0.0  # log odds from which the alert stage hears of a fill
+SUSPECT: Final = 2.0  # log odds from which a fill is not learned as part of the key's past
+NO_EVIDENCE: Final = -50.0  # of what is never held against a key
+
+_ODDS: Final = np.array([WEIGHTS.get(name, 0.0) for name in k.FEATURES])
+_CONDUCT: Final = np.array([k.FEATURES.index(name) for name in CONDUCT])
 
 
 class Scale(NamedTuple):
-    """How surprising each feature is, and from where on a fill is suspect."""
+    """How surprising each value of each feature is."""
 
     tables: Float64s  # (FEATURES, PLACES)
-    gate: float
 
 
 def blank_scale() -> Scale:
     """Give the scale on which nothing surprises: for the first pass of training."""
-    tables = np.full((len(k.FEATURES), PLACES), np.inf)
-    return Scale(tables, np.inf)
+    return Scale(np.full((len(k.FEATURES), PLACES), np.inf))
 
 
 @njit(cache=True)
-def weigh(scale: Scale, features: Float32s, evidence: Float32s) -> bool:
-    """Write the surprises; says whether the fill is suspect."""
-    total = 0.0
-    for j in range(len(k.FEATURES)):
-        evidence[j] = surprise_of(scale.tables[j], features[j])
-        total += evidence[j]
-    return total > scale.gate
+def weigh(scale: Scale, features: Float32s, side: int, surprises: Float32s) -> float:
+    """Write the surprises of a fill, shape (FEATURES,), and give its log odds of being rogue."""
+    odds = BIAS
+    for j in range(len(features)):
+        surprises[j] = min(LIMIT, surprise_of(scale.tables[j], features[j]))
+        odds += _ODDS[j] * surprises[j]
+    conduct = 0.0
+    for j in _CONDUCT:
+        conduct = max(conduct, surprises[j])
+    odds -= USUAL_WEIGHT * max(0.0, USUAL - conduct)
+    if side == SELL and surprises[k.F_LOSING_STREAK] <= ROUND_TRIP:
+        return NO_EVIDENCE
+    return float(odds)
+
+
+@njit(cache=True)
+def chance(odds: float) -> float:
+    """Chance that a fill of these log odds is rogue, given how rare such fills are."""
+    return float(1.0 / (1.0 + np.exp(RARITY - odds)))
+
+
+def contributions(surprises: Float32s) -> Float64s:
+    """Log odds that each feature of a fill adds, shape (FEATURES,)."""
+    added: Float64s = _ODDS * surprises.astype(np.float64)
+    return added

@@ -1,4 +1,4 @@
-"""The model: what is usual, the forest, and how its scores become probabilities."""
+"""The model: what is usual on this exchange, the forest, and how strength becomes probability."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -7,24 +7,41 @@ from typing import Any, Final, Self
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import NDArray  # noqa: TC002 - annotations of slots are read at run time
 
 from models.keys import state as k
-from models.orders.batch import Float64s
+from models.orders.batch import Float32s, Float64s
 from models.score.artifact import Feature, Manifest, ModelCard, load_artifact, save_artifact
 from models.score.evidence import Scale
 from models.score.forest import Forest, score
-from models.score.surprise import surprise_of
 
-INPUTS: Final = tuple(
-    Feature(name, "surprise, -log10 of a tail probability") for name in k.FEATURES
-)
+# What the forest scores: four kinds of evidence, each in log odds.
+PARTS: Final = ("own", "crowd", "app_crowd", "persistence")
+PART_WEIGHTS: Final = np.array([0.55, 2.5, 1.5, 1.3])  # fitted as models.score.evidence.WEIGHTS
+OWN_RANGE: Final = (-6.0, 10.0)  # log odds of the fill itself beyond which it says no more
+FOREST_WEIGHT: Final = 8.0  # log odds per unit of forest score
+PER_DECADE: Final = 3.0  # strength that makes a benign key-day ten times rarer
 FALSE_KEYS_PER_1000_KEY_DAYS: Final = 1.0
+LIMIT: Final = 9.0  # no rank is higher
+
+FEATURE_LIST: Final = tuple(Feature(name, "see models.keys.state") for name in k.FEATURES)
 CARD: Final = ModelCard(
     purpose="Ranks fills of API keys by how much they look like a leaked key's pump trades.",
     out_of_scope="Not sole evidence for closing an account; says nothing of who holds the key.",
     limits="Keys with fewer than some ten fills are judged against keys at large.",
 )
+
+
+def parts_of(odds: Float32s, crowd: Float32s, persistence: Float32s) -> Float64s:
+    """Evidence of n fills by kind, in log odds, shape (n, PARTS).
+
+    `odds`, shape (n,), of the fills themselves; `crowd`, (n, 2), of those around them;
+    `persistence`, (n,), of the key's last hour.
+    """
+    own = np.clip(odds, *OWN_RANGE) - OWN_RANGE[0]
+    columns = np.column_stack([own, crowd, persistence]).astype(np.float64)
+    parts: Float64s = columns * PART_WEIGHTS
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +51,36 @@ class Model:
     scale: Scale
     forest: Forest
     medians: Float64s  # (FEATURES,): the features of a usual fill
-    tail: Float64s  # surprise table of a benign key-day's highest forest score
+    critical: float  # strength that one benign key-day in a thousand reaches
     id: str = ""
     config: str = ""
 
-    def rank(self, evidence: NDArray[np.float32]) -> Float64s:
-        """-log10 of the chance that a benign key-day shows so high a score, shape (n,)."""
-        scores = score(self.forest, evidence.astype(np.float64))
-        return np.array([surprise_of(self.tail, value) for value in scores.tolist()])
+    def strength(self, parts: Float64s) -> Float64s:
+        """Evidence in all, log odds, shape (n,): the sum of the parts, and the forest's opinion."""
+        strength: Float64s = parts.sum(axis=1) + FOREST_WEIGHT * score(self.forest, parts)
+        return strength
+
+    def rank(self, parts: Float64s) -> Float64s:
+        """-log10 of the chance that a benign key-day shows such strength, shape (n,)."""
+        beyond = (self.strength(parts) - self.critical) / PER_DECADE
+        ranks: Float64s = np.clip(3.0 + beyond, 0.0, LIMIT)
+        return ranks
 
     @property
     def threshold(self) -> float:
         """Rank from which on an alert is raised."""
-        return float(-np.log10(FALSE_KEYS_PER_1000_KEY_DAYS / 1000.0))
+        return float(3.0 - np.log10(FALSE_KEYS_PER_1000_KEY_DAYS))
 
     def save(self, directory: Path, training_data_sha256: str) -> Manifest:
         """Write the model as an artifact; its id is in the manifest."""
         arrays: dict[str, NDArray[Any]] = {
             "scale_tables": self.scale.tables,
-            "scale_gate": np.array([self.scale.gate]),
             "medians": self.medians,
-            "tail": self.tail,
+            "critical": np.array([self.critical]),
         }
         arrays |= {f"forest_{name}": array for name, array in self.forest.arrays().items()}
         manifest = Manifest(
-            features=INPUTS,
+            features=FEATURE_LIST,
             training_data_sha256=training_data_sha256,
             thresholds={"rank": self.threshold},
             card=CARD,
@@ -68,17 +90,17 @@ class Model:
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Read a model; an `ArtifactError` says what does not fit."""
-        arrays, manifest = load_artifact(directory, features=INPUTS)
+        arrays, manifest = load_artifact(directory, features=FEATURE_LIST)
         forest = {
             name.removeprefix("forest_"): array
             for name, array in arrays.items()
             if name.startswith("forest_")
         }
         return cls(
-            Scale(arrays["scale_tables"], float(arrays["scale_gate"][0])),
+            Scale(arrays["scale_tables"]),
             Forest.from_arrays(forest),
             arrays["medians"],
-            arrays["tail"],
+            float(arrays["critical"][0]),
             manifest.model_id,
             config_id(manifest.thresholds),
         )

@@ -38,6 +38,13 @@ def fit_surprise(values: Float64s, weights: Float64s) -> Float64s:
     return table
 
 
+def weighted_quantile(values: Float64s, weights: Float64s, q: float) -> float:
+    """Smallest of the values, shape (n,), that at least the share `q` of the weight lies below."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order]) / weights.sum()
+    return float(values[order][min(int(np.searchsorted(below, q)), len(values) - 1)])
+
+
 @njit(cache=True)
 def surprise_of(table: Float64s, value: float) -> float:
     """-log10 P(X >= value) from the feature's table, 0..LIMIT."""

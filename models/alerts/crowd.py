@@ -1,0 +1,104 @@
+"""Who else does the same: suspects of one market, and of one app in that market, at one time.
+
+Thefts come in crowds, and so do honest followers of a signal. What tells them apart is not how many
+buy, but how many of those who buy look rogue each by itself: n expected rogue buyers among N count
+for log(1 + n) n / (N + 1/2).
+"""
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from models.entities import Table, find_or_add, joint_hash, new_table, with_room
+from models.market.kernel import decay
+from models.market.state import APP_BUYERS, BUYERS, CROWD_MS
+from models.orders.batch import Float32s, Int32s, Int64s, UInt64s
+from models.rows import Rows
+from models.score.evidence import chance
+
+MAX_ENTITIES: Final = 1_000_000
+
+# A market, an app in a market, or a key in a market: the rogue buyers that one must expect there.
+SUSPECTS: Final = np.dtype([("hash", "u8"), ("time", "i8"), ("expected", "f4")], align=True)
+
+
+class Crowd:
+    """Suspects of the last minutes, by market, by app and market, and by key and market."""
+
+    def __init__(self) -> None:
+        self._markets = new_table(SUSPECTS, 256)
+        self._app_markets = new_table(SUSPECTS, 256)
+        self._pairs = new_table(SUSPECTS, 1024)
+
+    def meet(self, rows: Rows) -> Float32s:
+        """Tell each fill of the others, then count it; (n, 2): in its market, of its app there."""
+        n, orders = len(rows), rows.orders
+        self._markets = with_room(self._markets, n, MAX_ENTITIES)
+        self._app_markets = with_room(self._app_markets, n, MAX_ENTITIES)
+        self._pairs = with_room(self._pairs, n, MAX_ENTITIES)
+        crowd = np.zeros((n, 2), np.float32)
+        _meet(
+            self._markets,
+            self._app_markets,
+            self._pairs,
+            rows.time,
+            orders.markets.hashes,
+            orders.market,
+            orders.keys.hashes,
+            orders.key,
+            orders.apps.hashes,
+            orders.app,
+            rows.extra["odds"],
+            rows.extra["context"],
+            crowd,
+        )
+        return crowd
+
+
+@njit(cache=True)
+def _enter(table: Table, name: np.uint64, now: int) -> int:
+    """Row of an entity, decayed to the present."""
+    row = find_or_add(table, name)
+    entity = table.rows[row]
+    if entity.time > 0:
+        entity.expected = decay(entity.expected, float(now - entity.time), CROWD_MS)
+    entity.time = now
+    return row
+
+
+@njit(cache=True)
+def _weight(rogue: float, buyers: float) -> float:
+    return float(np.log(1.0 + rogue) * min(1.0, rogue / (buyers + 0.5)))
+
+
+@njit(cache=True)
+def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
+    markets: Table,
+    app_markets: Table,
+    pairs: Table,
+    time: Int64s,
+    market_hash: UInt64s,
+    market: Int32s,
+    key_hash: UInt64s,
+    key: Int32s,
+    app_hash: UInt64s,
+    app: Int32s,
+    odds: Float32s,
+    context: Float32s,
+    crowd: Float32s,
+) -> None:
+    for i in range(len(time)):
+        name = market_hash[market[i]]
+        whole = markets.rows[_enter(markets, name, time[i])]
+        own = pairs.rows[_enter(pairs, joint_hash(key_hash[key[i]], name), time[i])]
+        known = own.expected
+        crowd[i, 0] = _weight(max(0.0, whole.expected - known), context[i, BUYERS])
+        more = max(0.0, chance(odds[i]) - known)
+        whole.expected += more
+        own.expected += more
+        if app[i] >= 0:
+            fellows_hash = joint_hash(app_hash[app[i]], name)
+            fellows = app_markets.rows[_enter(app_markets, fellows_hash, time[i])]
+            crowd[i, 1] = _weight(max(0.0, fellows.expected - known), context[i, APP_BUYERS])
+            fellows.expected += more
