@@ -104,6 +104,9 @@ def tapes(draw: st.DrawFn, min_size: int = 0, max_size: int = 30) -> list[Event]
     return [draw(orders(event_id=f"e-{n}", ts=ts)) for n, ts in enumerate(times)]
 
 
+APPS: Final = {"a": "x", "b": "x", "c": "y", "é": "y"}  # of each key; the others use none
+
+
 @st.composite
 def market_tapes(draw: st.DrawFn, max_size: int = 40) -> list[Event]:
     """Fills and other events of few markets, in bursts and after gaps, some of them late."""
@@ -115,6 +118,7 @@ def market_tapes(draw: st.DrawFn, max_size: int = 40) -> list[Event]:
         event = draw(orders(event_id=f"e-{n}", ts=ts - draw(delays)))
         event["symbol"] = draw(st.sampled_from(["thin", "deep"]))
         event["venue"] = "binance"
+        event["app"] = APPS.get(event["api_key"])
         event["price"] = 8.0 * 1.01 ** draw(st.integers(-20, 20))
         if "order_id" in event:
             event["order_id"] = draw(st.sampled_from(["o-1", "o-2"]))

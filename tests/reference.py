@@ -1,7 +1,7 @@
 """What the market stage says of a fill, restated from all past events, without any running sum."""
 
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from math import exp, log, sqrt
 from typing import Final
 
@@ -12,6 +12,7 @@ MINUTE: Final = 60_000.0
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 WEEK: Final = 7 * DAY
+CROWD: Final = 15 * MINUTE
 WINDOWS: Final = (MINUTE / 6, MINUTE, 10 * MINUTE, HOUR, DAY, WEEK)
 
 Context = dict[str, float]
@@ -26,6 +27,7 @@ class Fill:
     price: float
     notional: float
     order: str | None
+    maker: bool
     given_arrival: float | None
 
 
@@ -36,7 +38,7 @@ class NaiveMarket:
     times: list[int] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     sales: list[tuple[float, str, float]] = field(default_factory=list)  # time, account, USD
-    buyers: list[str] = field(default_factory=list)
+    purchases: list[tuple[float, str, str | None]] = field(default_factory=list)  # time, key, app
     newcomers: list[tuple[float, str | None]] = field(default_factory=list)  # time, app
 
     def observe(self, event: Event) -> Context | None:
@@ -47,7 +49,8 @@ class NaiveMarket:
         notional = event.get("notional", event["price"] * event["qty"])
         late = event["ts"] < self.now - MINUTE
         arrival = event.get("arrival_price")
-        fill = Fill(self.now, late, event["price"], notional, event.get("order_id"), arrival)
+        order, maker = event.get("order_id"), event.get("maker", False)
+        fill = Fill(self.now, late, event["price"], notional, order, maker, arrival)
         told = self._told(event, fill)
         self._remember(event, fill)
         return told
@@ -102,20 +105,18 @@ class NaiveMarket:
     def price(self) -> float | None:
         return next((fill.price for fill in reversed(self.fills) if not fill.late), None)
 
-    def _order_so_far(self, order: str | None) -> list[Fill]:
-        """The fills of the order without another's between them, up to now."""
-        filled: list[Fill] = []
-        for fill in reversed(self.fills):
-            if order is None or fill.order != order:
-                break
-            filled.insert(0, fill)
-        return filled
+    def _order_so_far(self, fill: Fill) -> list[int]:
+        """Places of the order's fills, up to now, without another's of its role between them."""
+        same_role = [n for n, earlier in enumerate(self.fills) if earlier.maker == fill.maker]
+        orders = [self.fills[n].order for n in same_role]
+        run = len(list(takewhile(lambda order: order == fill.order, reversed(orders))))
+        return same_role[len(same_role) - run :] if fill.order is not None else []
 
     def _arrival(self, fill: Fill) -> float:
         """Given with the order's first fill, or the price before it, or else its own."""
-        earlier = self._order_so_far(fill.order)
-        first = earlier[0] if earlier else fill
-        before = NaiveMarket(self.times, self.fills[: len(self.fills) - len(earlier)])
+        place = next(iter(self._order_so_far(fill)), len(self.fills))
+        first = [*self.fills, fill][place]
+        before = NaiveMarket(self.times, self.fills[:place])
         return first.given_arrival or before.price() or first.price
 
     def new_seller_share(self) -> float:
@@ -133,9 +134,14 @@ class NaiveMarket:
         """Newcomers of an app, or with None of all, decayed."""
         return self.decayed([(t, 1.0) for t, of in self.newcomers if app in (None, of)], window)
 
+    def others_buying(self, key: str, app: str | None) -> float:
+        """Other keys that bought, of an app or with None of all, each counting from its last."""
+        last = {name: t for t, name, of in self.purchases if name != key and app in (None, of)}
+        return self.decayed([(t, 1.0) for t in last.values()], CROWD)
+
     def _told(self, event: Event, fill: Fill) -> Context:
         told = dict.fromkeys(CONTEXT, 0.0)
-        filled = fill.notional + sum(f.notional for f in self._order_so_far(fill.order))
+        filled = fill.notional + sum(self.fills[n].notional for n in self._order_so_far(fill))
         volume = max(self.usual_daily_volume(), fill.notional)
         told["sigma"] = self.daily_sigma()
         told["daily_volume"] = volume
@@ -147,11 +153,7 @@ class NaiveMarket:
         told["newcomers"] = self.came(None, 10 * MINUTE)
         told["new_seller_share"] = self.new_seller_share()
         told["age_days"] = self.age / DAY
-        app = event.get("app")
-        if event["side"] == "buy" and event["api_key"] is not None and app is not None:
-            told["app_newcomers"] = self.came(app, 10 * MINUTE)
-            before = self.came(app, WEEK) - told["app_newcomers"]
-            told["app_newcomers_usual"] = before * (10 * MINUTE / WEEK)
+        self._tell_buyer(event, told)
         if not fill.late:
             sign = 1 if event["side"] == "buy" else -1
             told["adverse_move"] = sign * log(fill.price / self._arrival(fill))
@@ -160,6 +162,17 @@ class NaiveMarket:
                 told["from_reference_1d"] = log(fill.price) - self.reference(DAY)
         return told
 
+    def _tell_buyer(self, event: Event, told: Context) -> None:
+        key, app = event["api_key"], event.get("app")
+        if event["side"] == "sell" or key is None:
+            return
+        told["buyers"] = self.others_buying(key, None)
+        if app is not None:
+            told["app_buyers"] = self.others_buying(key, app)
+            told["app_newcomers"] = self.came(app, 10 * MINUTE)
+            before = self.came(app, WEEK) - told["app_newcomers"]
+            told["app_newcomers_usual"] = before * (10 * MINUTE / WEEK)
+
     def _remember(self, event: Event, fill: Fill) -> None:
         self.fills.append(fill)
         key, counterparty = event["api_key"], event.get("counterparty")
@@ -167,9 +180,10 @@ class NaiveMarket:
             self.sales.append((fill.time, event["account"], fill.notional))
         elif counterparty is not None:
             self.sales.append((fill.time, counterparty, fill.notional))
-        if event["side"] == "buy" and key is not None and key not in self.buyers:
-            self.buyers.append(key)
-            self.newcomers.append((fill.time, event.get("app")))
+        if event["side"] == "buy" and key is not None:
+            if key not in {name for _, name, _ in self.purchases}:
+                self.newcomers.append((fill.time, event.get("app")))
+            self.purchases.append((fill.time, key, event.get("app")))
 
 
 def restate(tape: list[Event]) -> tuple[dict[str, NaiveMarket], list[Context | None]]:

@@ -7,6 +7,8 @@ from models.market import state as s
 from models.market.kernel import _arrival, _learn_seller, _new_seller_share, advance_clock, decay
 from tests.factories import TS
 
+TAKER, MAKER = 0, 1
+
 
 def market(**values: float) -> np.ndarray:
     rows = np.zeros(1, s.MARKET)
@@ -72,26 +74,35 @@ def test_a_decayed_sum_loses_all_but_1_in_e_in_a_window() -> None:
 def test_all_fills_of_an_order_are_measured_from_the_price_that_it_met() -> None:
     row = market(price=8.0)[0]
     order, other = np.uint64(5), np.uint64(6)
-    assert _arrival(row, order, np.nan, 8.1) == 8.0
+    assert _arrival(row, TAKER, order, np.nan, 8.1) == 8.0
     row["price"] = 8.4  # the order itself has moved it
-    assert _arrival(row, order, np.nan, 8.4) == 8.0
-    assert _arrival(row, order, 8.3, 8.4) == 8.0
-    assert _arrival(row, other, np.nan, 8.5) == 8.4
+    assert _arrival(row, TAKER, order, np.nan, 8.4) == 8.0
+    assert _arrival(row, TAKER, order, 8.3, 8.4) == 8.0
+    assert _arrival(row, TAKER, other, np.nan, 8.5) == 8.4
 
 
 def test_fills_of_no_known_order_are_each_measured_from_the_price_before() -> None:
     row = market(price=8.0)[0]
-    assert _arrival(row, np.uint64(0), np.nan, 8.1) == 8.0
+    assert _arrival(row, TAKER, np.uint64(0), np.nan, 8.1) == 8.0
     row["price"] = 8.4
-    assert _arrival(row, np.uint64(0), np.nan, 8.5) == 8.4
+    assert _arrival(row, TAKER, np.uint64(0), np.nan, 8.5) == 8.4
+
+
+def test_makers_between_the_fills_of_an_order_do_not_interrupt_it() -> None:
+    row = market(price=8.0)[0]
+    taker = np.uint64(5)
+    assert _arrival(row, TAKER, taker, np.nan, 8.1) == 8.0
+    row["price"] = 8.1
+    assert _arrival(row, MAKER, np.uint64(6), np.nan, 8.1) == 8.1
+    assert _arrival(row, TAKER, taker, np.nan, 8.2) == 8.0
 
 
 def test_where_no_price_is_known_a_fill_has_no_impact() -> None:
-    assert _arrival(market()[0], np.uint64(5), np.nan, 8.1) == 8.1
+    assert _arrival(market()[0], TAKER, np.uint64(5), np.nan, 8.1) == 8.1
 
 
 def test_an_arrival_price_that_is_given_counts() -> None:
-    assert _arrival(market(price=8.0)[0], np.uint64(5), 7.9, 8.1) == 7.9
+    assert _arrival(market(price=8.0)[0], TAKER, np.uint64(5), 7.9, 8.1) == 7.9
 
 
 def test_a_new_seller_takes_the_place_of_the_one_that_sells_least() -> None:

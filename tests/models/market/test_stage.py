@@ -58,7 +58,6 @@ def test_what_is_kept_of_a_market_equals_its_restatement(tape: list[Event]) -> N
         volumes = [market.volume(window) for window in WINDOWS]
         np.testing.assert_allclose(row["volume"], volumes, rtol=2e-4, atol=1e-20)
         assert row["spread"] == pytest.approx(market.spread(), rel=2e-4, abs=1e-7)
-        assert row["newcomers_7d"] == pytest.approx(market.came(None, 7.0 * DAY), rel=2e-4)
         assert row["time"] == market.now
 
 
@@ -219,6 +218,18 @@ def test_an_app_is_told_of_its_own_newcomers_before_the_one_that_comes() -> None
     told = [context(rows, n)["app_newcomers"] for n in range(7)]
     assert told == pytest.approx([0, 1, 2, 3, 4, 5, 0], abs=1e-3)
     assert context(rows)["newcomers"] == pytest.approx(5, abs=1e-3)
+
+
+def test_an_order_is_one_order_though_the_makers_fills_are_reported_between_its_own() -> None:
+    taken = fills(*range(4), order_id="taker")
+    resting = fills(*range(4), side="sell", maker=True)
+    for n, (taker, maker) in enumerate(zip(taken, resting, strict=True)):
+        taker["price"] = maker["price"] = 8.0 + n
+        maker |= {"event_id": f"m-{n}", "order_id": f"resting-{n}"}
+    rows = observed([event for pair in zip(taken, resting, strict=True) for event in pair])
+    told = context(rows, 6)
+    assert told["order_notional"] == pytest.approx(40 * (8 + 9 + 10 + 11))
+    assert told["adverse_move"] == pytest.approx(np.log(11 / 8))
 
 
 def test_the_same_key_is_new_in_each_market_once() -> None:
