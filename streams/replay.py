@@ -109,7 +109,7 @@ def replay_topic(
 
     Raises
     ------
-    kafka.errors.KafkaError
+    aiokafka.errors.KafkaError
         If the brokers cannot be reached.
     """
     detector = warmed_detector(model, tape.partitions, warmup, intake.now_ms)

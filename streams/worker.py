@@ -181,8 +181,9 @@ class Worker:
             self._alerts[partition] = AlertPartition(self._partitions, self._stages.model)
         return self._alerts[partition]
 
-    async def _on_assigned(self, _: Any, /, assigned: set[TP], **__: Any) -> None:
+    async def _on_assigned(self, *sent: Any, **_: Any) -> None:
         """Drop the state of partitions that went elsewhere, and begin that of orders."""
+        _, assigned = sent  # Faust sends the app first
         owned = {
             name: {tp.partition for tp in assigned if tp.topic == name}
             for name in (self._names.orders, self._names.keys, self._names.suspects)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-import kafka.errors
+from aiokafka.errors import KafkaError
 from typing_extensions import override
 
 from models.evaluation.scoreboard import Labels, LabelsError
@@ -129,7 +129,7 @@ def _failures(settings: Settings, topic: str | None) -> Iterator[None]:
     """Tell in one line what went wrong."""
     try:
         yield
-    except kafka.errors.KafkaError as error:
+    except KafkaError as error:
         where = f"topic {topic} on {settings.brokers}"
         raise click.ClickException(f"{where}: {error}") from error
     except (TapeError, TopicTapeError, LabelsError) as error:
