@@ -3,18 +3,50 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import faust
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
-from streams.broker import EmbeddedBroker
+from models.score.model import Model
+from models.simulation import write_labels, write_orders
+from models.training import train
+from streams.broker import TOPIC_LIMITS, EmbeddedBroker
+from streams.intake import Intake
+from streams.produce import produce as produce_files
 from streams.runtime import DEFAULT_GROUP
-from streams.topics import TopicSpec, ensure_topics
+from streams.topic_tape import TopicTape
+from streams.topics import TopicNames, TopicSpec, ensure_topics, topic_specs
+from tests.models.simulation.worlds import small_tape
+
+EASIER = 8.0  # log odds by which the tests' model alerts sooner, so that a small tape has alerts
 
 Running = Callable[[faust.App], AbstractAsyncContextManager[None]]
 Produce = Callable[..., None]
 Committed = Callable[[], dict[int, int]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A small tape with its labels, and a model that was trained on it."""
+
+    tape: Path
+    labels: Path
+    model_dir: Path
+    model: Model
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("trained")
+    tape, labels, model_dir = (folder / name for name in ("orders.jsonl", "labels.json", "model"))
+    write_orders(small_tape(), tape)
+    write_labels(small_tape(), labels)
+    model = train(lambda: Intake().read([tape]))
+    replace(model, critical=model.critical - EASIER).save(model_dir, "0" * 64)
+    return Trained(tape, labels, model_dir, Model.load(model_dir))
 
 
 @pytest.fixture
@@ -88,3 +120,19 @@ def running() -> Running:
                 await app.stop()
 
     return run
+
+
+def put_on_topic(broker: EmbeddedBroker, tape: Path, partitions: int) -> None:
+    """Make all topics and put a tape on that of orders, as `roguekey produce` does."""
+    ensure_topics([broker.address], topic_specs(TopicNames(), partitions), limits=TOPIC_LIMITS)
+    asyncio.run(produce_files([tape], [broker.address], "orders"))
+
+
+def everything_on(broker: EmbeddedBroker, topic: str) -> list[bytes]:
+    """All values of a topic, partition by partition."""
+    values: list[bytes] = []
+    with TopicTape([broker.address], topic) as tape:
+        for partition in range(tape.partitions):
+            while chunk := tape.next(partition):
+                values += chunk[0]
+    return values
