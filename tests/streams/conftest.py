@@ -128,10 +128,10 @@ def put_on_topic(broker: EmbeddedBroker, tape: Path, partitions: int) -> None:
     asyncio.run(produce_files([tape], [broker.address], "orders"))
 
 
-def everything_on(broker: EmbeddedBroker, topic: str) -> list[bytes]:
+def everything_on(address: str, topic: str) -> list[bytes]:
     """All values of a topic, partition by partition."""
     values: list[bytes] = []
-    with TopicTape([broker.address], topic) as tape:
+    with TopicTape([address], topic) as tape:
         for partition in range(tape.partitions):
             while chunk := tape.next(partition):
                 values += chunk[0]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from models.rows import NEVER, Rows
-from streams.frames import FrameError, pack
+from streams.frames import Array, FrameError, pack
 from streams.order_frames import pack_orders
 from streams.row_frames import pack_rows, unpack_rows
 from tests.factories import Event, batch_of, order, tapes
@@ -13,7 +13,10 @@ from tests.factories import Event, batch_of, order, tapes
 
 def rows_of(tape: list[Event]) -> Rows:
     batch = batch_of(tape)
-    extra = {"time": np.arange(len(batch), dtype=np.int8), "two": np.zeros((len(batch), 2))}
+    extra: dict[str, Array] = {
+        "time": np.arange(len(batch), dtype=np.int8),
+        "two": np.zeros((len(batch), 2)),
+    }
     return Rows(batch, batch.ts - 1, batch.ts, extra)
 
 

@@ -31,7 +31,7 @@ def test_what_comes_after_it_was_opened_is_left_out(
         assert found is not None
         assert found[0] == [b"a"]
         assert tape.next(0) is None
-    assert everything_on(broker, orders) == [b"a", b"b"]
+    assert everything_on(broker.address, orders) == [b"a", b"b"]
 
 
 def test_a_span_of_time_leaves_out_the_rest(

@@ -1,0 +1,96 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.broker import EmbeddedBroker
+from streams.commands.replay import command
+from tests.streams.conftest import Trained, put_on_topic
+
+
+def replay(trained: Trained, alerts: Path, *arguments: str) -> Result:
+    fixed = ["--model", str(trained.model_dir), "--alerts", str(alerts)]
+    return CliRunner().invoke(command, [*fixed, *arguments])
+
+
+def test_alerts_dead_letters_scores_and_report(trained: Trained, tmp_path: Path) -> None:
+    alerts, dead, report = (tmp_path / name for name in ("a.jsonl", "dead.jsonl", "report"))
+    tape = tmp_path / "orders.jsonl"
+    tape.write_bytes(trained.tape.read_bytes() + b"\xffbad\n")
+    result = replay(
+        trained,
+        alerts,
+        *("--input", str(tape), "--dead", str(dead), "--labels", str(trained.labels)),
+        *("--report", str(report), "--json"),
+    )
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    raised = [json.loads(line) for line in alerts.read_bytes().splitlines()]
+    assert found["refused"] == 1
+    assert dead.read_bytes() == b"\xffbad\n"
+    assert found["events"] == tape.read_bytes().count(b"\n")
+    assert found["alerts"] == len(raised) > 0
+    assert found["alerted_keys"] == len({alert["subject"] for alert in raised})
+    assert found["scores"]["leaked_keys"] == len(json.loads(trained.labels.read_text())["leaked"])
+    assert json.loads((report / "report.json").read_text()) == found
+    assert "| leaked keys caught |" in (report / "report.md").read_text()
+
+
+def test_the_result_is_a_few_lines_without_a_progress_bar_off_the_terminal(
+    trained: Trained, tmp_path: Path
+) -> None:
+    arguments = ["--input", str(trained.tape), "--labels", str(trained.labels)]
+    result = replay(trained, tmp_path / "a.jsonl", *arguments)
+    assert result.exit_code == 0, result.output
+    assert " alerts on " in result.stdout.splitlines()[0]
+    assert "leaked keys caught: " in result.stdout
+    assert result.stderr == ""
+
+
+def test_a_topic_gives_the_same_bytes_as_the_file(
+    trained: Trained, broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    put_on_topic(broker, trained.tape, 4)
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    topic = ["--from-topic", "orders", "--brokers", broker.address, "--since", "1970-01-01T00:00Z"]
+    assert replay(trained, paths[0], *topic).exit_code == 0
+    assert replay(trained, paths[1], "--input", str(trained.tape)).exit_code == 0
+    first, second = (path.read_bytes() for path in paths)
+    assert first == second != b""
+
+
+def test_a_topic_that_does_not_exist_is_one_line(
+    trained: Trained, broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    arguments = ["--from-topic", "absent", "--brokers", broker.address]
+    result = replay(trained, tmp_path / "a.jsonl", *arguments)
+    assert result.exit_code == 1
+    assert result.stderr == "Error: topic absent does not exist\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give either --input or --from-topic"),
+        (["--input", "{tape}", "--from-topic", "orders"], "give either --input or --from-topic"),
+        (["--input", "{tape}", "--since", "1"], "--since and --until need --from-topic"),
+        (["--from-topic", "orders", "--until", "noon"], "'noon' must be RFC 3339"),
+        (["--from-topic", "orders"], "brokers is not set"),
+    ],
+)
+def test_flags_that_do_not_fit_are_wrong_usage(
+    trained: Trained, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    given = [argument.format(tape=trained.tape) for argument in arguments]
+    result = replay(trained, tmp_path / "a.jsonl", *given)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_folder_without_a_model_is_wrong_configuration(trained: Trained, tmp_path: Path) -> None:
+    arguments = ["--input", str(trained.tape), "--alerts", str(tmp_path / "a.jsonl")]
+    result = CliRunner().invoke(command, [*arguments, "--model", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "manifest.json" in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -1,0 +1,26 @@
+from streams.broker import EmbeddedBroker
+from streams.warmup import Stages, is_first_start, warm_stages
+from tests.models.simulation.worlds import small_tape
+from tests.streams.conftest import Trained
+
+
+def test_every_partition_gets_its_own_part_of_the_past(trained: Trained) -> None:
+    stages = warm_stages(trained.model, [trained.tape], 3)
+    assert sorted(stages.markets) == sorted(stages.keys) == [0, 1, 2]
+    clocks = [stages.market(partition).clock for partition in range(3)]
+    assert max(clocks) == small_tape().ts.max()
+    assert len(set(clocks)) == 3
+
+
+def test_a_stage_is_handed_out_once_and_then_anew(trained: Trained) -> None:
+    stages = warm_stages(trained.model, [trained.tape], 1)
+    assert stages.market(0).clock > 0
+    assert stages.market(0).clock == 0
+    assert stages.key(0) is not stages.key(0)
+    assert Stages(trained.model).market(7).clock == 0
+
+
+def test_a_group_that_committed_nothing_starts_for_the_first_time(
+    broker: EmbeddedBroker, orders: str
+) -> None:
+    assert is_first_start([broker.address], "nobody", orders)

@@ -1,0 +1,168 @@
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from streams.broker import EmbeddedBroker
+from streams.intake import Intake
+from streams.replay import AlertFile, replay
+from streams.settings import Settings
+from streams.warmup import Stages, warm_stages
+from streams.worker import Worker, group_of
+from tests.streams.conftest import (
+    Committed,
+    Produce,
+    Running,
+    Trained,
+    everything_on,
+    put_on_topic,
+)
+
+
+def expected_alerts(trained: Trained, out: Path, tape: Path, *warmup: Path) -> list[bytes]:
+    with AlertFile(out) as alerts:
+        replay([tape], trained.model, alerts, Intake(), warmup=warmup)
+    return out.read_bytes().splitlines()
+
+
+async def records_on(broker: EmbeddedBroker, topic: str, count: int) -> list[ConsumerRecord]:
+    """Wait for so many records of a topic of one partition."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker.address, auto_offset_reset="earliest")
+    await consumer.start()
+    records: list[ConsumerRecord] = []
+    try:
+        consumer.assign([TopicPartition(topic, 0)])
+        while len(records) < count:
+            for found in (await consumer.getmany(timeout_ms=1000)).values():
+                records += found
+    finally:
+        await consumer.stop()
+    return records
+
+
+async def until_committed(committed: Committed, events: int) -> None:
+    while sum((await asyncio.to_thread(committed)).values()) < events:
+        await asyncio.sleep(0.02)
+
+
+def run_until(
+    worker: Worker, running: Running, broker: EmbeddedBroker, topic: str, count: int
+) -> list[ConsumerRecord]:
+    async def scenario() -> list[ConsumerRecord]:
+        async with running(worker.app):
+            return await records_on(broker, topic, count)
+
+    return asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_live_alerts_are_those_of_a_replay_byte_for_byte(
+    trained: Trained,
+    broker: EmbeddedBroker,
+    running: Running,
+    committed: Committed,
+    tmp_path: Path,
+    partitions: int,
+) -> None:
+    expected = expected_alerts(trained, tmp_path / "alerts.jsonl", trained.tape)
+    put_on_topic(broker, trained.tape, partitions)
+    events = len(trained.tape.read_bytes().splitlines())
+
+    async def scenario() -> None:
+        settings = Settings(partitions=partitions, batch_events=1000)
+        worker = Worker(settings, [broker.address], Stages(trained.model))
+        async with running(worker.app):
+            await records_on(broker, "alerts", len(expected))
+            await until_committed(committed, events)
+
+    asyncio.run(scenario())
+    alerts = everything_on(broker.address, "alerts")
+    assert Counter(alerts) == Counter(expected)
+    if partitions == 1:
+        assert alerts == expected
+    assert sum(committed().values()) == events
+
+
+def test_an_alert_says_beside_its_body_where_its_evidence_lies(
+    trained: Trained, broker: EmbeddedBroker, running: Running
+) -> None:
+    put_on_topic(broker, trained.tape, 1)
+    worker = Worker(Settings(partitions=1), [broker.address], Stages(trained.model))
+    [first, *_] = run_until(worker, running, broker, "alerts", 1)
+    body, headers = json.loads(first.value), dict(first.headers)
+    assert first.key.decode() == body["subject"]
+    assert headers["content-type"] == b"application/cloudevents+json"
+    places = json.loads(headers["roguekey-places"])
+    lines = trained.tape.read_bytes().splitlines()
+    lying_there = [json.loads(lines[event["offset"]])["event_id"] for event in places["events"]]
+    assert places["topic"] == "orders"
+    assert lying_there == body["data"]["evidence"]["event_ids"]
+
+
+def test_what_is_refused_becomes_a_dead_letter_byte_for_byte(
+    trained: Trained,
+    broker: EmbeddedBroker,
+    produce: Produce,
+    running: Running,
+    committed: Committed,
+) -> None:
+    refused = [b"\xff{\n", b"", b'{"event_id":"1"}']
+    put_on_topic(broker, trained.tape, 1)
+    before = len(trained.tape.read_bytes().splitlines())
+    produce("orders", 0, refused)
+    worker = Worker(Settings(partitions=1), [broker.address], Stages(trained.model))
+    letters = run_until(worker, running, broker, "orders.dead", 3)
+    assert [letter.value for letter in letters] == refused
+    headers = [dict(letter.headers) for letter in letters]
+    assert [h["roguekey-offset"] for h in headers] == [b"%d" % (before + n) for n in range(3)]
+    assert headers[2]["roguekey-field"] == b"ts"
+    assert headers[2]["roguekey-reason"].startswith(b"ts is missing; must be whole milliseconds")
+    assert (headers[0]["roguekey-topic"], headers[0]["roguekey-partition"]) == (b"orders", b"0")
+
+
+def test_the_next_worker_goes_on_behind_what_was_committed(
+    trained: Trained,
+    broker: EmbeddedBroker,
+    produce: Produce,
+    running: Running,
+    committed: Committed,
+) -> None:
+    put_on_topic(broker, trained.tape, 4)
+    events = len(trained.tape.read_bytes().splitlines())
+
+    async def until_all_is_read(expected: int) -> None:
+        worker = Worker(Settings(), [broker.address], Stages(trained.model))
+        async with running(worker.app):
+            await until_committed(committed, expected)
+
+    asyncio.run(until_all_is_read(events))
+    alerts = everything_on(broker.address, "alerts")
+    broker.restart()
+    produce("orders", 2, [b"bad"])
+    asyncio.run(until_all_is_read(events + 1))
+    assert everything_on(broker.address, "alerts") == alerts
+    assert everything_on(broker.address, "orders.dead") == [b"bad"]
+
+
+def test_a_warmed_worker_is_a_warmed_replay(
+    trained: Trained, broker: EmbeddedBroker, running: Running, tmp_path: Path
+) -> None:
+    lines = trained.tape.read_bytes().splitlines(keepends=True)
+    history, tape = tmp_path / "history.jsonl", tmp_path / "tape.jsonl"
+    history.write_bytes(b"".join(lines[: len(lines) // 2]))
+    tape.write_bytes(b"".join(lines[len(lines) // 2 :]))
+    expected = expected_alerts(trained, tmp_path / "alerts.jsonl", tape, history)
+    assert expected
+    put_on_topic(broker, tape, 4)
+    stages = warm_stages(trained.model, [history], 4)
+    run_until(
+        Worker(Settings(), [broker.address], stages), running, broker, "alerts", len(expected)
+    )
+    assert Counter(everything_on(broker.address, "alerts")) == Counter(expected)
+
+
+def test_the_group_bears_the_name_of_the_app() -> None:
+    assert group_of(Settings(app_id="desk-1")) == "desk-1.worker"
