@@ -31,12 +31,13 @@ FEWEST_FILLS: Final = 1000
 SEED: Final = 20180307  # the day of the first incident; any would do
 
 # Strength that one benign key-day in a thousand reaches: what simulated exchanges say beforehand,
-# moved by how far this tape's own key-days reach (extrapolated from the most unusual fifth to the
-# most unusual twentieth, where leaked keys do not reach yet), and by how much that counts.
-USUAL_CRITICAL: Final = 16.0
-USUAL_REACH: Final = 17.0
-REACH_COUNTS: Final = 0.2
-FURTHEST: Final = 1.5
+# moved a little by what the most unusual fiftieth of this tape's key-days reaches. Beyond that lie
+# the leaked keys, if there are any, so that the tape itself cannot say more.
+USUAL_CRITICAL: Final = 17.3
+FIFTIETH: Final = 0.98
+USUAL_FIFTIETH: Final = 13.0
+FIFTIETH_COUNTS: Final = 0.2
+FURTHEST: Final = 1.0
 
 Tape = Callable[[], Iterable[OrderBatch]]
 
@@ -103,10 +104,7 @@ class _Evidence:
 
 def _critical(highest: Float64s) -> float:
     """Strength that one benign key-day in a thousand reaches."""
-    low, high = np.quantile(highest, [0.8, 0.95])
-    per_decade = (high - low) / np.log10(0.2 / 0.05)
-    reach = high + per_decade * np.log10(0.05 / 0.001)
-    moved = REACH_COUNTS * (reach - USUAL_REACH)
+    moved = FIFTIETH_COUNTS * (float(np.quantile(highest, FIFTIETH)) - USUAL_FIFTIETH)
     return USUAL_CRITICAL + float(np.clip(moved, -FURTHEST, FURTHEST))
 
 

@@ -50,6 +50,7 @@ class Crowd:
             orders.apps.hashes,
             orders.app,
             rows.extra["odds"],
+            rows.extra["surprises"],
             rows.extra["context"],
             crowd,
         )
@@ -85,6 +86,7 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     app_hash: UInt64s,
     app: Int32s,
     odds: Float32s,
+    surprises: Float32s,
     context: Float32s,
     crowd: Float32s,
 ) -> None:
@@ -94,7 +96,7 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         own = pairs.rows[_enter(pairs, joint_hash(key_hash[key[i]], name), time[i])]
         known = own.expected
         crowd[i, 0] = _weight(max(0.0, whole.expected - known), context[i, BUYERS])
-        more = max(0.0, chance(odds[i]) - known)
+        more = max(0.0, chance(odds[i], surprises[i]) - known)
         whole.expected += more
         own.expected += more
         if app[i] >= 0:

@@ -160,7 +160,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         odds[i] = weigh(scale, features[i], side[i], surprises[i])
         persistence[i] = kernel.persistence(key)
         if odds[i] > NO_EVIDENCE:
-            key.evidence_1h += chance(odds[i])
+            key.evidence_1h += chance(odds[i], surprises[i])
         kernel.roll_windows(
             key,
             pair,

@@ -18,25 +18,25 @@ from models.score.surprise import PLACES, surprise_of
 
 LIMIT: Final = 4.0  # no single surprise counts for more
 WEIGHTS: Final[dict[str, float]] = {
-    "surge": 1.4,
-    "pay_up": 1.0,
-    "app_share": 0.8,
-    "participation": 0.75,
-    "turnover": 0.55,
-    "sweep_breadth": 0.4,
-    "app_change": 0.4,
-    "pair_novelty": 0.4,
-    "rate": 0.35,
-    "losing_streak": 0.35,
-    "pair_youth": 0.25,
-    "taker_excess": 0.25,
+    "surge": 1.2,
+    "pay_up": 1.05,
+    "participation": 0.85,
+    "app_share": 0.7,
+    "turnover": 0.65,
+    "rate": 0.5,
+    "app_change": 0.5,
+    "losing_streak": 0.45,
+    "pair_novelty": 0.35,
+    "sweep_breadth": 0.35,
+    "pair_youth": 0.3,
     "burst": 0.25,
+    "taker_excess": 0.25,
     "push": 0.25,
     "concentration": 0.2,
-    "round_trip_loss": 0.1,
-    "network_novelty": 0.05,
+    "network_novelty": 0.1,
+    "round_trip_loss": 0.05,
 }
-BIAS: Final = -4.7  # of a fill that surprises in nothing
+BIAS: Final = -4.95  # of a fill that surprises in nothing
 # What the key itself does otherwise than it used to; the rest is its market.
 CONDUCT: Final = (
     "size",
@@ -50,10 +50,12 @@ CONDUCT: Final = (
     "app_change",
 )
 USUAL: Final = 2.0  # conduct less surprising than this is usual
-USUAL_WEIGHT: Final = 1.1  # and each decade below it speaks for the key
+USUAL_WEIGHT: Final = 0.95  # and each decade below it speaks for the key
 ROUND_TRIP: Final = 1.0  # a sale counts only where losing round trips surprise this much
 
 RARITY: Final = 2.5  # the log odds are for even chances; so much rarer are rogue fills
+
+A_SURGE: Final = 2.0  # log odds that stand in for the surge where the market is set aside
 
 NOTABLE: Final = 0.0  # log odds from which the alert stage hears of a fill
 SUSPECT: Final = 2.0  # log odds from which a fill is not learned as part of the key's past
@@ -91,9 +93,10 @@ def weigh(scale: Scale, features: Float32s, side: int, surprises: Float32s) -> f
 
 
 @njit(cache=True)
-def chance(odds: float) -> float:
-    """Chance that a fill of these log odds is rogue, given how rare such fills are."""
-    return float(1.0 / (1.0 + np.exp(RARITY - odds)))
+def chance(odds: float, surprises: Float32s) -> float:
+    """Chance that a fill is rogue, judged by its key and not by the surge that all around share."""
+    personal = odds - _ODDS[k.F_SURGE] * surprises[k.F_SURGE] + A_SURGE
+    return float(1.0 / (1.0 + np.exp(RARITY - personal)))
 
 
 def contributions(surprises: Float32s) -> Float64s:

@@ -17,7 +17,7 @@ from models.score.forest import Forest, score
 
 # What the forest scores: four kinds of evidence, each in log odds.
 PARTS: Final = ("own", "crowd", "app_crowd", "persistence")
-PART_WEIGHTS: Final = np.array([0.55, 2.5, 1.5, 1.3])  # fitted as models.score.evidence.WEIGHTS
+PART_WEIGHTS: Final = np.array([0.7, 2.1, 1.45, 0.7])  # fitted as models.score.evidence.WEIGHTS
 OWN_RANGE: Final = (-6.0, 10.0)  # log odds of the fill itself beyond which it says no more
 FOREST_WEIGHT: Final = 8.0  # log odds per unit of forest score
 PER_DECADE: Final = 3.0  # strength that makes a benign key-day ten times rarer
