@@ -1,4 +1,9 @@
-"""A key's own past in one quantity, and how far a value lies from it."""
+"""A key's own past in one quantity, and how far a value lies from it.
+
+Observations are pooled for an hour, then join today, and when the day is over, the past. What a key
+is measured against is its past; a key that has none yet, against today, but never against the hour
+that is running: a burst cannot make itself usual.
+"""
 
 import numpy as np
 from numba import njit
@@ -9,28 +14,42 @@ from models.keys.state import MEMORY, PRIORS, SETTLED
 
 @njit(cache=True)
 def learn(b: Record, value: float) -> None:
-    """Add an observation to today (Welford 1962)."""
-    b.n_today += 1.0
-    deviation = value - b.mean_today
-    b.mean_today += deviation / b.n_today
-    b.m2_today += deviation * (value - b.mean_today)
+    """Add an observation to the running hour (Welford 1962)."""
+    hour = b.hour
+    hour.n += 1.0
+    deviation = value - hour.mean
+    hour.mean += deviation / hour.n
+    hour.m2 += deviation * (value - hour.mean)
+
+
+@njit(cache=True)
+def _merge(into: Record, new: Record) -> None:
+    """Move the observations of one pool into another (Chan et al. 1979)."""
+    if new.n > 0.0:
+        n = into.n + new.n
+        deviation = new.mean - into.mean
+        into.m2 += new.m2 + deviation * deviation * into.n * new.n / n
+        into.mean += deviation * new.n / n
+        into.n = n
+    new.n = 0.0
+    new.mean = 0.0
+    new.m2 = 0.0
+
+
+@njit(cache=True)
+def close_hour(b: Record) -> None:
+    """Let the hour become part of today."""
+    _merge(b.today, b.hour)
 
 
 @njit(cache=True)
 def close_day(b: Record) -> None:
-    """Merge today into the past (Chan et al. 1979), which weighs at most MEMORY observations."""
-    n = b.n + b.n_today
-    if b.n_today > 0.0:
-        deviation = b.mean_today - b.mean
-        b.m2 += b.m2_today + deviation * deviation * b.n * b.n_today / n
-        b.mean += deviation * b.n_today / n
-        b.n = n
-        if n > MEMORY:
-            b.m2 *= MEMORY / n
-            b.n = MEMORY
-    b.n_today = 0.0
-    b.mean_today = 0.0
-    b.m2_today = 0.0
+    """Let today become part of the past, which weighs at most MEMORY observations."""
+    past = b.past
+    _merge(past, b.today)
+    if past.n > MEMORY:
+        past.m2 *= MEMORY / past.n
+        past.n = MEMORY
 
 
 @njit(cache=True)
@@ -41,12 +60,13 @@ def estimate(b: Record, which: int) -> tuple[float, float]:
     spread within a key s_w, weighing two observations, the mean is (n x + 2 m) / (n + 2), and the
     variance the pooled one within the key plus the part 2 / (n + 2) of s_b^2.
     """
-    n, mean, m2 = b.n, b.mean, b.m2
-    if n < SETTLED and b.n_today > 0.0:
-        deviation = b.mean_today - mean
-        total = n + b.n_today
-        m2 += b.m2_today + deviation * deviation * n * b.n_today / total
-        mean += deviation * b.n_today / total
+    past, today = b.past, b.today
+    n, mean, m2 = past.n, past.mean, past.m2
+    if n < SETTLED and today.n > 0.0:
+        deviation = today.mean - mean
+        total = n + today.n
+        m2 += today.m2 + deviation * deviation * n * today.n / total
+        mean += deviation * today.n / total
         n = total
     weight = 2.0 / (n + 2.0)
     prior = PRIORS[which]

@@ -7,7 +7,7 @@ from numba import njit
 
 from models.entities import Record, Table, find_or_add, joint_hash
 from models.keys import state as k
-from models.keys.baselines import close_day, estimate, learn, surprise
+from models.keys.baselines import close_day, close_hour, estimate, learn, surprise
 from models.market import state as m
 from models.market.kernel import advance_clock, decay
 from models.orders.batch import BUY, Float32s
@@ -24,6 +24,7 @@ def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
     if before == 0:
         key.first = now
         key.day = now
+        key.hour = now
         return key
     elapsed = float(max(now - before, 0))
     key.bought_1h = decay(key.bought_1h, elapsed, m.HOUR)
@@ -37,6 +38,10 @@ def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
     key.openings *= month
     key.taken *= month
     key.traded *= month
+    if now - key.hour > m.HOUR:
+        for i in range(len(k.BASELINES)):
+            close_hour(key.baselines[i])
+        key.hour = now
     if now - key.day > m.DAY:
         for i in range(len(k.BASELINES)):
             close_day(key.baselines[i])

@@ -1,9 +1,8 @@
 """What is remembered of an API key, and of each pair of key and market.
 
-A baseline is the key's own past in one quantity: mean and variance of everything before today, and
-of today apart. What happened today becomes the past only when the day is over, so nobody can teach
-the system a new normal within a day; a key without a past yet is measured against today and against
-what is usual for keys at large.
+A baseline is the key's own past in one quantity: mean and variance of everything before today, of
+today, and of the running hour apart (see `models.keys.baselines`). What happened today becomes the
+past only when the day is over, so nobody can teach the system a new normal within a day.
 """
 
 from typing import Final
@@ -43,17 +42,11 @@ PRIORS: Final = np.array(
     ]
 )
 
-BASELINE: Final = np.dtype(
-    [
-        ("n", "f4"),
-        ("mean", "f4"),
-        ("m2", "f4"),  # sum of squared deviations from the mean
-        ("n_today", "f4"),
-        ("mean_today", "f4"),
-        ("m2_today", "f4"),
-    ],
+MOMENTS: Final = np.dtype(
+    [("n", "f4"), ("mean", "f4"), ("m2", "f4")],  # m2: sum of squared deviations from the mean
     align=True,
 )
+BASELINE: Final = np.dtype([("past", MOMENTS), ("today", MOMENTS), ("hour", MOMENTS)], align=True)
 SALE: Final = np.dtype([("market", "u8"), ("time", "i8"), ("notional", "f4")], align=True)
 PARTNER: Final = np.dtype([("hash", "u8"), ("notional", "f4")], align=True)
 
@@ -64,6 +57,7 @@ KEY: Final = np.dtype(
         ("anchor", "i8"),
         ("first", "i8"),
         ("day", "i8"),  # start of the key's today, ms
+        ("hour", "i8"),  # start of its running hour, ms
         ("order", "u8"),  # the order that filled last
         ("app", "u8"),  # the app that it uses
         ("networks", "u8", (NETWORKS,)),
