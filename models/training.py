@@ -80,7 +80,9 @@ class _Evidence:
             around = crowd.meet(notable)
             keys.append(_keys(notable))
             days.append(notable.time // DAY)
-            parts.append(parts_of(notable.extra["odds"], around, notable.extra["persistence"]))
+            parts.append(
+                parts_of(notable.extra["odds"], around.weight, notable.extra["persistence"])
+            )
         self.keys: UInt64s = np.concatenate(keys)
         self.days: Int64s = np.concatenate(days)
         self.parts: Float64s = np.concatenate(parts)

@@ -5,7 +5,7 @@ buy, but how many of those who buy look rogue each by itself: n expected rogue b
 for log(1 + n) n / (N + 1/2).
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -23,6 +23,13 @@ MAX_ENTITIES: Final = 1_000_000
 SUSPECTS: Final = np.dtype([("hash", "u8"), ("time", "i8"), ("expected", "f4")], align=True)
 
 
+class Around(NamedTuple):
+    """Others around n fills: in the market, and of the fill's app there; shape (n, 2) each."""
+
+    weight: Float32s  # as evidence
+    rogue: Float32s  # rogue buyers that one must expect among them
+
+
 class Crowd:
     """Suspects of the last minutes, by market, by app and market, and by key and market."""
 
@@ -31,13 +38,13 @@ class Crowd:
         self._app_markets = new_table(SUSPECTS, 256)
         self._pairs = new_table(SUSPECTS, 1024)
 
-    def meet(self, rows: Rows) -> Float32s:
-        """Tell each fill of the others, then count it; (n, 2): in its market, of its app there."""
+    def meet(self, rows: Rows) -> Around:
+        """Tell each fill of the others around it, then count it."""
         n, orders = len(rows), rows.orders
         self._markets = with_room(self._markets, n, MAX_ENTITIES)
         self._app_markets = with_room(self._app_markets, n, MAX_ENTITIES)
         self._pairs = with_room(self._pairs, n, MAX_ENTITIES)
-        crowd = np.zeros((n, 2), np.float32)
+        around = Around(np.zeros((n, 2), np.float32), np.zeros((n, 2), np.float32))
         _meet(
             self._markets,
             self._app_markets,
@@ -52,9 +59,9 @@ class Crowd:
             rows.extra["odds"],
             rows.extra["surprises"],
             rows.extra["context"],
-            crowd,
+            around,
         )
-        return crowd
+        return around
 
 
 @njit(cache=True)
@@ -88,19 +95,23 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     odds: Float32s,
     surprises: Float32s,
     context: Float32s,
-    crowd: Float32s,
+    around: Around,
 ) -> None:
     for i in range(len(time)):
         name = market_hash[market[i]]
         whole = markets.rows[_enter(markets, name, time[i])]
         own = pairs.rows[_enter(pairs, joint_hash(key_hash[key[i]], name), time[i])]
         known = own.expected
-        crowd[i, 0] = _weight(max(0.0, whole.expected - known), context[i, BUYERS])
+        others = max(0.0, whole.expected - known)
+        around.rogue[i, 0] = others
+        around.weight[i, 0] = _weight(others, context[i, BUYERS])
         more = max(0.0, chance(odds[i], surprises[i]) - known)
         whole.expected += more
         own.expected += more
         if app[i] >= 0:
             fellows_hash = joint_hash(app_hash[app[i]], name)
             fellows = app_markets.rows[_enter(app_markets, fellows_hash, time[i])]
-            crowd[i, 1] = _weight(max(0.0, fellows.expected - known), context[i, APP_BUYERS])
+            others = max(0.0, fellows.expected - known)
+            around.rogue[i, 1] = others
+            around.weight[i, 1] = _weight(others, context[i, APP_BUYERS])
             fellows.expected += more

@@ -128,9 +128,9 @@ class Alert(msgspec.Struct, frozen=True):
         )
 
 
-def alert_id(kind: AlertType, subject: str, event_id: str, model: str) -> str:
+def alert_id(kind: AlertType, subject: str, event_id: str) -> str:
     """Id of the alert that this event raises: 32 hexadecimal digits, a function of the input."""
-    parts = msgspec.json.encode([kind, subject, event_id, model])
+    parts = msgspec.json.encode([kind, subject, event_id])
     return blake2b(parts, digest_size=16).hexdigest()
 
 

@@ -25,7 +25,7 @@ class Incident:
     last: int = 0  # time of the last suspect fill, ms
     alerted: Severity | None = None
     notional: float = 0.0  # USD of its suspect fills
-    impact: float = 0.0  # sum of their adverse log moves
+    impact: float = 0.0  # sum of their adverse log moves, each times its notional
     sightings: list[Sighting] = field(default_factory=list)  # those that weigh most
 
     def add(self, sighting: Sighting, time: int, notional: float, impact: float) -> None:

@@ -1,7 +1,7 @@
 """Reasons in words: what is unusual about a fill, beside what is usual."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -20,6 +20,9 @@ class Finding:
     values: list[float]  # (BASELINES,): what the key did, as logarithms
     usual: list[float]  # (BASELINES,): what it usually does
     median: list[float]  # (FEATURES,): what benign flow usually shows
+    rogue_around: float = 0.0  # rogue buyers to expect among the others in this market
+    rogue_fellows: float = 0.0  # and among the keys of this app
+    persistence: float = 0.0  # log(1 + how many times more rogue the hour looks than usual ones)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,11 @@ class Words:
     value: float
     typical: float
     text: str
-    feature: str = ""
 
 
-def explain(feature: int, finding: Finding) -> Words:
-    """Say one feature of a fill in words."""
-    name = k.FEATURES[feature]
-    return replace(_WRITERS[name](finding), feature=name)
+def explain(name: str, finding: Finding) -> Words:
+    """Say one feature of a fill, or one kind of evidence around it, in words."""
+    return _WRITERS[name](finding)
 
 
 def _money(usd: float) -> str:
@@ -48,6 +49,11 @@ def _times(ratio: float) -> str:
 
 def _share(part: float) -> str:
     return f"{100 * part:.0f} %" if part >= 0.1 else f"{100 * part:.2g} %"
+
+
+def _about(count: float) -> str:
+    whole = max(1, round(count))
+    return "About 1 other buyer" if whole == 1 else f"About {whole} other buyers"
 
 
 def _verb(f: Finding) -> str:
@@ -222,6 +228,54 @@ def _taker_excess(f: Finding) -> Words:
     return Words(value, f.median[k.F_TAKER_EXCESS], text)
 
 
+def _crowd(f: Finding) -> Words:
+    text = f"{_about(f.rogue_around)} of {f.symbol} look rogue, too, at this time."
+    return Words(f.rogue_around, 0.0, text)
+
+
+def _app_crowd(f: Finding) -> Words:
+    text = f"{_about(f.rogue_fellows)} of {f.symbol} with keys of {f.app} look rogue, too."
+    return Words(f.rogue_fellows, 0.0, text)
+
+
+def _persistence(f: Finding) -> Words:
+    value = float(np.expm1(f.persistence))
+    text = f"For an hour this key has looked {_times(value)} as rogue as it usually does."
+    return Words(value, 0.0, text)
+
+
+# Kinds of evidence: two reasons of one kind do not corroborate each other.
+KINDS: Final[dict[str, str]] = {
+    "pair_novelty": "novelty",
+    "pair_youth": "novelty",
+    "size": "conduct",
+    "burst": "conduct",
+    "rate": "conduct",
+    "turnover": "conduct",
+    "dormancy": "conduct",
+    "taker_excess": "conduct",
+    "persistence": "conduct",
+    "impact": "market",
+    "slippage": "market",
+    "push": "market",
+    "participation": "market",
+    "depth": "market",
+    "surge": "market",
+    "pay_up": "market",
+    "sweep_breadth": "sweep",
+    "sweep_funding": "sweep",
+    "synchrony": "crowd",
+    "app_share": "crowd",
+    "crowd": "crowd",
+    "app_crowd": "crowd",
+    "new_sellers": "counterparties",
+    "concentration": "counterparties",
+    "round_trip_loss": "loss",
+    "losing_streak": "loss",
+    "network_novelty": "access",
+    "app_change": "access",
+}
+
 _WRITERS: Final[dict[str, Callable[[Finding], Words]]] = {
     "pair_novelty": _pair_novelty,
     "pair_youth": _pair_youth,
@@ -248,4 +302,7 @@ _WRITERS: Final[dict[str, Callable[[Finding], Words]]] = {
     "dormancy": _dormancy,
     "app_change": _app_change,
     "taker_excess": _taker_excess,
+    "crowd": _crowd,
+    "app_crowd": _app_crowd,
+    "persistence": _persistence,
 }

@@ -16,16 +16,18 @@ from models.alerts.envelope import (
     alert_id,
 )
 from models.alerts.incidents import Incident, Incidents, Sighting
-from models.alerts.reasons import Finding, explain
+from models.alerts.reasons import KINDS, Finding, Words, explain
 from models.market.state import ADVERSE_MOVE
-from models.orders.batch import BUY, NONE, Float64s, venue_and_symbol
+from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
 from models.rows import Rows
-from models.score.evidence import contributions
 from models.score.model import Model, parts_of
 
 NOTEWORTHY: Final = 2.0  # rank from which a fill belongs to an incident
 REASONS: Final = 5  # an alert gives at most so many
+FEWEST_REASONS: Final = 2
 STEPS: Final = (0.0, 0.5, 1.0, 2.0)  # rank above the threshold from which a severity begins
+SMALL_MONEY: Final = 100.0  # USD in all of an incident's fills
+CORROBORATION: Final = 0.05  # share of the score from which a reason counts as one of its kind
 
 
 class AlertStage:
@@ -40,7 +42,8 @@ class AlertStage:
         """Take notable fills in order of time and give the alerts that they raise."""
         if not len(rows):
             return []
-        parts = parts_of(rows.extra["odds"], self._crowd.meet(rows), rows.extra["persistence"])
+        around = self._crowd.meet(rows)
+        parts = parts_of(rows.extra["odds"], around.weight, rows.extra["persistence"])
         ranks = self._model.rank(parts)
         alerts = []
         for row in np.flatnonzero(ranks >= NOTEWORTHY).tolist():
@@ -48,24 +51,28 @@ class AlertStage:
             incident = self._note(rows, row, rank)
             if rank < self._model.threshold:
                 continue
-            severity = self._severity(rank)
+            severity = self._severity(rank, incident)
             if incident.is_news(severity):
-                alerts.append(self._alert(rows, row, rank, severity, parts[row], incident))
+                reasons = self._reasons(rows, row, parts[row], around.rogue[row])
+                alerts.append(self._alert(rows, row, rank, severity, reasons, incident))
                 incident.alerted = severity
         return alerts
 
     def _note(self, rows: Rows, row: int, rank: float) -> Incident:
         orders = rows.orders
-        time = int(rows.time[row])
+        time = int(rows.merge_time[row])  # one market's clock may leap, the partition's does not
         incident = self._incidents.of(orders.keys.strings[orders.key[row]], time)
         place = Place(int(orders.partition[row]), int(orders.offset[row]))
         sighting = Sighting(rank, int(orders.ts[row]), orders.event_id[row], place)
         move = max(0.0, float(rows.extra["context"][row, ADVERSE_MOVE]))
-        incident.add(sighting, time, float(orders.notional[row]), move)
+        notional = float(orders.notional[row])
+        incident.add(sighting, time, notional, move * notional)
         return incident
 
-    def _severity(self, rank: float) -> Severity:
-        return Severity(sum(rank >= self._model.threshold + step for step in STEPS))
+    def _severity(self, rank: float, incident: Incident) -> Severity:
+        """Rate how unlikely it is that this is honest; where little money moves, MEDIUM at most."""
+        severity = Severity(sum(rank >= self._model.threshold + step for step in STEPS))
+        return severity if incident.notional >= SMALL_MONEY else min(severity, Severity.MEDIUM)
 
     def _alert(
         self,
@@ -73,13 +80,12 @@ class AlertStage:
         row: int,
         rank: float,
         severity: Severity,
-        parts: Float64s,
+        reasons: list[Reason],
         incident: Incident,
     ) -> Alert:
         orders, model = rows.orders, self._model
         key = orders.keys.strings[orders.key[row]]
         venue, symbol = venue_and_symbol(orders.markets.strings[orders.market[row]])
-        app = orders.apps.strings[orders.app[row]] if orders.app[row] != NONE else None
         event_id = orders.event_id[row]
         data = AlertData(
             event_id=event_id,
@@ -91,50 +97,57 @@ class AlertStage:
             config=model.config,
             symbol=symbol,
             venue=venue,
-            reasons=self._reasons(rows, row, parts, symbol, app),
-            recommended_action=Action.FREEZE_KEY if severity >= Severity.HIGH else Action.REVIEW,
+            reasons=reasons,
+            recommended_action=_action(severity, reasons),
             evidence=incident.evidence(),
             api_key=key,
             account=orders.accounts.strings[orders.account[row]],
-            app=app,
+            app=_app(rows, row),
             notional=round(incident.notional, 2),
-            impact_bps=round(1e4 * incident.impact, 2),
+            impact_bps=round(1e4 * incident.impact / max(incident.notional, 1e-9), 2),
         )
         places = [sighting.place for sighting in incident.strongest()]
-        identity = alert_id(AlertType.LEAKED_KEY, key, event_id, model.id)
+        identity = alert_id(AlertType.LEAKED_KEY, key, event_id)
         return Alert(identity, AlertType.LEAKED_KEY, key, data, places)
 
-    def _reasons(
-        self, rows: Rows, row: int, parts: Float64s, symbol: str, app: str | None
-    ) -> list[Reason]:
-        """Give what moved the score most, strongest first."""
+    def _reasons(self, rows: Rows, row: int, parts: Float64s, rogue: Float32s) -> list[Reason]:
+        """Give what moved the score most, strongest first, at least two."""
         extra = rows.extra
-        credit = contributions(extra["surprises"][row])
-        share = credit / max(float(credit.sum()), 1e-9)
         finding = Finding(
-            symbol,
-            app,
-            bool(rows.orders.side[row] == BUY),
-            extra["features"][row].tolist(),
-            extra["values"][row].tolist(),
-            extra["usual"][row].tolist(),
-            self._model.medians.tolist(),
+            symbol=venue_and_symbol(rows.orders.markets.strings[rows.orders.market[row]])[1],
+            app=_app(rows, row),
+            buys=bool(rows.orders.side[row] == BUY),
+            features=extra["features"][row].tolist(),
+            values=extra["values"][row].tolist(),
+            usual=extra["usual"][row].tolist(),
+            median=self._model.medians.tolist(),
+            rogue_around=float(rogue[0]),
+            rogue_fellows=float(rogue[1]),
+            persistence=float(extra["persistence"][row]),
         )
-        strongest = np.argsort(-share, kind="stable")[:REASONS].tolist()
-        reasons: list[Reason] = []
-        for feature in strongest:
-            if share[feature] > 0.0 or len(reasons) < 2:
-                words = explain(feature, finding)
-                reasons.append(
-                    Reason(
-                        words.feature,
-                        _digits(words.value),
-                        _digits(words.typical),
-                        round(float(share[feature]), 4),
-                        words.text,
-                    )
-                )
-        return reasons
+        credit = self._model.credit(parts, extra["surprises"][row])
+        names = sorted(credit, key=lambda name: -credit[name])
+        total = sum(credit.values())
+        return [
+            _reason(name, explain(name, finding), credit[name] / total)
+            for place, name in enumerate(names[:REASONS])
+            if credit[name] > 0.0 or place < FEWEST_REASONS
+        ]
+
+
+def _reason(name: str, words: Words, share: float) -> Reason:
+    return Reason(name, _digits(words.value), _digits(words.typical), round(share, 4), words.text)
+
+
+def _action(severity: Severity, reasons: list[Reason]) -> Action:
+    """Freeze a key only on evidence of at least two kinds."""
+    kinds = {KINDS[reason.feature] for reason in reasons if reason.contribution >= CORROBORATION}
+    return Action.FREEZE_KEY if severity > Severity.LOW and len(kinds) > 1 else Action.REVIEW
+
+
+def _app(rows: Rows, row: int) -> str | None:
+    code = rows.orders.app[row]
+    return rows.orders.apps.strings[code] if code != NONE else None
 
 
 def as_score(rank: float) -> float:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray  # noqa: TC002 - annotations of slots are read 
 from models.keys import state as k
 from models.orders.batch import Float32s, Float64s
 from models.score.artifact import Feature, Manifest, ModelCard, load_artifact, save_artifact
-from models.score.evidence import Scale
+from models.score.attribution import attribute
+from models.score.evidence import Scale, contributions
 from models.score.forest import Forest, score
 
 # What the forest scores: four kinds of evidence, each in log odds.
@@ -65,6 +66,21 @@ class Model:
         beyond = (self.strength(parts) - self.critical) / PER_DECADE
         ranks: Float64s = np.clip(3.0 + beyond, 0.0, LIMIT)
         return ranks
+
+    def credit(self, parts: Float64s, surprises: Float32s) -> dict[str, float]:
+        """Log odds that each feature and each kind of evidence gave one fill, in all its strength.
+
+        The sum of the parts is given exactly as it came about; the forest's opinion goes to the
+        parts by the path length that each saved (`models.score.attribution`); what the fill itself
+        gave is shared out among its features by their weights.
+        """
+        paths = attribute(self.forest, parts[np.newaxis])[0].clip(0.0)
+        opinion = FOREST_WEIGHT * float(score(self.forest, parts[np.newaxis])[0])
+        shared = parts + opinion * paths / max(float(paths.sum()), 1e-9)
+        credit = dict(zip(PARTS[1:], shared[1:].tolist(), strict=True))
+        added = contributions(surprises)
+        own = shared[0] * added / max(float(added.sum()), 1e-9)
+        return credit | dict(zip(k.FEATURES, own.tolist(), strict=True))
 
     @property
     def threshold(self) -> float:
