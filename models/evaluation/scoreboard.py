@@ -31,6 +31,17 @@ class LabelledIncident(msgspec.Struct, frozen=True):
 
     id: int
     kind: str
+    app: str | None = None  # None: the keys have none in common
+    venue: str = ""
+    symbol: str = ""
+
+
+class LookAlike(msgspec.Struct, frozen=True):
+    """Something that a bad detector takes for a theft."""
+
+    kind: str
+    keys: list[str]
+    ts: int  # ms, when it began
 
 
 class Labels(msgspec.Struct, frozen=True):
@@ -38,6 +49,7 @@ class Labels(msgspec.Struct, frozen=True):
 
     leaked: dict[str, Leak]  # by API key
     incidents: list[LabelledIncident] = []
+    hard_negatives: list[LookAlike] = []
 
     @classmethod
     def load(cls, path: Path) -> Self:
