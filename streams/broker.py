@@ -13,6 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, Self
 
+from streams.children import end, guard, undisturbed
+
 HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 15.0
 STOP_SECONDS: Final = 5.0
@@ -20,16 +22,6 @@ STOP_SECONDS: Final = 5.0
 # The broker holds everything in memory and sends a partition's whole backlog at once, so its topics
 # keep little: `streams.topics.ensure_topics` takes these on top of what a topic asks for.
 TOPIC_LIMITS: Final = {"retention.ms": "3600000", "segment.bytes": "16777216"}
-
-# Outlives the parent to see its end of the pipe close, however the parent died; then ends the
-# broker ($1) and removes the folder that was only its own ($2).
-GUARD: Final = """
-read _
-kill -TERM "$1"
-tries=50
-while kill -0 "$1" 2>/dev/null && [ $tries -gt 0 ]; do sleep 0.1; tries=$((tries - 1)); done
-rm -rf -- "$2"
-"""
 
 
 class BrokerError(RuntimeError):
@@ -65,7 +57,7 @@ class EmbeddedBroker:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         command = [str(binary()), "start", "--data-dir", str(self.data_dir), "--host", HOST]
         command += ["--only", "kafka", "--kafka-port", str(self.port)]
-        with self._log.open("wb") as log:
+        with self._log.open("wb") as log, undisturbed():
             self._process = subprocess.Popen(  # noqa: S603 - our own binary, no shell
                 command,
                 stdin=subprocess.DEVNULL,
@@ -73,7 +65,7 @@ class EmbeddedBroker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._guard = _guard(self._process.pid, self._own.name if self._own else "")
+            self._guard = guard(self._process.pid, self._own.name if self._own else "")
         self._wait_until_it_serves(self._process)
         return self
 
@@ -81,7 +73,7 @@ class EmbeddedBroker:
         """End the broker after it has saved its data; harmless when it does not run."""
         for process in (self._guard, self._process):
             if process:
-                _end(process)
+                end(process, STOP_SECONDS)
         self._process = self._guard = None
 
     def restart(self) -> None:
@@ -131,25 +123,3 @@ def free_port() -> int:
 def _serves(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
-
-
-def _guard(pid: int, folder: str) -> subprocess.Popen[bytes] | None:
-    """Start the shell that cleans up when this process is gone; None where there is no shell."""
-    if os.name == "nt":
-        return None
-    return subprocess.Popen(  # noqa: S603 - a fixed script
-        ["/bin/sh", "-c", GUARD, "sh", str(pid), folder],
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-    )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdin:
-        process.stdin.close()

@@ -1,0 +1,114 @@
+"""Processes of our own that end with this one, however it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Self
+
+STOP_SECONDS: Final = 12.0  # a worker gives up by itself after ten
+
+# Outlives the parent to see its end of the pipe close, however the parent died; then ends the
+# child ($1) and removes the folder that was only its own ($2).
+GUARD: Final = """
+read _
+kill -TERM "$1"
+tries=50
+while kill -0 "$1" 2>/dev/null && [ $tries -gt 0 ]; do sleep 0.1; tries=$((tries - 1)); done
+rm -rf -- "$2"
+"""
+
+
+def guard(pid: int, folder: str = "") -> subprocess.Popen[bytes] | None:
+    """Start the shell that cleans up when this process is gone; None where there is no shell."""
+    if os.name == "nt":
+        return None
+    return subprocess.Popen(  # noqa: S603 - a fixed script
+        ["/bin/sh", "-c", GUARD, "sh", str(pid), folder],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def end(process: subprocess.Popen[bytes], seconds: float) -> int:
+    """Tell a process to end, kill it when it has not after some seconds, and give its exit code."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdin:
+        process.stdin.close()
+    return process.returncode
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back for the moment between a child's start and its guard's."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    usual = {
+        number: signal.signal(number, lambda told, _: held.append(told))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+        for told in held:
+            signal.raise_signal(told)
+
+
+class Command:
+    """A `roguekey` command as a process of its own, while the block runs.
+
+    What it says goes to `log`. Ctrl-C does not reach it; it is told to end when the block ends.
+    """
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self.name = f"roguekey {arguments[0]}"
+        self.log = log
+        self._arguments = arguments
+        self._environment = environment
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None as long as it runs."""
+        return self._process.poll()
+
+    def last_words(self) -> str:
+        """Give the last line that it said."""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def __enter__(self) -> Self:
+        program = "from streams.cli import main; main()"
+        with self.log.open("wb") as log, undisturbed():
+            self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                [sys.executable, "-c", program, *self._arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(self._environment),
+                start_new_session=True,
+            )
+            self._guard = guard(self._process.pid)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._guard:
+            end(self._guard, STOP_SECONDS)
+        end(self._process, STOP_SECONDS)
