@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from models.orders.batch import Int64s, OrderBatch, UInt64s
 
-NEVER: Final = np.iinfo(np.int64).max
+NEVER: Final = int(np.iinfo(np.int64).max)
+LONG_AGO: Final = int(np.iinfo(np.int64).min)  # before any event
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class Rows:
 
     orders: OrderBatch
     time: Int64s  # the clock of the event's market, ms
-    merge_time: Int64s  # the clock of the partition that it came through, ms: never decreases
+    merge_time: Int64s  # the clock of the partition that it came through, ms; it never goes back,
+    # unless the partition's first time is taken back
     extra: dict[str, NDArray[Any]]  # columns that stages added
 
     def __len__(self) -> int:
@@ -61,9 +63,9 @@ class Merge:
     """
 
     def __init__(self, sources: int) -> None:
-        self._passed = np.full(sources, np.iinfo(np.int64).min)  # NEVER while a source is idle
-        self._held: list[Rows] = []
-        self._released = np.iinfo(np.int64).min
+        self._passed = np.full(sources, LONG_AGO)  # NEVER while a source is idle
+        self._held: list[_Part] = []
+        self._released = LONG_AGO
         self.late = 0
 
     @property
@@ -74,7 +76,7 @@ class Merge:
     def add(self, source: int, rows: Rows | None, passed: int) -> None:
         """Take the next events of a source, which has been read up to the time `passed`."""
         if rows is not None and len(rows):
-            self._held.append(rows)
+            self._held.append(_Part(rows))
         self._passed[source] = passed
 
     def idle(self, source: int) -> None:
@@ -83,24 +85,36 @@ class Merge:
 
     def ready(self) -> Rows | None:
         """Give the events that nothing can come before any more, in order; None without any."""
-        if not self._held:
-            return None
-        rows = Rows.concat(self._held)
         watermark = self.watermark
-        due = rows.merge_time < watermark
-        if not due.any():
-            self._held = [rows]
+        due = [part.release(watermark) for part in self._held if part.earliest < watermark]
+        if not due:
             return None
-        ready = np.flatnonzero(due)
-        order = ready[_time_order(rows, ready)]
-        self._held = [] if due.all() else [rows.take(np.flatnonzero(~due))]
-        self.late += int((rows.merge_time[ready] < self._released).sum())
-        self._released = max(self._released, int(rows.merge_time[ready].max()))
-        return rows.take(order)
+        self._held = [part for part in self._held if part.earliest < NEVER]
+        rows = Rows.concat(due)
+        self.late += int((rows.merge_time < self._released).sum())
+        self._released = max(self._released, int(rows.merge_time.max()))
+        return rows.take(_time_order(rows))
 
 
-def _time_order(rows: Rows, chosen: Int64s) -> Int64s:
-    market: UInt64s = rows.orders.markets.hashes[rows.orders.market[chosen]]
-    key: UInt64s = rows.orders.keys.hashes[rows.orders.key[chosen]]
-    order: Int64s = np.lexsort((key, market, rows.time[chosen], rows.merge_time[chosen]))
+class _Part:
+    """Events that came together, and which of them are still to be released."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._held: Int64s = np.arange(len(rows))
+        self.earliest = int(rows.merge_time.min())  # of what is held, ms; NEVER without any
+
+    def release(self, watermark: int) -> Rows:
+        """Give the events before a time, and hold them no longer."""
+        times = self._rows.merge_time[self._held]
+        is_due = times < watermark
+        due, self._held = self._held[is_due], self._held[~is_due]
+        self.earliest = int(times[~is_due].min(initial=NEVER))
+        return self._rows if len(due) == len(self._rows) else self._rows.take(due)
+
+
+def _time_order(rows: Rows) -> Int64s:
+    market: UInt64s = rows.orders.markets.hashes[rows.orders.market]
+    key: UInt64s = rows.orders.keys.hashes[rows.orders.key]
+    order: Int64s = np.lexsort((key, market, rows.time, rows.merge_time))
     return order

@@ -248,3 +248,19 @@ def meant(batch: OrderBatch, column: str, table: str) -> list[tuple[str, int] | 
         (names.strings[code], int(names.hashes[code])) if code >= 0 else None
         for code in codes.tolist()
     ]
+
+
+def test_what_is_held_for_a_partition_that_lags_is_not_touched_until_it_is_due() -> None:
+    merge = Merge(2)
+    parts = [rows_of([event(2 * n, 2 * n), event(2 * n + 1, 2 * n + 1)]) for n in range(20)]
+    for n, part in enumerate(parts):
+        merge.add(0, part, at(2 * n + 1))
+        assert merge.ready() is None
+    order: list[str] = []
+    for ts in range(1, 42, 3):  # behind the last of one part, or behind the first of the next
+        merge.add(1, None, at(ts))
+        order += released(merge)
+    merge.idle(0)
+    order += released(merge)
+    assert order == [f"e-{n}" for n in range(40)]
+    assert merge.late == 0
