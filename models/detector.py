@@ -1,7 +1,7 @@
-"""The detector: one pure function of events and state, called by the live worker and by replay.
+"""The detector: one pure function of events and state, called by the live workers and by replay.
 
-Data goes one way: orders, market stage, key stage, alert stage. Live, each stage has its partition
-and a Kafka topic lies between; here they stand one behind the other, with one partition each.
+Data goes one way: orders, market stage, key stage, alert stage. Live, each stage has partitions of
+its own and a Kafka topic lies between; here they stand one behind the other in one process.
 """
 
 from typing import Final
@@ -17,28 +17,59 @@ from models.rows import Merge, Rows
 from models.score.evidence import NOTABLE
 from models.score.model import Model
 
-ONLY: Final = 0  # the one source of a merge
+ONLY: Final = 0  # the one source of the alert stage
 
 
 class Detector:
-    """All stages in one process."""
+    """A market stage for each partition of orders, and the later stages over all of them."""
 
-    def __init__(self, model: Model) -> None:
-        self._market = MarketStage()
+    def __init__(self, model: Model, partitions: int = 1) -> None:
+        self._model = model
+        self._markets = [MarketStage() for _ in range(partitions)]
         self._keys = KeyStage(model.scale)
-        self._alerts = AlertStage(model)
-        self._by_key = Merge(1)
+        self._start_over()
+
+    def clock(self, partition: int = 0) -> int:
+        """Time up to which a partition has been read, ms; 0 before its first event."""
+        return self._markets[partition].clock
+
+    @property
+    def duplicates(self) -> int:
+        """Events that had been seen before."""
+        return sum(market.duplicates for market in self._markets)
+
+    @property
+    def ahead(self) -> int:
+        """Events too far ahead of the clock of their partition for it to follow."""
+        return sum(market.ahead for market in self._markets)
+
+    @property
+    def late(self) -> int:
+        """Events of keys that came after the time had passed that they belong to."""
+        return self._by_key.late
+
+    def observe(self, batch: OrderBatch, partition: int = 0) -> list[Alert]:
+        """Learn the next events of a partition and give the alerts that are due."""
+        market = self._markets[partition]
+        self._by_key.add(partition, market.observe(batch), market.clock)
+        return self._go_on()
+
+    def idle(self, partition: int = 0) -> list[Alert]:
+        """Wait no longer for a partition that has been read to its end."""
+        self._by_key.idle(partition)
+        return self._go_on()
+
+    def end_warmup(self) -> None:
+        """Learn what was held back, and forget the counts and what would have been alerted."""
+        for partition, market in enumerate(self._markets):
+            self.idle(partition)
+            market.duplicates = market.ahead = 0
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._alerts = AlertStage(self._model)
+        self._by_key = Merge(len(self._markets))
         self._by_alert = Merge(1)
-
-    def observe(self, batch: OrderBatch) -> list[Alert]:
-        """Learn a batch and give the alerts that are due."""
-        self._by_key.add(ONLY, self._market.observe(batch), self._market.clock)
-        return self._go_on()
-
-    def finish(self) -> list[Alert]:
-        """Give what was still held back in case more came at the same time."""
-        self._by_key.idle(ONLY)
-        return self._go_on()
 
     def _go_on(self) -> list[Alert]:
         ready = self._by_key.ready()

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from models.alerts.envelope import Alert, AlertType
-from models.partitions import PartitionedDetector
+from models.detector import Detector
 from models.score.model import Model
 from streams.intake import Intake, Progress
 from streams.partitioning import by_partition
@@ -25,6 +25,9 @@ class Replayed:
 
     events: int = 0
     refused: int = 0
+    duplicates: int = 0
+    ahead: int = 0  # events too far ahead of the clock of their partition for it to follow
+    late: int = 0  # events of keys that came after their time had passed
     alerts: int = 0
     seconds: float = 0.0
     first_ts: int | None = None  # of the accepted events, ms
@@ -89,9 +92,9 @@ def replay(
     detector = warmed_detector(model, 1, warmup, intake.now_ms, progress)
     started = time.monotonic()
     for batch in intake.read(paths, progress):
-        alerts.write(detector.observe(0, batch))
-    alerts.write(detector.idle(0))
-    return _replayed(intake, alerts, started)
+        alerts.write(detector.observe(batch))
+    alerts.write(detector.idle())
+    return _replayed(detector, intake, alerts, started)
 
 
 def replay_topic(
@@ -125,9 +128,9 @@ def replay_topic(
         values, offsets = chunk
         source = f"{tape.topic}[{partition}]"
         batch = intake.admit(values, partition=partition, offsets=offsets, source=source)
-        alerts.write(detector.observe(partition, batch))
+        alerts.write(detector.observe(batch, partition))
         progress(len(values))
-    return _replayed(intake, alerts, started)
+    return _replayed(detector, intake, alerts, started)
 
 
 def warmed_detector(
@@ -136,23 +139,26 @@ def warmed_detector(
     history: Sequence[Path],
     now_ms: int,
     progress: Progress = lambda _: None,
-) -> PartitionedDetector:
+) -> Detector:
     """Detector that has seen a history, divided by symbol as it would lie on the topic."""
-    detector = PartitionedDetector(model, partitions)
+    detector = Detector(model, partitions)
     for batch in Intake(now_ms=now_ms).read(history, progress):
         for partition, part in by_partition(batch, partitions):
-            detector.observe(partition, part)
+            detector.observe(part, partition)
     detector.end_warmup()
     return detector
 
 
-def _replayed(intake: Intake, alerts: AlertFile, started: float) -> Replayed:
+def _replayed(detector: Detector, intake: Intake, alerts: AlertFile, started: float) -> Replayed:
     return Replayed(
-        intake.events,
-        intake.refused,
-        alerts.count,
-        time.monotonic() - started,
-        intake.first_ts,
-        intake.last_ts,
-        alerts.alerted,
+        events=intake.events,
+        refused=intake.refused,
+        duplicates=detector.duplicates,
+        ahead=detector.ahead,
+        late=detector.late,
+        alerts=alerts.count,
+        seconds=time.monotonic() - started,
+        first_ts=intake.first_ts,
+        last_ts=intake.last_ts,
+        alerted=alerts.alerted,
     )

@@ -27,6 +27,9 @@ def as_result(replayed: Replayed, model: Model, scores: Scoreboard | None) -> di
     result: dict[str, Any] = {
         "events": replayed.events,
         "refused": replayed.refused,
+        "duplicates": replayed.duplicates,
+        "ahead": replayed.ahead,
+        "late": replayed.late,
         "alerts": replayed.alerts,
         "alerted_keys": len({key for key, _ in replayed.alerted}),
         "from_ts": replayed.first_ts,

@@ -26,7 +26,9 @@ class MarketStage:
         self._markets: Table = new_table(s.MARKET, min(64, max_markets))
         self._app_markets: Table = new_table(s.APP_MARKET, min(256, max_pairs))
         self._seen: Table = new_table(s.SEEN, min(1024, max_pairs))
-        self._duplicates = Duplicates()
+        self._ids = Duplicates()
+        self.duplicates = 0  # events that were seen before
+        self.ahead = 0  # events too far ahead of the partition's clock for it to follow
         # The partition's time, how many events in a row ran ahead of it, the least of their times.
         self._clock = np.zeros(3, np.int64)
 
@@ -38,7 +40,8 @@ class MarketStage:
     def observe(self, batch: OrderBatch) -> Rows:
         """Learn a batch in order; gives the events of API keys, each once, with their `context`."""
         n = len(batch)
-        fresh: Bools = self._duplicates.first_time(batch.event_hash)
+        fresh: Bools = self._ids.first_time(batch.event_hash)
+        self.duplicates += n - int(fresh.sum())
         self._markets = with_room(self._markets, len(batch.markets), self._max_markets)
         self._app_markets = with_room(self._app_markets, n, self._max_pairs)
         self._seen = with_room(self._seen, n, self._max_pairs)
@@ -71,6 +74,7 @@ class MarketStage:
         )
         merge_time = np.empty(n, np.int64)
         _follow(self._clock, time, fresh, merge_time)
+        self.ahead += int((time > merge_time + s.JUMP_MS).sum())
         observed = Rows(batch, time, merge_time, {"context": context})
         keyed = fresh & (batch.key != NONE)
         return observed if keyed.all() else observed.take(np.flatnonzero(keyed))

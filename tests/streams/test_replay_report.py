@@ -9,7 +9,15 @@ LABELS = Labels(
     {"k1": Leak(0, 1000, [(1000, 10.0), (2000, 30.0)]), "k2": Leak(0, 9000, [(9000, 1.0)])},
     [LabelledIncident(0, "blitz")],
 )
-REPLAYED = Replayed(5000, 3, 2, 0.5, 500, 4000, [("k1", 1000), ("k9", 1500)])
+REPLAYED = Replayed(
+    events=5000,
+    refused=3,
+    alerts=2,
+    seconds=0.5,
+    first_ts=500,
+    last_ts=4000,
+    alerted=[("k1", 1000), ("k9", 1500)],
+)
 
 
 def test_only_what_happened_while_it_lasted_is_scored() -> None:

@@ -17,7 +17,8 @@ def replay(trained: Trained, alerts: Path, *arguments: str) -> Result:
 def test_alerts_dead_letters_scores_and_report(trained: Trained, tmp_path: Path) -> None:
     alerts, dead, report = (tmp_path / name for name in ("a.jsonl", "dead.jsonl", "report"))
     tape = tmp_path / "orders.jsonl"
-    tape.write_bytes(trained.tape.read_bytes() + b"\xffbad\n")
+    lines = trained.tape.read_bytes()
+    tape.write_bytes(lines + lines.splitlines(keepends=True)[0] + b"\xffbad\n")
     result = replay(
         trained,
         alerts,
@@ -27,7 +28,7 @@ def test_alerts_dead_letters_scores_and_report(trained: Trained, tmp_path: Path)
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     raised = [json.loads(line) for line in alerts.read_bytes().splitlines()]
-    assert found["refused"] == 1
+    assert (found["refused"], found["duplicates"], found["late"]) == (1, 1, 0)
     assert dead.read_bytes() == b"\xffbad\n"
     assert found["events"] == tape.read_bytes().count(b"\n")
     assert found["alerts"] == len(raised) > 0
