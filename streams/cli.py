@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "replay": "Run events of the past through the detector.",
     "worker": "Run one stream worker; start more to scale out.",
     "produce": "Put order events from files on the orders topic.",
+    "demo": "Show the whole system at work, on an embedded broker.",
     "doctor": "Check settings, brokers, topics and model; say what to do.",
 }
 
