@@ -22,7 +22,7 @@ Context = dict[str, float]
 class Fill:
     """A fill as it was seen."""
 
-    time: float  # the clock of the market
+    time: float  # `present`, when it was seen
     late: bool
     price: float
     notional: float
@@ -50,7 +50,7 @@ class NaiveMarket:
         late = event["ts"] < self.now - MINUTE
         arrival = event.get("arrival_price")
         order, maker = event.get("order_id"), event.get("maker", False)
-        fill = Fill(self.now, late, event["price"], notional, order, maker, arrival)
+        fill = Fill(self.present, late, event["price"], notional, order, maker, arrival)
         told = self._told(event, fill)
         self._remember(event, fill)
         return told
@@ -60,11 +60,17 @@ class NaiveMarket:
         return float(max(self.times))
 
     @property
+    def present(self) -> float:
+        """Time up to which sums decay: 6 h after an event at most, until another agrees."""
+        before = max(self.times[:-1], default=self.now)
+        return min(self.now, before + 6 * HOUR) if self.now > before + HOUR else self.now
+
+    @property
     def age(self) -> float:
         return self.now - self.times[0]
 
     def decayed(self, times_and_amounts: list[tuple[float, float]], window: float) -> float:
-        return sum(amount * exp(-(self.now - t) / window) for t, amount in times_and_amounts)
+        return sum(amount * exp(-(self.present - t) / window) for t, amount in times_and_amounts)
 
     def volume(self, window: float) -> float:
         return self.decayed([(fill.time, fill.notional) for fill in self.fills], window)
@@ -96,9 +102,9 @@ class NaiveMarket:
         """Mean log price, each moment weighing exp(-age / window), before the first the first."""
         levels = [(fill.time, log(fill.price)) for fill in self.fills if not fill.late]
         starts = [float("-inf"), *(t for t, _ in levels[1:])]
-        ends = [*starts[1:], self.now]
+        ends = [*starts[1:], self.present]
         return sum(
-            level * (exp(-(self.now - end) / window) - exp(-(self.now - start) / window))
+            level * (exp(-(self.present - end) / window) - exp(-(self.present - start) / window))
             for (_, level), start, end in zip(levels, starts, ends, strict=True)
         )
 

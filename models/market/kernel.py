@@ -1,5 +1,7 @@
 """The market stage's arithmetic, event by event, so that cuts into batches change nothing."""
 
+from typing import Final
+
 import numpy as np
 from numba import njit
 
@@ -17,17 +19,21 @@ from models.orders.batch import (
     UInt64s,
 )
 
+BEGINNING: Final = 1  # the anchor of a first time: whatever comes next may be before it
+
 
 @njit(cache=True)
 def advance_clock(row: Record, ts: int) -> int:
     """Move a row's clock to an event's time and return the time that the state sees.
 
-    The clock is the running maximum of event time. A leap of more than JUMP_MS is provisional: if
-    the next event does not agree, it was one bad timestamp, and the clock is set back.
+    The clock is the running maximum of event time. A leap of more than JUMP_MS is provisional, and
+    so is the first time of all: if the next event does not agree, it was one bad timestamp, and the
+    clock is set back.
     """
     now = row.time
     if now == 0:
         row.time = ts
+        row.anchor = BEGINNING
         return ts
     if row.anchor > 0:
         if ts < now - s.JUMP_MS:
@@ -38,6 +44,17 @@ def advance_clock(row: Record, ts: int) -> int:
     now = max(now, ts)
     row.time = now
     return int(now)
+
+
+@njit(cache=True)
+def settled_time(row: Record) -> int:
+    """Time up to which sums decay, ms: of an unconfirmed leap no more than PATIENCE_MS.
+
+    So one bad timestamp does not wipe out what took weeks to learn.
+    """
+    if row.anchor > BEGINNING:
+        return int(min(row.time, row.anchor + s.PATIENCE_MS))
+    return int(row.time)
 
 
 @njit(cache=True)
@@ -117,7 +134,7 @@ def _new_seller_share(m: Record) -> float:
     for i in range(s.SELLERS):
         seller = m.sellers[i]
         if seller.hash != 0:
-            elapsed = float(m.time - seller.time)
+            elapsed = float(settled_time(m) - seller.time)
             recent = decay(seller.recent, elapsed, 10.0 * s.MINUTE)
             usual = decay(seller.usual, elapsed, s.WINDOWS[s.W_7D])
             new += recent * _novelty_of_seller(recent, usual)
@@ -128,13 +145,13 @@ def _new_seller_share(m: Record) -> float:
 @njit(cache=True)
 def _learn_seller(m: Record, account: np.uint64, notional: float) -> None:
     """Add to the seller's flow; a new one takes the place of the one that sells least."""
-    place, least = 0, np.inf
+    place, least, now = 0, np.inf, settled_time(m)
     for i in range(s.SELLERS):
         seller = m.sellers[i]
         if seller.hash == account:
             place = i
             break
-        usual = decay(seller.usual, float(m.time - seller.time), s.WINDOWS[s.W_7D])
+        usual = decay(seller.usual, float(now - seller.time), s.WINDOWS[s.W_7D])
         if usual < least:
             place, least = i, usual
     seller = m.sellers[place]
@@ -142,17 +159,18 @@ def _learn_seller(m: Record, account: np.uint64, notional: float) -> None:
         seller.hash = account
         seller.recent = 0.0
         seller.usual = 0.0
-        seller.time = m.time
-    elapsed = float(m.time - seller.time)
+        seller.time = now
+    elapsed = float(now - seller.time)
     seller.recent = decay(seller.recent, elapsed, 10.0 * s.MINUTE) + notional
     seller.usual = decay(seller.usual, elapsed, s.WINDOWS[s.W_7D]) + notional
-    seller.time = m.time
+    seller.time = now
     m.sold_10m += notional
 
 
 @njit(cache=True)
-def _recall_sellers(m: Record) -> None:
-    """Bring sellers that sold at a time that was taken back to the present, where they decay."""
+def _recall(m: Record) -> None:
+    """Bring what happened at a time that was taken back to the present, where it decays."""
+    m.first = min(m.first, m.time)
     for i in range(s.SELLERS):
         m.sellers[i].time = min(m.sellers[i].time, m.time)
 
@@ -223,8 +241,9 @@ def _meet_buyer(
     pair = joint_hash(key, m.hash)
     is_new = find(seen, pair) == FREE
     row = seen.rows[find_or_add(seen, pair)]
-    own = 0.0 if is_new else decay(1.0, float(m.time - row.time), s.CROWD_MS)
-    row.time = m.time
+    now = settled_time(m)
+    own = 0.0 if is_new else decay(1.0, float(now - row.time), s.CROWD_MS)
+    row.time = now
     out[s.BUYERS] = max(0.0, m.buyers - own)
     m.buyers = out[s.BUYERS] + 1.0
     if is_new:
@@ -238,11 +257,12 @@ def _meet_app_buyer(
     m: Record, app_markets: Table, out: Float32s, app: np.uint64, own: float, is_new: bool
 ) -> None:
     a = app_markets.rows[find_or_add(app_markets, joint_hash(app, m.hash))]
-    elapsed = float(m.time - a.time) if a.time > 0 else 0.0
+    now = settled_time(m)
+    elapsed = float(now - a.time) if a.time > 0 else 0.0
     a.newcomers_10m = decay(a.newcomers_10m, elapsed, 10.0 * s.MINUTE)
     a.newcomers_7d = decay(a.newcomers_7d, elapsed, 7.0 * s.DAY)
     a.buyers = decay(a.buyers, elapsed, s.CROWD_MS)
-    a.time = m.time
+    a.time = now
     out[s.APP_NEWCOMERS] = a.newcomers_10m
     before = max(a.newcomers_7d - a.newcomers_10m, 0.0)
     out[s.APP_NEWCOMERS_USUAL] = before * (10.0 * s.MINUTE / (7.0 * s.DAY))
@@ -284,15 +304,16 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         if not fresh[i]:
             continue
         m = markets.rows[find_or_add(markets, market_hash[market[i]])]
-        before = m.time
+        before, settled = m.time, settled_time(m)
         now = advance_clock(m, ts[i])
         time_out[i] = now
         if before == 0:
             m.first = now
-        elif now > before:
-            _decay_market(m, float(now - before))
         elif now < before:
-            _recall_sellers(m)
+            _recall(m)
+        elapsed = settled_time(m) - settled
+        if before > 0 and elapsed > 0:
+            _decay_market(m, float(elapsed))
         if not is_fill[i]:
             continue
         late = ts[i] < now - s.LATE_MS

@@ -29,8 +29,9 @@ class MarketStage:
         self._ids = Duplicates()
         self.duplicates = 0  # events that were seen before
         self.ahead = 0  # events too far ahead of the partition's clock for it to follow
-        # The partition's time, how many events in a row ran ahead of it, the least of their times.
-        self._clock = np.zeros(3, np.int64)
+        # The partition's time, how many events in a row ran ahead of it, the least of their times,
+        # and whether it rests on the first event alone.
+        self._clock = np.zeros(4, np.int64)
 
     @property
     def clock(self) -> int:
@@ -82,10 +83,17 @@ class MarketStage:
 
 @njit(cache=True)
 def _follow(clock: Int64s, time: Int64s, fresh: Bools, merge_time: Int64s) -> None:
-    """Move the partition's clock; one event with a bad timestamp does not carry it away."""
+    """Move the partition's clock; one event with a bad timestamp does not carry it away.
+
+    It never goes back, but once where the event after the first says that the first was wrong.
+    """
     for i in range(len(time)):
         if fresh[i]:
-            if clock[0] != 0 and time[i] > clock[0] + s.JUMP_MS:
+            is_first = clock[0] == 0
+            if is_first or (clock[3] > 0 and time[i] < clock[0] - s.JUMP_MS):
+                clock[0] = time[i]
+            clock[3] = is_first
+            if time[i] > clock[0] + s.JUMP_MS:
                 clock[2] = min(clock[2], time[i]) if clock[1] > 0 else time[i]
                 clock[1] += 1
             else:

@@ -18,6 +18,7 @@ WINDOWS: Final = np.array([10 * SECOND, MINUTE, 10 * MINUTE, HOUR, DAY, 7 * DAY]
 W_10S, W_1M, W_10M, W_1H, W_1D, W_7D = range(6)
 
 JUMP_MS: Final = HOUR  # a clock that leaps further ahead waits for a second event to agree
+PATIENCE_MS: Final = 6 * HOUR  # an unconfirmed leap lets sums decay by no more than this
 LATE_MS: Final = MINUTE  # a fill later than this says nothing about the price any more
 MAX_RETURN: Final = 0.1  # a trade's log return counts at most this much towards volatility
 CROWD_MS: Final = 15 * MINUTE  # how long a purchase makes a key one of a market's buyers
@@ -34,7 +35,7 @@ MARKET: Final = np.dtype(
     [
         ("hash", "u8"),
         ("time", "i8"),  # running maximum of event time, ms
-        ("anchor", "i8"),  # the time before an unconfirmed leap; 0: none
+        ("anchor", "i8"),  # the time before an unconfirmed leap; 0: none; 1: no event before it
         ("first", "i8"),  # time of the first event, ms
         ("price", "f8"),  # last price, quote currency
         ("reference_1h", "f8"),  # time-weighted log price over an hour

@@ -80,7 +80,7 @@ def test_nothing_depends_on_how_events_are_cut(
     np.testing.assert_array_equal(again.time, at_once.time)
     np.testing.assert_array_equal(again.merge_time, at_once.merge_time)
     assert stage.clock == whole.clock
-    assert (np.diff(at_once.merge_time) >= 0).all()
+    assert (np.diff(at_once.merge_time)[1:] >= 0).all()  # but for the first, taken back
     assert np.isfinite(at_once.extra["context"]).all()
 
 
@@ -182,6 +182,41 @@ def test_what_was_sold_days_ahead_is_no_flood_of_sales_when_the_clock_is_set_bac
     without = observed([event for n, event in enumerate(tape) if n != 50])
     for name in ("new_seller_share", "app_newcomers", "newcomers"):
         assert context(rows)[name] == pytest.approx(context(without)[name], abs=0.05)
+
+
+def test_a_first_timestamp_far_ahead_is_taken_back_by_the_next_event() -> None:
+    stage = MarketStage()
+    tape = fills(300 * DAY, 0, 1_000, 2_000)
+    rows = observed(tape, stage)
+    assert (rows.time - TS).tolist() == [300 * DAY, 0, 1_000, 2_000]
+    assert (rows.merge_time - TS).tolist() == [300 * DAY, 0, 1_000, 2_000]
+    assert stage.clock == TS + 2_000
+    told = context(rows)
+    assert told["age_days"] == pytest.approx(2_000 / DAY)
+    assert told["from_reference_1h"] == 0.0
+    tape[3]["price"] *= 1.1  # and what follows is no late fill
+    assert context(observed(tape))["adverse_move"] == pytest.approx(np.log(1.1))
+
+
+def test_another_market_takes_back_the_first_timestamp_of_the_partition() -> None:
+    stage = MarketStage()
+    tape = fills(300 * DAY, 0, 1_000, 300 * DAY, 2_000)
+    for event, symbol in zip(tape, "ABBAB", strict=True):
+        event["symbol"] = symbol
+    rows = observed(tape, stage)
+    assert (rows.merge_time - TS).tolist() == [300 * DAY, 0, 1_000, 1_000, 2_000]
+    assert stage.clock == TS + 2_000
+
+
+def test_one_bad_timestamp_does_not_wipe_out_what_was_usual() -> None:
+    days = [n * HOUR for n in range(24 * 7)]
+    rows = observed(fills(*days, 200 * DAY, days[-1] + 1, days[-1] + 2))
+    without = observed(fills(*days, days[-1] + 1, days[-1] + 2))
+    for name in ("daily_volume", "sigma"):
+        told = context(rows)[name] / context(without)[name]
+        assert told == pytest.approx(1.0, abs=0.05)
+    confirmed = observed(fills(*days, 200 * DAY, 200 * DAY + 1))
+    assert context(confirmed)["daily_volume"] == pytest.approx(330.0)  # all else is long ago
 
 
 def test_the_partitions_clock_follows_a_leap_that_three_events_in_a_row_agree_on() -> None:
