@@ -9,7 +9,7 @@ from models.entities import Record, Table, find_or_add, joint_hash
 from models.keys import state as k
 from models.keys.baselines import close_day, close_hour, estimate, learn, surprise
 from models.market import state as m
-from models.market.kernel import advance_clock, decay
+from models.market.kernel import advance_clock, decay, settled_time
 from models.orders.batch import BUY, Float32s
 
 USUAL_EVIDENCE: Final = 0.3  # an hour of any key may look a little rogue
@@ -19,13 +19,15 @@ USUAL_EVIDENCE: Final = 0.3  # an hour of any key may look a little rogue
 def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
     """Find the key, move its clock, let its windows decay and close its day when it is over."""
     key = keys.rows[find_or_add(keys, name)]
-    before = key.time
+    before, settled = key.time, settled_time(key)
     now = advance_clock(key, ts)
     if before == 0:
         key.first = now
         key.day = now
         key.hour = now
         return key
+    if now < before:
+        _recall(key)
     elapsed = float(max(now - before, 0))
     key.bought_1h = decay(key.bought_1h, elapsed, m.HOUR)
     key.traded_1d = decay(key.traded_1d, elapsed, m.DAY)
@@ -33,7 +35,7 @@ def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
     kept = key.evidence_1h * np.exp(-elapsed / m.HOUR)
     key.evidence_7d = decay(key.evidence_7d, elapsed, 7.0 * m.DAY) + key.evidence_1h - kept
     key.evidence_1h = kept
-    month = np.exp(-elapsed / k.MONTH)
+    month = np.exp(-float(max(settled_time(key) - settled, 0)) / k.MONTH)
     key.fills *= month
     key.openings *= month
     key.taken *= month
@@ -50,6 +52,16 @@ def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
 
 
 @njit(cache=True)
+def _recall(key: Record) -> None:
+    """Bring what happened at a time that was taken back to the present."""
+    key.first = min(key.first, key.time)
+    key.day = min(key.day, key.time)
+    key.hour = min(key.hour, key.time)
+    for i in range(k.SOLD):
+        key.sales[i].time = min(key.sales[i].time, key.time)
+
+
+@njit(cache=True)
 def enter_pair(pairs: Table, key: Record, market: np.uint64) -> Record:
     """Find the pair and let its windows decay to the key's time."""
     pair = pairs.rows[find_or_add(pairs, joint_hash(key.hash, market))]
@@ -57,6 +69,7 @@ def enter_pair(pairs: Table, key: Record, market: np.uint64) -> Record:
     if pair.time == 0:
         pair.first = now
     else:
+        pair.first = min(pair.first, now)
         elapsed = float(max(now - pair.time, 0))
         pair.fills = decay(pair.fills, elapsed, k.MONTH)
         hour = np.exp(-elapsed / m.HOUR)
@@ -128,14 +141,14 @@ def _crowd(context: Float32s, out: Float32s) -> None:
 
 @njit(cache=True)
 def _concentration(pair: Record) -> float:
-    """Herfindahl index of who fills the key here, times the log of how much they filled it."""
+    """Herfindahl index of who fills the key here, of those remembered."""
     if pair.partnered <= 0.0:
         return 0.0
     squares = 0.0
     for i in range(k.COUNTERPARTIES):
         share = pair.partners[i].notional / pair.partnered
         squares += share * share
-    return squares
+    return min(1.0, squares)  # sums that have decayed to almost nothing are inexact
 
 
 @njit(cache=True)
@@ -158,8 +171,8 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
 
     `values` and `usual` have shape (BASELINES,).
     """
-    filled = context[m.ORDER_NOTIONAL]
-    volume = context[m.DAILY_VOLUME]
+    filled = max(context[m.ORDER_NOTIONAL], k.DUST)
+    volume = max(context[m.DAILY_VOLUME], k.DUST)
     sigma = context[m.SIGMA]
     same_side = pair.bought_1h if side == BUY else pair.sold_1h
     adverse = max(0.0, context[m.ADVERSE_MOVE]) if taker else 0.0
@@ -325,6 +338,7 @@ def _settle(pair: Record, side: int, price: float, qty: float) -> None:
         return
     closed = min(qty, abs(pair.position))
     gain = closed * (price - pair.cost) * (1.0 if pair.position > 0.0 else -1.0)
+    gain = min(max(gain, -k.MOST), k.MOST)
     if gain < 0.0:
         pair.lost_1d -= gain
         pair.losses_1d += 1.0
@@ -334,6 +348,8 @@ def _settle(pair: Record, side: int, price: float, qty: float) -> None:
     if qty > abs(pair.position):
         pair.cost = price
     pair.position += signed
+    if abs(pair.position) < k.ROUNDING * qty:
+        pair.position = 0.0
 
 
 @njit(cache=True)

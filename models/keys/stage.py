@@ -31,8 +31,8 @@ class KeyStage:
         self._scale = scale
         self._max_keys = max_keys
         self._max_pairs = max_pairs
-        self._keys: Table = new_table(k.KEY, 256)
-        self._pairs: Table = new_table(k.PAIR, 1024)
+        self._keys: Table = new_table(k.KEY, min(256, max_keys))
+        self._pairs: Table = new_table(k.PAIR, min(1024, max_pairs))
 
     def assess(self, rows: Rows) -> Rows:
         """Measure each event against what came before it, then learn it unless it is suspect.
@@ -131,7 +131,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         row = find_or_add(keys, name)
         before = keys.rows[row].time
         key = kernel.enter_key(keys, name, time[i])
-        idle = float(key.time - before) if before > 0 else 0.0
+        idle = float(max(key.time - before, 0)) if before > 0 else 0.0
         network = _hash_at(network_hash, network_code[i])
         if not is_fill[i]:
             if network != 0 and key.requests < k.SETTLED:
@@ -153,7 +153,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             idle,
             side[i],
             taker,
-            notional[i],
+            max(notional[i], k.DUST),
             values[i],
             usual[i],
         )
