@@ -1,0 +1,111 @@
+"""Tapes with labels, simulated or read from a file, and their passes through the stages."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+import numpy as np
+
+from models.evaluation.scoreboard import Labels
+from models.keys.stage import KeyStage
+from models.market.stage import MarketStage
+from models.market.state import DAY
+from models.orders.batch import NONE, Int64s, OrderBatch, UInt64s
+from models.rows import Merge, Rows
+from models.score.evidence import Scale
+from models.simulation import Regime, simulate, to_orders
+from streams.intake import Intake
+
+BATCH: Final = 65_536  # events
+NEVER: Final = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTape:
+    """A tape, what truly happened on it, and its K keys in the order of their hashes."""
+
+    name: str
+    batches: list[OrderBatch]
+    labels: Labels
+    keys: list[str]
+    hashes: UInt64s  # (K,)
+    first_rogue: Int64s  # (K,), ms; NEVER of a key that did not leak
+    orders: int  # events
+    key_days: float  # keys times days of the tape
+    active_key_days: int  # of them, those on which the key did anything
+
+    @classmethod
+    def simulated(cls, name: str, regime: Regime, seed: int) -> Self:
+        """Simulate a tape."""
+        tape = simulate(regime, seed)
+        orders = to_orders(tape)
+        labels = msgspec.convert(tape.labels, Labels)
+        starts = range(0, len(orders), BATCH)
+        cuts = [np.arange(start, min(len(orders), start + BATCH)) for start in starts]
+        return cls._of(name, [orders.take(cut) for cut in cuts], labels)
+
+    @classmethod
+    def read(cls, path: Path, labels: Path) -> Self:
+        """Read a tape and its labels from files."""
+        return cls._of(path.stem, list(Intake().read([path])), Labels.load(labels))
+
+    @classmethod
+    def _of(cls, name: str, batches: list[OrderBatch], labels: Labels) -> Self:
+        named: dict[int, str] = {}
+        for batch in batches:
+            for code in np.unique(batch.key[batch.key != NONE]).tolist():
+                named[int(batch.keys.hashes[code])] = batch.keys.strings[code]
+        hashes = sorted(named)
+        keys = [named[number] for number in hashes]
+        leaked = labels.leaked
+        first = [leaked[key].first_rogue_ts if key in leaked else NEVER for key in keys]
+        begin = min(int(batch.ts.min()) for batch in batches)
+        end = max(int(batch.ts.max()) for batch in batches)
+        return cls(
+            name,
+            batches,
+            labels,
+            keys,
+            np.array(hashes, np.uint64),
+            np.array(first, np.int64),
+            sum(len(batch) for batch in batches),
+            len(keys) * (end - begin) / DAY,
+            _active_key_days(batches),
+        )
+
+    def market_rows(self) -> list[Rows]:
+        """Give the events of API keys as the key stage receives them."""
+        market, merge = MarketStage(), Merge(1)
+        given = []
+        for batch in self.batches:
+            merge.add(0, market.observe(batch), market.clock)
+            given.append(merge.ready())
+        merge.idle(0)
+        given.append(merge.ready())
+        return [rows for rows in given if rows is not None]
+
+    def codes(self, rows: Rows) -> Int64s:
+        """Give the number of each event's key among the tape's keys, shape (n,)."""
+        hashes = rows.orders.keys.hashes[rows.orders.key]
+        return np.searchsorted(self.hashes, hashes).astype(np.int64)
+
+
+def _active_key_days(batches: list[OrderBatch]) -> int:
+    seen: set[tuple[int, int]] = set()
+    for batch in batches:
+        keyed = batch.key != NONE
+        pairs = np.column_stack([batch.key[keyed].astype(np.int64), batch.ts[keyed] // DAY])
+        found = np.unique(pairs, axis=0)
+        hashes = batch.keys.hashes[found[:, 0]].tolist()
+        seen.update(zip(hashes, found[:, 1].tolist(), strict=True))
+    return len(seen)
+
+
+def assessed_fills(rows: list[Rows], scale: Scale) -> Iterator[Rows]:
+    """Give the fills among the events as the key stage assesses them on a scale."""
+    stage = KeyStage(scale)
+    for part in rows:
+        assessed = stage.assess(part)
+        yield assessed.take(np.flatnonzero(assessed.orders.is_fill))
