@@ -101,9 +101,15 @@ def test_off_a_terminal_it_prints_plain_lines_on_brokers_of_the_users_too(
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+    ("moment", "number", "code"),
+    [
+        ("broker.log", signal.SIGINT, 130),
+        ("train.log", signal.SIGINT, 130),
+        ("worker.log", signal.SIGINT, 130),
+        ("produce.log", signal.SIGINT, 130),
+        ("produce.log", signal.SIGTERM, 143),
+    ],
 )
-@pytest.mark.parametrize("moment", ["broker.log", "train.log", "worker.log", "produce.log"])
 def test_it_leaves_no_process_behind_whenever_it_is_ended(
     tmp_path: Path, moment: str, number: int, code: int
 ) -> None:
