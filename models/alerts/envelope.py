@@ -142,3 +142,17 @@ def rfc3339(ms: int) -> str:
     """
     moment = datetime.fromtimestamp(ms // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def as_score(rank: float) -> float:
+    """Score of an alert, 0..1: the chance that a benign key-day stays below.
+
+    >>> as_score(3.0)
+    0.999
+    """
+    return round(1.0 - float(10.0**-rank), 10)
+
+
+def digits(value: float) -> float:
+    """Six significant digits: what a reader can use, the same on every machine."""
+    return float(f"{value:.6g}")

@@ -14,9 +14,12 @@ from models.alerts.envelope import (
     Reason,
     Severity,
     alert_id,
+    as_score,
+    digits,
 )
 from models.alerts.incidents import Incident, Incidents, Sighting
 from models.alerts.reasons import KINDS, Finding, Words, explain
+from models.apps.stage import AppStage
 from models.market.state import ADVERSE_MOVE
 from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
 from models.rows import Rows
@@ -37,11 +40,13 @@ class AlertStage:
         self._model = model
         self._crowd = Crowd()
         self._incidents = Incidents()
+        self._apps = AppStage(model)
 
     def judge(self, rows: Rows) -> list[Alert]:
         """Take notable fills in order of time and give the alerts that they raise."""
         if not len(rows):
             return []
+        self._apps.hear(rows)
         around = self._crowd.meet(rows)
         parts = parts_of(rows.extra["odds"], around.weight, rows.extra["persistence"])
         ranks = self._model.rank(parts)
@@ -56,6 +61,7 @@ class AlertStage:
                 reasons = self._reasons(rows, row, parts[row], around.rogue[row])
                 alerts.append(self._alert(rows, row, rank, severity, reasons, incident))
                 incident.alerted = severity
+                alerts += self._apps.misused(rows, row, rank, incident)
         return alerts
 
     def _note(self, rows: Rows, row: int, rank: float) -> Incident:
@@ -136,7 +142,7 @@ class AlertStage:
 
 
 def _reason(name: str, words: Words, share: float) -> Reason:
-    return Reason(name, _digits(words.value), _digits(words.typical), round(share, 4), words.text)
+    return Reason(name, digits(words.value), digits(words.typical), round(share, 4), words.text)
 
 
 def _action(severity: Severity, reasons: list[Reason]) -> Action:
@@ -148,17 +154,3 @@ def _action(severity: Severity, reasons: list[Reason]) -> Action:
 def _app(rows: Rows, row: int) -> str | None:
     code = rows.orders.app[row]
     return rows.orders.apps.strings[code] if code != NONE else None
-
-
-def as_score(rank: float) -> float:
-    """Score of an alert, 0..1: the chance that a benign key-day stays below.
-
-    >>> as_score(3.0)
-    0.999
-    """
-    return round(1.0 - float(10.0**-rank), 10)
-
-
-def _digits(value: float) -> float:
-    """Six significant digits: what a reader can use, the same on every machine."""
-    return float(f"{value:.6g}")

@@ -41,7 +41,7 @@ class KeyStage:
         their `surprises`, shape (n, FEATURES); `values` and `usual`, (n, BASELINES), what the key
         did and what its past made one expect, as logarithms; `odds`, (n,), the log odds that the
         fill is rogue; `persistence`, (n,), how much more rogue the key's last hour looks than its
-        usual ones.
+        usual ones; `home`, (n,), hash of the app that the key usually uses, 0 for none.
         """
         n, orders = len(rows), rows.orders
         self._keys = with_room(self._keys, len(orders.keys), self._max_keys)
@@ -52,6 +52,7 @@ class KeyStage:
         surprises = np.zeros((n, len(k.FEATURES)), np.float32)
         odds = np.full(n, NO_EVIDENCE, np.float32)
         persistence = np.zeros(n, np.float32)
+        home = np.zeros(n, np.uint64)
         _assess(
             self._keys,
             self._pairs,
@@ -80,6 +81,7 @@ class KeyStage:
             surprises,
             odds,
             persistence,
+            home,
         )
         return rows.with_columns(
             features=features,
@@ -88,6 +90,7 @@ class KeyStage:
             usual=usual,
             odds=odds,
             persistence=persistence,
+            home=home,
         )
 
 
@@ -125,6 +128,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     surprises: Float32s,
     odds: Float32s,
     persistence: Float32s,
+    home: UInt64s,
 ) -> None:
     for i in range(len(time)):
         name = key_hash[key_code[i]]
@@ -159,6 +163,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         )
         odds[i] = weigh(scale, features[i], side[i], surprises[i])
         persistence[i] = kernel.persistence(key)
+        home[i] = key.app if key.app_orders > 0.0 else app
         if odds[i] > NO_EVIDENCE:
             key.evidence_1h += chance(odds[i], surprises[i])
         kernel.roll_windows(

@@ -23,6 +23,7 @@ OWN_RANGE: Final = (-6.0, 10.0)  # log odds of the fill itself beyond which it s
 FOREST_WEIGHT: Final = 8.0  # log odds per unit of forest score
 PER_DECADE: Final = 3.0  # strength that makes a benign key-day ten times rarer
 FALSE_KEYS_PER_1000_KEY_DAYS: Final = 1.0
+THRESHOLD: Final = float(3.0 - np.log10(FALSE_KEYS_PER_1000_KEY_DAYS))  # rank of an alert
 LIMIT: Final = 9.0  # no rank is higher
 
 FEATURE_LIST: Final = tuple(Feature(name, "see models.keys.state") for name in k.FEATURES)
@@ -85,7 +86,7 @@ class Model:
     @property
     def threshold(self) -> float:
         """Rank from which on an alert is raised."""
-        return float(3.0 - np.log10(FALSE_KEYS_PER_1000_KEY_DAYS))
+        return THRESHOLD
 
     def save(self, directory: Path, training_data_sha256: str) -> Manifest:
         """Write the model as an artifact; its id is in the manifest."""

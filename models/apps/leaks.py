@@ -1,0 +1,139 @@
+"""Apps that leak: too many of one app's keys are being misused at a time for it to be chance.
+
+A scan statistic: of an app with m active keys, a window of a day should see m / 1000 falsely
+alerted keys, since that is what the threshold means. The chance of as many as there are is the
+Poisson tail, times what their ranks lie above the threshold; an app with two keys and one with
+twenty thousand are measured alike. Followers of one signal are not independent, however, so chance
+alone does not convict: the keys must also spend otherwise than they used to, which followers who
+buy at their usual size do not.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from models.keys import state as k
+from models.market.state import DAY
+from models.rows import Rows
+from models.score.model import FALSE_KEYS_PER_1000_KEY_DAYS, THRESHOLD
+
+WINDOW_MS: Final = DAY
+FEWEST: Final = 2  # keys; one misused key says nothing about its app
+CHANCE: Final = 6.0  # -log10 of the chance from which an app is said to leak
+SPENDING: Final = 1.5  # mean surprise in what the keys spend
+HEARD: Final = 0.25  # share of an app's active keys that the alert stage hears of within a day
+SPENT: Final = np.array([k.F_SIZE, k.F_BURST, k.F_TURNOVER])
+
+
+@dataclass(frozen=True, slots=True)
+class Misuse:
+    """One alerted key of an app."""
+
+    time: int  # ms
+    rank: float
+    spending: float  # surprise in what it spends
+    since: int  # its first suspect fill, ms
+
+
+@dataclass(slots=True)
+class App:
+    """What is known of one app."""
+
+    heard: dict[str, int] = field(default_factory=dict)  # key: when it last was notable, ms
+    misused: dict[str, Misuse] = field(default_factory=dict)
+    told: int = 0  # keys that the last alert named
+
+    def forget(self, now: int) -> None:
+        """Drop what is older than the window."""
+        start = now - WINDOW_MS
+        self.heard = {key: time for key, time in self.heard.items() if time > start}
+        self.misused = {key: m for key, m in self.misused.items() if m.time > start}
+        self.told = min(self.told, len(self.misused))
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """An app of which too many keys are misused."""
+
+    app: str
+    keys: list[str]  # those misused, the worst first
+    since: int  # the first suspect fill of any of them, ms
+    expected: float  # falsely alerted keys that a day would show
+    chance: float  # -log10 of the chance to see as many
+    spending: float  # mean surprise in what they spend
+
+
+class AppLeaks:
+    """The apps of the last day."""
+
+    def __init__(self) -> None:
+        self._apps: dict[str, App] = {}
+        self._names: dict[int, str] = {}  # by hash
+        self._swept = 0
+
+    def hear(self, rows: Rows) -> None:
+        """Note which keys of which apps are notable: an app's size."""
+        orders = rows.orders
+        self._names.update(zip(orders.apps.hashes.tolist(), orders.apps.strings, strict=True))
+        now = int(rows.merge_time[-1])
+        pairs = np.unique(np.stack([rows.extra["home"], orders.key.astype(np.uint64)]), axis=1)
+        for home, key in pairs.T.tolist():
+            name = self._names.get(home)
+            if name is not None:
+                self._apps.setdefault(name, App()).heard[orders.keys.strings[key]] = now
+        if now - self._swept > WINDOW_MS // 24:
+            self._sweep(now)
+
+    def home_of(self, rows: Rows, row: int) -> str | None:
+        """Name the app that a fill's key usually uses: that one leaked it, whatever is used now."""
+        return self._names.get(int(rows.extra["home"][row]))
+
+    def misuse(self, name: str, key: str, misuse: Misuse) -> Leak | None:
+        """Note an alerted key; gives the leak if it makes one, or one half as large again."""
+        app = self._apps.setdefault(name, App())
+        app.forget(misuse.time)
+        known = app.misused.get(key)
+        if known is None or misuse.rank > known.rank:
+            since = misuse.since if known is None else min(known.since, misuse.since)
+            app.misused[key] = Misuse(misuse.time, misuse.rank, misuse.spending, since)
+        leak = _leak(name, app)
+        if leak is None or app.told >= len(leak.keys) or 2 * len(leak.keys) < 3 * app.told:
+            return None
+        app.told = len(leak.keys)
+        return leak
+
+    def _sweep(self, now: int) -> None:
+        for app in self._apps.values():
+            app.forget(now)
+        self._apps = {name: app for name, app in self._apps.items() if app.heard or app.misused}
+        self._swept = now
+
+
+def _leak(name: str, app: App) -> Leak | None:
+    count = len(app.misused)
+    expected = len(app.heard) / HEARD * FALSE_KEYS_PER_1000_KEY_DAYS / 1000.0
+    higher = sum(misuse.rank - THRESHOLD for misuse in app.misused.values())
+    chance = surprise_of_count(count, expected) + higher
+    spending = float(np.mean([misuse.spending for misuse in app.misused.values()]))
+    if count < FEWEST or chance < CHANCE or spending < SPENDING:
+        return None
+    keys = sorted(app.misused, key=lambda key: (-app.misused[key].rank, key))
+    since = min(misuse.since for misuse in app.misused.values())
+    return Leak(name, keys, since, expected, chance, spending)
+
+
+def surprise_of_count(count: int, expected: float) -> float:
+    """-log10 of the Poisson chance of `count` or more where `expected` are usual, by its bound.
+
+    Chernoff: P(N >= n) <= exp(-e) (e x / n)^n with x expected and e Euler's number, for n > x.
+
+    >>> surprise_of_count(1, 1.0)
+    0.0
+    >>> round(surprise_of_count(5, 0.1), 2)
+    6.36
+    """
+    if count <= expected:
+        return 0.0
+    nats = count * np.log(count / max(expected, 1e-9)) - count + expected
+    return float(nats / np.log(10.0))

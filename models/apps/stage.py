@@ -1,0 +1,98 @@
+"""The app stage: what alerted keys add up to."""
+
+from typing import Final
+
+from models.alerts.envelope import (
+    Action,
+    Alert,
+    AlertData,
+    AlertType,
+    Reason,
+    Severity,
+    alert_id,
+    as_score,
+    digits,
+)
+from models.alerts.incidents import Incident
+from models.apps.leaks import SPENT, AppLeaks, Leak, Misuse
+from models.orders.batch import venue_and_symbol
+from models.rows import Rows
+from models.score.model import Model
+
+MANY: Final = 5  # keys from which a leak is critical
+
+
+class AppStage:
+    """Apps of which keys were alerted lately."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._leaks = AppLeaks()
+
+    def hear(self, rows: Rows) -> None:
+        """Take in notable fills: they tell the size of the apps."""
+        self._leaks.hear(rows)
+
+    def misused(self, rows: Rows, row: int, rank: float, incident: Incident) -> list[Alert]:
+        """Take in a fill that raised an alert; gives the alert of its app, if that leaks."""
+        app = self._leaks.home_of(rows, row)
+        if app is None:
+            return []
+        misuse = Misuse(
+            int(rows.merge_time[row]),
+            rank,
+            float(rows.extra["surprises"][row, SPENT].max()),
+            incident.evidence().from_ts,
+        )
+        key = rows.orders.keys.strings[rows.orders.key[row]]
+        leak = self._leaks.misuse(app, key, misuse)
+        return [] if leak is None else [self._alert(rows, row, leak, incident)]
+
+    def _alert(self, rows: Rows, row: int, leak: Leak, incident: Incident) -> Alert:
+        orders, model = rows.orders, self._model
+        venue, symbol = venue_and_symbol(orders.markets.strings[orders.market[row]])
+        event_id = orders.event_id[row]
+        severity = Severity.CRITICAL if len(leak.keys) >= MANY else Severity.HIGH
+        data = AlertData(
+            event_id=event_id,
+            event_ts=int(orders.ts[row]),
+            severity=severity.name.lower(),
+            score=as_score(leak.chance),
+            threshold=as_score(model.threshold),
+            model=model.id,
+            config=model.config,
+            symbol=symbol,
+            venue=venue,
+            reasons=_reasons(leak),
+            recommended_action=Action.FREEZE_APP,
+            evidence=incident.evidence(),
+            app=leak.app,
+            keys=leak.keys,
+            since=leak.since,
+        )
+        places = [sighting.place for sighting in incident.strongest()]
+        identity = alert_id(AlertType.APP_LEAK, leak.app, event_id)
+        return Alert(identity, AlertType.APP_LEAK, leak.app, data, places)
+
+
+def _reasons(leak: Leak) -> list[Reason]:
+    """Say why the app leaks: how many keys, and what they spend."""
+    count = len(leak.keys)
+    share = leak.chance / (leak.chance + leak.spending)
+    return [
+        Reason(
+            "misused_keys",
+            float(count),
+            digits(leak.expected),
+            round(share, 4),
+            f"{count} keys of {leak.app} look leaked within a day, where {leak.expected:.2g} would "
+            "be falsely alerted by chance.",
+        ),
+        Reason(
+            "spending",
+            digits(leak.spending),
+            0.3,
+            round(1.0 - share, 4),
+            f"Their spending is unusual for them: one time in {10**leak.spending:,.0f} on average.",
+        ),
+    ]
