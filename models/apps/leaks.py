@@ -1,11 +1,11 @@
 """Apps that leak: too many of one app's keys are being misused at a time for it to be chance.
 
-A scan statistic: of an app with m active keys, a window of a day should see m / 1000 falsely
-alerted keys, since that is what the threshold means. The chance of as many as there are is the
-Poisson tail, times what their ranks lie above the threshold; an app with two keys and one with
-twenty thousand are measured alike. Followers of one signal are not independent, however, so chance
-alone does not convict: the keys must also spend otherwise than they used to, which followers who
-buy at their usual size do not.
+A scan statistic: of an app with m active keys, m / 10^r should reach the rank r within a day, since
+that is what ranks mean. Of as many as there are at each rank, the least likely count (its Poisson
+tail) says how unlikely the day is, so that an app with two keys and one with twenty thousand are
+measured alike. Followers of one signal are not independent, however, so chance alone does not
+convict: the keys must also spend otherwise than they used to, which followers who buy at their
+usual size do not.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ import numpy as np
 from models.keys import state as k
 from models.market.state import DAY
 from models.rows import Rows
-from models.score.model import FALSE_KEYS_PER_1000_KEY_DAYS, THRESHOLD
+from models.score.model import THRESHOLD
 
 WINDOW_MS: Final = DAY
 FEWEST: Final = 2  # keys; one misused key says nothing about its app
@@ -112,9 +112,12 @@ class AppLeaks:
 
 def _leak(name: str, app: App) -> Leak | None:
     count = len(app.misused)
-    expected = len(app.heard) / HEARD * FALSE_KEYS_PER_1000_KEY_DAYS / 1000.0
-    higher = sum(misuse.rank - THRESHOLD for misuse in app.misused.values())
-    chance = surprise_of_count(count, expected) + higher
+    active = len(app.heard) / HEARD
+    ranks = sorted((misuse.rank for misuse in app.misused.values()), reverse=True)
+    chance = max(
+        surprise_of_count(place, active * 10.0**-rank) for place, rank in enumerate(ranks, start=1)
+    )
+    expected = active * 10.0**-THRESHOLD
     spending = float(np.mean([misuse.spending for misuse in app.misused.values()]))
     if count < FEWEST or chance < CHANCE or spending < SPENDING:
         return None

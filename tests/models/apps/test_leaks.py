@@ -1,3 +1,4 @@
+from itertools import pairwise
 from math import exp, factorial
 
 import pytest
@@ -55,7 +56,7 @@ def test_keys_misused_days_apart_do_not_add_up() -> None:
 def test_a_leak_is_told_again_only_when_it_has_grown_by_half() -> None:
     sizes = [len(leak.keys) for leak in told({f"k{n}": misuse(n) for n in range(30)})]
     assert sizes
-    assert all(2 * later >= 3 * earlier for earlier, later in zip(sizes, sizes[1:], strict=False))
+    assert all(2 * later >= 3 * earlier for earlier, later in pairwise(sizes))
 
 
 @pytest.mark.parametrize("keys", [2, 20_000])
