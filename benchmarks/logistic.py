@@ -1,22 +1,22 @@
 """Logistic regression with bounded coefficients."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from scipy.optimize import minimize
 
 from models.orders.batch import Bools, Float64s
 
-L2: Final = 1e-3
 Bound = tuple[float | None, float | None]
 
 
-def fit_bounded(x: Float64s, y: Bools, weights: Float64s, bounds: Sequence[Bound]) -> Float64s:
+def fit_bounded(
+    x: Float64s, y: Bools, weights: Float64s, bounds: Sequence[Bound], l2: float
+) -> Float64s:
     """Coefficients of the columns of x, then the intercept, shape (d + 1,).
 
-    Minimises the weighted log loss plus L2 times the sum of squared coefficients, by L-BFGS-B; the
-    intercept is free and not penalised.
+    Minimises the weighted log loss plus `l2` times the sum of squared coefficients, by L-BFGS-B;
+    the intercept is free and not penalised.
 
     Parameters
     ----------
@@ -24,6 +24,7 @@ def fit_bounded(x: Float64s, y: Bools, weights: Float64s, bounds: Sequence[Bound
     y : shape (n,), the class; both must occur.
     weights : shape (n,); they are scaled so that both classes weigh the same.
     bounds : lower and upper bound of each of the d coefficients; None: no bound.
+    l2 : weight of the penalty.
     """
     balanced = weights.astype(np.float64)
     balanced[y] *= 0.5 / balanced[y].sum()
@@ -31,10 +32,10 @@ def fit_bounded(x: Float64s, y: Bools, weights: Float64s, bounds: Sequence[Bound
 
     def loss_and_gradient(fitted: Float64s) -> tuple[float, Float64s]:
         odds = x @ fitted[:-1] + fitted[-1]
-        penalty = L2 * float(fitted[:-1] @ fitted[:-1])
+        penalty = l2 * float(fitted[:-1] @ fitted[:-1])
         loss = float(balanced @ (np.logaddexp(0.0, odds) - y * odds)) + penalty
         slope = balanced * (0.5 * (1.0 + np.tanh(odds / 2.0)) - y)
-        return loss, np.append(x.T @ slope + 2.0 * L2 * fitted[:-1], slope.sum())
+        return loss, np.append(x.T @ slope + 2.0 * l2 * fitted[:-1], slope.sum())
 
     start = np.append(np.zeros(x.shape[1]), -1.0)
     found = minimize(

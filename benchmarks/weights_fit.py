@@ -20,6 +20,9 @@ SHORT: Final = (("standard", 41), ("copycats", 46))
 SHORT_DAYS: Final = 3.0
 SHORT_KEYS: Final = 1_500
 
+EVIDENCE_L2: Final = 1e-3  # many features that say almost the same
+PARTS_L2: Final = 1e-4  # four that do not: more would halve the crowds, which are seldom above zero
+
 Weights = dict[str, tuple[float, float]]  # fitted, and in use
 
 
@@ -37,7 +40,7 @@ def fit_weights(*, short: bool, tell: Callable[[str], None]) -> dict[str, Weight
 def _evidence(sample: Sample) -> Weights:
     bounds = [(0.0, None)] * len(k.FEATURES) + [(None, 0.0)]
     *fitted, missing, bias = fit_bounded(
-        sample.surprises, sample.rogue, sample.weight, bounds
+        sample.surprises, sample.rogue, sample.weight, bounds, EVIDENCE_L2
     ).tolist()
     weights = {
         name: (weight, WEIGHTS.get(name, 0.0))
@@ -50,5 +53,5 @@ def _evidence(sample: Sample) -> Weights:
 def _parts(sample: Sample) -> Weights:
     """Fit the parts as the weights in use make them; of the intercept training knows better."""
     bounds = [(0.0, None)] * len(PARTS)
-    fitted = fit_bounded(sample.parts, sample.rogue, sample.weight, bounds)[:-1].tolist()
+    fitted = fit_bounded(sample.parts, sample.rogue, sample.weight, bounds, PARTS_L2)[:-1].tolist()
     return dict(zip(PARTS, zip(fitted, PART_WEIGHTS.tolist(), strict=True), strict=True))
