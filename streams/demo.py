@@ -32,7 +32,7 @@ PATIENCE_S: Final = 120.0  # without any progress
 
 # At an hour a second, what two partitions show at the same moment lies minutes apart: the worker
 # has to wait for the slower one, or alerts would depend on the machine.
-IDLE_MS: Final = 500
+IDLE_MS: Final = 2000
 
 _read_alert: Final = msgspec.json.Decoder(ShownAlert).decode
 
