@@ -63,13 +63,13 @@ def _recall(key: Record) -> None:
 
 @njit(cache=True)
 def enter_pair(pairs: Table, key: Record, market: np.uint64) -> Record:
-    """Find the pair and let its windows decay to the key's time."""
+    """Find the pair and let its windows decay to the key's time, as far as that is settled."""
     pair = pairs.rows[find_or_add(pairs, joint_hash(key.hash, market))]
-    now = key.time
+    now = settled_time(key)
     if pair.time == 0:
-        pair.first = now
+        pair.first = key.time
     else:
-        pair.first = min(pair.first, now)
+        pair.first = min(pair.first, key.time)
         elapsed = float(max(now - pair.time, 0))
         pair.fills = decay(pair.fills, elapsed, k.MONTH)
         hour = np.exp(-elapsed / m.HOUR)
@@ -104,7 +104,7 @@ def _novelty(key: Record, pair: Record, out: Float32s) -> None:
     out[k.F_PAIR_NOVELTY] = -np.log(min(1.0, seen + opening / (1.0 + pair.fills)))
     age = float(key.time - key.first) + m.HOUR
     youth = float(key.time - pair.first) + m.HOUR
-    out[k.F_PAIR_YOUTH] = np.log(age / youth) if pair.fills < key.fills else 0.0
+    out[k.F_PAIR_YOUTH] = np.log(age / youth) if pair.fills < k.ALL_BUT * key.fills else 0.0
 
 
 @njit(cache=True)

@@ -7,14 +7,23 @@ from typing import Any, Final, Self
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray  # noqa: TC002 - annotations of slots are read at run time
+from numpy.typing import NDArray
 
 from models.keys import state as k
 from models.orders.batch import Float32s, Float64s
-from models.score.artifact import Feature, Manifest, ModelCard, load_artifact, save_artifact
+from models.score.artifact import (
+    ARRAYS,
+    ArtifactError,
+    Feature,
+    Manifest,
+    ModelCard,
+    load_artifact,
+    save_artifact,
+)
 from models.score.attribution import attribute
 from models.score.evidence import Scale, contributions
 from models.score.forest import Forest, score
+from models.score.surprise import PLACES
 
 # What the forest scores: four kinds of evidence, each in log odds.
 PARTS: Final = ("own", "crowd", "app_crowd", "persistence")
@@ -108,19 +117,43 @@ class Model:
     def load(cls, directory: Path) -> Self:
         """Read a model; an `ArtifactError` says what does not fit."""
         arrays, manifest = load_artifact(directory, features=FEATURE_LIST)
+        _refuse_unfit(directory / ARRAYS, arrays)
         forest = {
             name.removeprefix("forest_"): array
             for name, array in arrays.items()
             if name.startswith("forest_")
         }
+        try:
+            grown = Forest.from_arrays(forest)
+        except ValueError as error:
+            raise ArtifactError(
+                directory / ARRAYS, "the forest", "unfit", f"fit: {error}"
+            ) from error
+        if grown.n_features != len(PARTS):
+            rule = f"be {len(PARTS)}, the kinds of evidence"
+            raise ArtifactError(directory / ARRAYS, "forest_shape", grown.n_features, rule)
         return cls(
             Scale(arrays["scale_tables"]),
-            Forest.from_arrays(forest),
+            grown,
             arrays["medians"],
             float(arrays["critical"][0]),
             manifest.model_id,
             config_id(manifest.thresholds),
         )
+
+
+def _refuse_unfit(file: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Refuse arrays that would lead a kernel out of its bounds."""
+    wanted = {
+        "scale_tables": (len(k.FEATURES), PLACES),
+        "medians": (len(k.FEATURES),),
+        "critical": (1,),
+    }
+    for name, shape in wanted.items():
+        array = arrays.get(name)
+        if array is None or array.shape != shape or array.dtype != np.float64:
+            found = "missing" if array is None else f"{array.dtype}{array.shape}"
+            raise ArtifactError(file, f"array {name}", found, f"be float64{shape}")
 
 
 def config_id(settings: dict[str, float]) -> str:

@@ -1,0 +1,210 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.keys.stage import KeyStage
+from models.keys.state import BASELINES, F_PAIR_NOVELTY, F_PAIR_YOUTH, FEATURES
+from models.market.stage import MarketStage
+from models.market.state import CONTEXT, DAY, HOUR
+from models.rows import Rows
+from models.score.evidence import NO_EVIDENCE, SUSPECT, Scale, blank_scale, chance
+from models.score.surprise import PLACES
+from tests.factories import TS, Event, bare_order, batch_of, market_tapes
+from tests.reference_keys import KeyFill, NaiveKey
+
+LATEST = TS + 400 * DAY
+# On this scale anything above zero surprises most, so that many fills are suspect.
+NERVOUS = Scale(np.concatenate([np.zeros((len(FEATURES), PLACES - 1)), np.full((25, 1), 9.0)], 1))
+
+
+def on_market(tape: Sequence[Event]) -> Rows:
+    return MarketStage().observe(batch_of(tape, LATEST))
+
+
+def assessed(tape: Sequence[Event], scale: Scale | None = None) -> Rows:
+    return KeyStage(scale or blank_scale()).assess(on_market(tape))
+
+
+def named(names: Sequence[str], values: Any) -> dict[str, float]:
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+@st.composite
+def key_tapes(draw: st.DrawFn) -> list[Event]:
+    tape = draw(market_tapes())
+    for event in tape:
+        event["app"] = draw(st.sampled_from([None, "x", "x", "y"]))
+        event["counterparty"] = draw(st.sampled_from([None, "s1", "s2", "s3"]))
+        event["qty"] = draw(st.sampled_from([0.01, 1.0, 40.0, 3_000.0]))
+        event.pop("notional", None)
+    return tape
+
+
+def fill_of(event: Event, context: dict[str, float]) -> KeyFill:
+    return KeyFill(
+        event["symbol"],
+        event["side"] == "buy",
+        not event.get("maker", False),
+        event["price"],
+        event["price"] * event["qty"],
+        event.get("order_id"),
+        event.get("app"),
+        event.get("network"),
+        event.get("counterparty"),
+        context,
+    )
+
+
+@settings(max_examples=30)
+@given(key_tapes(), st.sampled_from([blank_scale(), NERVOUS]))
+def test_every_feature_equals_its_restatement_from_all_past_fills(
+    tape: list[Event], scale: Scale
+) -> None:
+    rows = assessed(tape, scale)
+    keys: dict[str, NaiveKey] = {}
+    keyed = [event for event in tape if event["api_key"] is not None]
+    for row, event in enumerate(keyed):
+        key = keys.setdefault(event["api_key"], NaiveKey())
+        key.enter(float(rows.time[row]))
+        if event.get("status", "filled") not in ("filled", "partially_filled"):
+            key.hear(event.get("network"))
+            assert not rows.extra["features"][row].any()
+            continue
+        fill = fill_of(event, named(CONTEXT, rows.extra["context"][row]))
+        features, values = key.told(fill)
+        assert named(FEATURES, rows.extra["features"][row]) == pytest.approx(
+            features, rel=1e-3, abs=1e-3
+        )
+        assert named(BASELINES, rows.extra["values"][row]) == pytest.approx(
+            values, rel=1e-4, abs=1e-4
+        )
+        usual = {which: key.estimate(which)[0] for which in BASELINES}
+        assert named(BASELINES, rows.extra["usual"][row]) == pytest.approx(
+            usual, rel=1e-3, abs=1e-3
+        )
+        assert rows.extra["persistence"][row] == pytest.approx(key.persistence(), rel=1e-3)
+        odds, surprises = rows.extra["odds"][row], rows.extra["surprises"][row]
+        rogue = chance(odds, surprises) if odds > NO_EVIDENCE else 0.0
+        key.remember(fill, values, learned=bool(odds <= SUSPECT), chance=rogue)
+
+
+@settings(max_examples=30)
+@given(key_tapes(), st.integers(1, 20), st.sampled_from([blank_scale(), NERVOUS]))
+def test_nothing_depends_on_how_events_are_cut(tape: list[Event], cut: int, scale: Scale) -> None:
+    rows = on_market(tape)
+    at_once = KeyStage(scale).assess(rows)
+    stage = KeyStage(scale)
+    parts = [np.arange(n, min(n + cut, len(rows))) for n in range(0, len(rows), cut)]
+    for part in parts:
+        again = stage.assess(rows.take(part))
+        for name, column in again.extra.items():
+            assert column.tobytes() == at_once.extra[name][part].tobytes(), name
+
+
+@settings(max_examples=30)
+@given(key_tapes(), st.data())
+def test_wrong_clocks_make_no_feature_infinite_and_no_age_negative(
+    tape: list[Event], data: st.DataObject
+) -> None:
+    for event in tape:
+        event["ts"] += data.draw(st.sampled_from([0, 0, 0, 2 * HOUR, 9 * DAY, -2 * HOUR]))
+    stage = KeyStage(NERVOUS)
+    rows = stage.assess(on_market(tape))
+    for name in ("features", "values", "usual", "odds", "persistence"):
+        assert np.isfinite(rows.extra[name]).all()
+    keys = stage._keys.rows[: stage._keys.meta[0]]
+    for name in ("first", "day", "hour"):
+        assert (keys[name] <= keys["time"]).all()
+    assert (keys["sales"]["time"] <= keys["time"][:, None]).all()
+    assert (rows.extra["features"][:, FEATURES.index("dormancy")] >= 0).all()
+
+
+def fills(times: Sequence[int], **changes: Any) -> list[Event]:
+    return [bare_order(event_id=f"e-{n}", ts=TS + time) | changes for n, time in enumerate(times)]
+
+
+@pytest.mark.parametrize("notional", [5e-324, 1e-30, 1e12])
+def test_a_fill_of_any_value_leaves_every_number_finite(notional: float) -> None:
+    tape = fills(range(0, 40 * HOUR, HOUR))
+    for n, event in enumerate(tape):
+        event["side"] = "sell" if n % 3 == 2 else "buy"
+        event.update(notional=notional, price=1e12 if n % 2 else 1e-12, qty=1e-12)
+    rows = assessed(tape)
+    for name in ("features", "values", "usual", "odds", "persistence"):
+        assert np.isfinite(rows.extra[name]).all(), name
+
+
+def test_a_key_whose_clock_leapt_ahead_closes_its_day_in_time() -> None:
+    days = [n * DAY // 4 for n in range(8)]
+    tape = fills([*days, 90 * DAY, *(days[-1] + n * DAY // 4 for n in range(1, 9))])
+    stage = KeyStage(blank_scale())
+    stage.assess(on_market(tape))
+    (key,) = stage._keys.rows[: stage._keys.meta[0]]
+    assert key["time"] - key["day"] <= DAY
+    assert key["baselines"]["past"]["n"][0] >= 10
+
+
+def test_sizes_that_grow_all_day_are_measured_against_the_days_before() -> None:
+    calm = [day * DAY + n * HOUR for day in range(4) for n in range(12)]
+    start = 100 * HOUR  # more than a day after the last one began
+    ramp = [start + n * 10 * 60_000 for n in range(130)]
+    tape = fills(calm + ramp, qty=10.0)
+    for n, event in enumerate(tape[len(calm) :]):
+        event["qty"] = 10.0 * 1.1**n
+    usual = assessed(tape).extra["usual"]
+    assert (usual[len(calm) :] == usual[len(calm)]).all()
+
+
+def test_what_is_suspect_is_not_learned_but_windows_take_it_in() -> None:
+    calm = fills([n * HOUR for n in range(100)], app="x", network="home")
+    theft = fills([100 * HOUR + n * 1_000 for n in range(30)], symbol="THIN", app="y")
+    for n, event in enumerate(theft):
+        event |= {"event_id": f"t-{n}", "network": "tor", "qty": 4e4}
+    stage = KeyStage(NERVOUS)
+    market = MarketStage()
+    stage.assess(market.observe(batch_of(calm, LATEST)))
+    # A first fill, to close the hour, tells what was known before the theft.
+    rows = stage.assess(market.observe(batch_of(theft[:1], LATEST)))
+    before = stage._keys.rows[0].copy()
+    assert rows.extra["odds"][0] > SUSPECT
+    rows = stage.assess(market.observe(batch_of(theft[1:], LATEST)))
+    after = stage._keys.rows[0]
+    assert (rows.extra["odds"] > SUSPECT).all()
+    assert before["baselines"].tobytes() == after["baselines"].tobytes()
+    for name in ("networks", "requests", "app", "app_orders"):
+        assert before[name].tobytes() == after[name].tobytes(), name
+    assert after["fills"] == pytest.approx(before["fills"], rel=1e-4)
+    assert after["bought_1h"] > 25 * 4e4 * 8
+    assert after["evidence_1h"] > before["evidence_1h"]
+    novelty = rows.extra["features"][:, [F_PAIR_NOVELTY, F_PAIR_YOUTH]]
+    assert (np.diff(novelty[:, 0]) <= 1e-3).all()
+    assert novelty[-1, 0] == pytest.approx(novelty[0, 0], rel=1e-3)
+
+
+@settings(max_examples=25)
+@given(key_tapes(), st.sampled_from([40, 1e5]))
+def test_a_fill_is_measured_before_it_is_learned(tape: list[Event], qty: float) -> None:
+    # Another size, counterparty and network of the last fill change nothing that was said before.
+    last = tape[-1] | {"qty": qty, "counterparty": "s9", "network": "elsewhere"}
+    one, other = assessed(tape), assessed([*tape[:-1], last])
+    n = len(one) - (tape[-1]["api_key"] is not None)
+    assert one.extra["features"][:n].tobytes() == other.extra["features"][:n].tobytes()
+
+
+def test_the_tables_forget_the_longest_idle_keys_alike_however_cut() -> None:
+    random = np.random.default_rng(3)
+    tape = fills([n * 7_000 for n in range(600)])
+    for event in tape:
+        event["api_key"] = f"k{random.integers(60)}"
+        event["symbol"] = f"S{random.integers(8)}"
+    rows = on_market(tape)
+    at_once = KeyStage(NERVOUS, 20, 50).assess(rows)
+    stage = KeyStage(NERVOUS, 20, 50)
+    parts = [stage.assess(rows.take(part)) for part in np.array_split(np.arange(600), 37)]
+    features = np.concatenate([part.extra["features"] for part in parts])
+    assert features.tobytes() == at_once.extra["features"].tobytes()
+    assert len(stage._keys.rows) == 20

@@ -1,0 +1,77 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.keys.state import FEATURES
+from models.score.artifact import ArtifactError
+from models.score.evidence import Scale
+from models.score.forest import fit_forest
+from models.score.model import OWN_RANGE, PARTS, Model, parts_of
+from models.score.surprise import PLACES
+
+
+def model_of(parts: int = len(PARTS)) -> Model:
+    random = np.random.default_rng(5)
+    tables = np.sort(random.normal(size=(len(FEATURES), PLACES)))
+    forest = fit_forest(random.random((300, parts)) * 8, trees=10, sample_size=64, seed=1)
+    return Model(Scale(tables), forest, random.normal(size=len(FEATURES)), 17.3)
+
+
+def saved_and_loaded(model: Model, folder: Path) -> Model:
+    model.save(folder, "0" * 64)
+    return Model.load(folder)
+
+
+def some_parts(n: int = 500) -> NDArray[np.float64]:
+    random = np.random.default_rng(6)
+    odds = random.normal(0, 8, n).astype(np.float32)
+    others = random.random((n, 3)).astype(np.float32) * 4
+    return parts_of(odds, others[:, :2], others[:, 2])
+
+
+def test_a_model_read_back_gives_the_same_ranks_bit_by_bit(tmp_path: Path) -> None:
+    model = model_of()
+    manifest = model.save(tmp_path / "model", "0" * 64)
+    again = Model.load(tmp_path / "model")
+    assert again.rank(some_parts()).tobytes() == model.rank(some_parts()).tobytes()
+    assert again.scale.tables.tobytes() == model.scale.tables.tobytes()
+    assert again.medians.tobytes() == model.medians.tobytes()
+    assert again.id == manifest.model_id
+    assert again.threshold == model.threshold
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale": Scale(np.zeros((len(FEATURES) - 1, PLACES)))}, "scale_tables"),
+        ({"scale": Scale(np.zeros((len(FEATURES), PLACES - 1)))}, "scale_tables"),
+        ({"scale": Scale(np.zeros((len(FEATURES), PLACES), np.float32))}, "scale_tables"),
+        ({"medians": np.zeros(3)}, "medians"),
+        ({"medians": np.full(len(FEATURES), np.nan)}, "medians"),
+        ({"forest": model_of(3).forest}, "forest_shape"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    unfit = replace(model_of(), **changes)  # type: ignore[arg-type]
+    with pytest.raises(ArtifactError, match=message):
+        saved_and_loaded(unfit, tmp_path / "model")
+
+
+def test_more_evidence_never_lowers_the_sum_of_the_parts() -> None:
+    low = parts_of(*(np.array(x, np.float32) for x in ([0.0], [[0.1, 0.1]], [0.2])))
+    for more in (([1.0], [[0.1, 0.1]], [0.2]), ([0.0], [[0.5, 0.1]], [0.2])):
+        assert parts_of(*(np.array(x, np.float32) for x in more)).sum() > low.sum()
+    beyond = np.array([OWN_RANGE[1], 1e9], np.float32)
+    capped = parts_of(beyond, np.zeros((2, 2), np.float32), np.zeros(2, np.float32))
+    assert (capped[0] == capped[1]).all()
+
+
+def test_a_rank_does_not_depend_on_the_rows_beside_it() -> None:
+    model, parts = model_of(), some_parts(40)
+    alone = np.concatenate([model.rank(row[None]) for row in parts])
+    assert alone.tobytes() == model.rank(parts).tobytes()

@@ -1,0 +1,297 @@
+"""What the key stage says of a fill, restated from all past fills of the key, without running sums.
+
+`learned` says of each past fill whether it became part of what is usual: the stage's own verdict.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import exp, log, sqrt
+from typing import Final
+
+import numpy as np
+
+from models.keys.state import ALL_BUT, BASELINES, FEATURES, PRIORS
+from tests.reference import DAY, HOUR, MINUTE, Context
+
+MONTH: Final = 30 * DAY
+Weighted = list[tuple[float, float]]  # values and what each weighs
+
+
+@dataclass(frozen=True)
+class KeyFill:
+    """A fill of the key, as it came."""
+
+    market: str
+    buys: bool
+    taker: bool
+    price: float
+    notional: float
+    order: str | None
+    app: str | None
+    network: str | None
+    counterparty: str | None
+    context: Context
+
+
+@dataclass
+class Past:
+    """A fill with what was seen and decided at its time."""
+
+    fill: KeyFill
+    time: float  # the key's clock
+    present: float  # the same, but of an unconfirmed leap no more than six hours
+    learned: bool
+    values: dict[str, float]
+    chance: float
+
+
+@dataclass
+class NaiveKey:
+    """Everything that one key ever did."""
+
+    times: list[float] = field(default_factory=list)
+    fills: list[Past] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)  # learned, oldest first
+
+    def enter(self, time: float) -> None:
+        """Note that something happened."""
+        self.times.append(time)
+
+    @property
+    def now(self) -> float:
+        return max(self.times)
+
+    @property
+    def present(self) -> float:
+        before = max(self.times[:-1], default=self.now)
+        return min(self.now, before + 6 * HOUR) if self.now > before + HOUR else self.now
+
+    @property
+    def idle(self) -> float:
+        return self.now - max(self.times[:-1], default=self.now)
+
+    def total(self, window: float, amount: Callable[[Past], float]) -> float:
+        """Decayed by the key's clock."""
+        return sum(amount(p) * exp(-(self.now - p.time) / window) for p in self.fills)
+
+    def settled_total(self, window: float, amount: Callable[[Past], float]) -> float:
+        """Decayed as far as the clock is settled."""
+        return sum(amount(p) * exp(-(self.present - p.present) / window) for p in self.fills)
+
+    def here(self, market: str, window: float, amount: Callable[[KeyFill], float]) -> float:
+        """Decayed sum over the key's fills of one market."""
+        return self.settled_total(window, lambda p: amount(p.fill) * (p.fill.market == market))
+
+    def starts(self, span: float) -> list[float]:
+        """Beginnings of the key's days or hours: each at the first event after the last is over."""
+        begun = [self.times[0]]
+        latest = self.times[0]
+        for time in self.times:
+            latest = max(latest, time)
+            if latest - begun[-1] > span:
+                begun.append(latest)
+        return begun
+
+    def observations(self, which: str) -> tuple[Weighted, Weighted]:
+        """Past and today: what had come by the start of the day, and by that of the hour since."""
+        days, hours = self.starts(DAY), self.starts(HOUR)
+        past: Weighted = []
+        taken = 0
+        learned = [p for p in self.fills if p.learned and (which != "breadth" or p.fill.buys)]
+        for day in days[1:]:
+            hour = max(h for h in hours if h <= day)
+            due = [p for p in learned[taken:] if p.time < hour]
+            taken += len(due)
+            past += [(p.values[which], 1.0) for p in due]
+            weight = sum(w for _, w in past)
+            if weight > 200:
+                past = [(value, w * 200 / weight) for value, w in past]
+        today = [(p.values[which], 1.0) for p in learned[taken:] if p.time < hours[-1]]
+        return past, today
+
+    def estimate(self, which: str) -> tuple[float, float]:
+        """Mean and standard deviation, shrunk to the prior, which weighs two observations."""
+        past, today = self.observations(which)
+        if sum(w for _, w in past) < 5:
+            past = past + today
+        n = sum(w for _, w in past)
+        mean = sum(v * w for v, w in past) / n if n else 0.0
+        squares = sum(w * (v - mean) ** 2 for v, w in past)
+        prior, between, within = PRIORS[BASELINES.index(which)].tolist()
+        variance = (squares + 2 * within**2) / (n + 2) + 2 / (n + 2) * between**2
+        return (n * mean + 2 * prior) / (n + 2), sqrt(variance)
+
+    def persistence(self) -> float:
+        """Log of one plus the evidence of an hour over that of usual hours.
+
+        What the hour's window loses goes into the week's, where it fades from then on.
+        """
+        inside = older = 0.0
+        latest = self.times[0]
+        for now in sorted({*np.maximum.accumulate(self.times).tolist()}):
+            kept = inside * exp(-(now - latest) / HOUR)
+            older = older * exp(-(now - latest) / (7 * DAY)) + inside - kept
+            inside = kept + sum(p.chance for p in self.fills if p.time == now)
+            latest = now
+        hours = min(max(self.now - self.times[0], 6 * HOUR), 7 * DAY) / HOUR
+        return log(1 + inside / (0.3 + older / hours))
+
+    def told(self, fill: KeyFill) -> tuple[dict[str, float], dict[str, float]]:
+        """Features and values of a fill, before it is learned; `enter` comes first."""
+        out = dict.fromkeys(FEATURES, 0.0)
+        values = self._values(fill)
+        self._tell_novelty(fill, out)
+        for which in ("size", "burst", "rate", "turnover", "slippage", "depth"):
+            mean, deviation = self.estimate(which)
+            out[which] = (values[which] - mean) / deviation
+        self._tell_market(fill, out)
+        if fill.buys:
+            values["breadth"] = self._tell_sweep(fill, out)
+            self._tell_app(fill.context, out)
+            out["new_sellers"] = fill.context["new_seller_share"]
+        self._tell_partners(fill, out)
+        self._tell_round_trips(fill, out)
+        self._tell_habits(fill, out)
+        return out, values
+
+    def _values(self, fill: KeyFill) -> dict[str, float]:
+        c = fill.context
+        adverse = max(0.0, c["adverse_move"]) if fill.taker else 0.0
+        orders: list[float] = []
+        last: str | None = None
+        for p in self.fills:
+            if p.fill.order is None or p.fill.order != last:
+                orders.append(p.time)
+            last = p.fill.order
+        rate = sum(exp(-(self.now - t) / (10 * MINUTE)) for t in orders)
+        day = self.total(DAY, lambda p: p.fill.notional)
+        return {
+            "size": log(c["order_notional"]),
+            "burst": log(self._same_side(fill) + fill.notional),
+            "rate": log(2 + rate),
+            "turnover": log(day + fill.notional),
+            "slippage": log(1 + 1e4 * adverse),
+            "depth": log(c["order_notional"] / c["daily_volume"]),
+            "breadth": 0.0,
+        }
+
+    def _same_side(self, fill: KeyFill) -> float:
+        return self.here(fill.market, HOUR, lambda f: f.notional * (f.buys == fill.buys))
+
+    def _tell_novelty(self, fill: KeyFill, out: dict[str, float]) -> None:
+        in_pair = [p for p in self.fills if p.fill.market == fill.market]
+        if not fill.buys:
+            bought = self.here(fill.market, DAY, lambda f: f.notional * f.buys)
+            if bought < fill.notional:
+                return
+        seen_markets: set[str] = set()
+        openings = []
+        for p in self.fills:
+            if p.learned and p.fill.market not in seen_markets:
+                seen_markets.add(p.fill.market)
+                openings.append(p)
+        opened = {id(p) for p in openings}
+        n = self.settled_total(MONTH, lambda p: p.learned)
+        new = self.settled_total(MONTH, lambda p: id(p) in opened)
+        pair = self.settled_total(MONTH, lambda p: p.learned * (p.fill.market == fill.market))
+        out["pair_novelty"] = -log(min(1, pair / (n + 2) + (1 + new) / (n + 2) / (1 + pair)))
+        if pair < ALL_BUT * n:
+            known_for = self.now - min([p.time for p in in_pair], default=self.now)
+            out["pair_youth"] = log((self.now - self.times[0] + HOUR) / (known_for + HOUR))
+
+    def _tell_market(self, fill: KeyFill, out: dict[str, float]) -> None:
+        c, sign = fill.context, 1 if fill.buys else -1
+        adverse = max(0.0, c["adverse_move"]) if fill.taker else 0.0
+        out["impact"] = log(1 + adverse / c["expected_move"])
+        pushed = self.here(
+            fill.market,
+            10 * MINUTE,
+            lambda f: max(0.0, f.context["adverse_move"]) if f.taker else 0.0,
+        )
+        out["push"] = log(1 + (pushed + adverse) / (c["sigma"] * sqrt(1 / 144)))
+        traded = self._same_side(fill) + fill.notional
+        out["participation"] = log(traded / c["daily_volume"])
+        out["surge"] = log((c["volume_10m"] + fill.notional) / c["daily_volume"] * 144)
+        hourly = c["sigma"] * sqrt(1 / 24)
+        out["pay_up"] = max(0.0, sign * c["from_reference_1h"]) / hourly
+
+    def _tell_sweep(self, fill: KeyFill, out: dict[str, float]) -> float:
+        sales = [p for p in self.fills if not p.fill.buys and p.fill.market != fill.market]
+        recent = {p.fill.market for p in sales if self.now - p.time < HOUR}
+        proceeds = sum(p.fill.notional * exp(-(self.now - p.time) / HOUR) for p in sales)
+        breadth = log(1 + len(recent))
+        mean, deviation = self.estimate("breadth")
+        out["sweep_breadth"] = max(0.0, (breadth - mean) / deviation)
+        into = self._same_side(fill) + fill.context["order_notional"]
+        out["sweep_funding"] = log(1 + min(proceeds, into) / exp(self.estimate("size")[0]))
+        return breadth
+
+    @staticmethod
+    def _tell_app(c: Context, out: dict[str, float]) -> None:
+        n, usual = c["app_newcomers"], c["app_newcomers_usual"] + 0.1
+        if n > usual:
+            out["synchrony"] = n * log(n / usual) - n + usual
+        out["app_share"] = log(1 + n) * n / max(c["newcomers"], n + 1e-3)
+
+    def _tell_partners(self, fill: KeyFill, out: dict[str, float]) -> None:
+        names = {p.fill.counterparty for p in self.fills} - {None}
+        by_name = [self._filled_by(name, fill.market) for name in names]
+        if sum(by_name) > 0:
+            out["concentration"] = sum((usd / sum(by_name)) ** 2 for usd in by_name)
+
+    def _filled_by(self, name: str | None, market: str) -> float:
+        return self.here(market, DAY, lambda f: f.notional * (f.counterparty == name))
+
+    def _tell_round_trips(self, fill: KeyFill, out: dict[str, float]) -> None:
+        position = cost = 0.0
+        gains: list[tuple[float, float]] = []
+        for p in self.fills:
+            if p.fill.market != fill.market:
+                continue
+            qty = p.fill.notional / p.fill.price * (1 if p.fill.buys else -1)
+            if position * qty >= 0:
+                cost += (p.fill.price - cost) * (qty / (position + qty))
+            else:
+                closed = min(abs(qty), abs(position)) * (1 if position > 0 else -1)
+                gains.append((p.present, closed * (p.fill.price - cost)))
+                cost = p.fill.price if abs(qty) > abs(position) else cost
+            left = position + qty
+            position = 0.0 if position * qty < 0 and abs(left) < 1e-9 * abs(qty) else left
+        faded = [(gain, exp(-(self.present - t) / DAY)) for t, gain in gains]
+        lost = max(0.0, -sum(gain * w for gain, w in faded))
+        out["round_trip_loss"] = log(1 + lost / exp(self.estimate("size")[0]))
+        streak = sum(w if gain < 0 else -w for gain, w in faded)
+        out["losing_streak"] = max(0.0, streak) / sqrt(sum(w for _, w in faded) + 1)
+
+    def _tell_habits(self, fill: KeyFill, out: dict[str, float]) -> None:
+        if fill.network is not None:
+            last_four = list(dict.fromkeys(reversed(self.networks)))[:4]
+            if fill.network not in last_four:
+                out["network_novelty"] = log(1 + min(len(self.networks), 200))
+        out["dormancy"] = log(1 + min(self.idle, 7 * DAY) / HOUR)
+        app, loyalty = None, 0
+        for p in self.fills:
+            if p.learned:
+                app = p.fill.app if loyalty <= 0 else app
+                loyalty = min(loyalty + 1, 50) if p.fill.app == app else loyalty - 1
+        if fill.app != app:
+            out["app_change"] = log(1 + loyalty)
+        taken = self.settled_total(MONTH, lambda p: p.learned * p.fill.taker * p.fill.notional)
+        traded = self.settled_total(MONTH, lambda p: p.learned * p.fill.notional)
+        hour = self.here(fill.market, HOUR, lambda f: f.notional) + fill.notional
+        hour_taken = self.here(fill.market, HOUR, lambda f: f.notional * f.taker)
+        share = (hour_taken + fill.notional * fill.taker) / hour
+        out["taker_excess"] = max(0.0, share - (taken + 1) / (traded + 2))
+
+    def remember(
+        self, fill: KeyFill, values: Mapping[str, float], *, learned: bool, chance: float
+    ) -> None:
+        """Take the fill in, after `told`."""
+        self.fills.append(Past(fill, self.now, self.present, learned, dict(values), chance))
+        if learned and fill.network is not None:
+            self.networks.append(fill.network)
+
+    def hear(self, network: str | None) -> None:
+        """Take in an event that is no fill: a young key's networks are learned from it, too."""
+        if network is not None and len(self.networks) < 5:
+            self.networks.append(network)
