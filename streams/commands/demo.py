@@ -126,7 +126,7 @@ def _tell_what_next(view: View, folder: Path, seed: int) -> None:
     )
     files = f"--model {folder}/model --warmup {folder}/history.jsonl --input {folder}/day.jsonl"
     view.say("\nWhat to try next", "bold")
-    view.say("  the same day as a replay, which gives the same alerts:")
+    view.say("  the same day as a replay, scored by the same labels:")
     view.say(
         f"    {name} replay {files} --labels {folder}/labels.json --alerts {folder}/replayed.jsonl"
     )
