@@ -8,6 +8,8 @@ import numpy as np
 
 from models.keys import state as k
 
+FURTHEST: Final = 80.0  # no logarithm is taken to be further from zero
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -39,6 +41,15 @@ def explain(name: str, finding: Finding) -> Words:
     return _WRITERS[name](finding)
 
 
+def _exp(x: float) -> float:
+    """Turn a logarithm back, within what can be written."""
+    return float(np.exp(min(max(x, -FURTHEST), FURTHEST)))
+
+
+def _expm1(x: float) -> float:
+    return float(np.expm1(min(x, FURTHEST)))
+
+
 def _money(usd: float) -> str:
     return f"{usd:,.0f} USD" if usd >= 10 else f"{usd:,.2f} USD"
 
@@ -56,24 +67,28 @@ def _about(count: float) -> str:
     return "About 1 other buyer" if whole == 1 else f"About {whole} other buyers"
 
 
+def _app(f: Finding) -> str:
+    return f.app or "one program"
+
+
 def _verb(f: Finding) -> str:
     return "bought" if f.buys else "sold"
 
 
 def _past(f: Finding, which: int) -> tuple[float, float]:
-    return float(np.exp(f.values[which])), float(np.exp(f.usual[which]))
+    return _exp(f.values[which]), _exp(f.usual[which])
 
 
 def _pair_novelty(f: Finding) -> Words:
-    chance = float(np.exp(-f.features[k.F_PAIR_NOVELTY]))
+    chance = _exp(-f.features[k.F_PAIR_NOVELTY])
     text = f"{f.symbol} is all but new to this key: it would be 1 order in {1 / chance:,.0f}."
-    return Words(chance, float(np.exp(-f.median[k.F_PAIR_NOVELTY])), text)
+    return Words(chance, _exp(-f.median[k.F_PAIR_NOVELTY]), text)
 
 
 def _pair_youth(f: Finding) -> Words:
-    ratio = float(np.exp(f.features[k.F_PAIR_YOUTH]))
+    ratio = _exp(f.features[k.F_PAIR_YOUTH])
     text = f"This key is {_times(ratio)} as old as its acquaintance with {f.symbol}."
-    return Words(ratio, float(np.exp(f.median[k.F_PAIR_YOUTH])), text)
+    return Words(ratio, _exp(f.median[k.F_PAIR_YOUTH]), text)
 
 
 def _size(f: Finding) -> Words:
@@ -104,7 +119,7 @@ def _turnover(f: Finding) -> Words:
 
 
 def _impact(f: Finding) -> Words:
-    value, typical = (np.expm1(x) for x in (f.features[k.F_IMPACT], f.median[k.F_IMPACT]))
+    value, typical = (_expm1(x) for x in (f.features[k.F_IMPACT], f.median[k.F_IMPACT]))
     text = f"The fill moved the price {_times(value)} as far as the order's size explains."
     return Words(float(value), float(typical), text)
 
@@ -119,15 +134,13 @@ def _slippage(f: Finding) -> Words:
 
 
 def _push(f: Finding) -> Words:
-    value, typical = (np.expm1(x) for x in (f.features[k.F_PUSH], f.median[k.F_PUSH]))
+    value, typical = (_expm1(x) for x in (f.features[k.F_PUSH], f.median[k.F_PUSH]))
     text = f"In ten minutes the key's own orders pushed {f.symbol} by {value:.1f} usual moves."
     return Words(float(value), float(typical), text)
 
 
 def _participation(f: Finding) -> Words:
-    value, typical = (
-        float(np.exp(x)) for x in (f.features[k.F_PARTICIPATION], f.median[k.F_PARTICIPATION])
-    )
+    value, typical = (_exp(x) for x in (f.features[k.F_PARTICIPATION], f.median[k.F_PARTICIPATION]))
     text = f"Within an hour {_verb(f)} {_share(value)} of what {f.symbol} trades in a day."
     return Words(value, typical, text)
 
@@ -142,7 +155,7 @@ def _depth(f: Finding) -> Words:
 
 
 def _surge(f: Finding) -> Words:
-    value, typical = (float(np.exp(x)) for x in (f.features[k.F_SURGE], f.median[k.F_SURGE]))
+    value, typical = (_exp(x) for x in (f.features[k.F_SURGE], f.median[k.F_SURGE]))
     text = f"{f.symbol} trades {_times(value)} its usual volume in these ten minutes."
     return Words(value, typical, text)
 
@@ -160,20 +173,22 @@ def _sweep_breadth(f: Finding) -> Words:
 
 
 def _sweep_funding(f: Finding) -> Words:
-    value = float(np.expm1(f.features[k.F_SWEEP_FUNDING]))
+    value = _expm1(f.features[k.F_SWEEP_FUNDING])
     text = f"What other coins just fetched, {_times(value)} a usual order, went into {f.symbol}."
-    return Words(value, float(np.expm1(f.median[k.F_SWEEP_FUNDING])), text)
+    return Words(value, _expm1(f.median[k.F_SWEEP_FUNDING]), text)
 
 
 def _synchrony(f: Finding) -> Words:
-    chance = float(np.exp(-f.features[k.F_SYNCHRONY]))
-    text = f"So many keys of {f.app} new to {f.symbol} at once are chance in {chance:.1g} of cases."
-    return Words(chance, float(np.exp(-f.median[k.F_SYNCHRONY])), text)
+    chance = _exp(-f.features[k.F_SYNCHRONY])
+    text = (
+        f"So many keys of {_app(f)} new to {f.symbol} at once are chance in {chance:.1g} of cases."
+    )
+    return Words(chance, _exp(-f.median[k.F_SYNCHRONY]), text)
 
 
 def _app_share(f: Finding) -> Words:
     value = f.features[k.F_APP_SHARE]
-    text = f"Those who newly come to {f.symbol} now are mostly keys of {f.app}."
+    text = f"Those who newly come to {f.symbol} now are mostly keys of {_app(f)}."
     return Words(value, f.median[k.F_APP_SHARE], text)
 
 
@@ -193,9 +208,9 @@ def _concentration(f: Finding) -> Words:
 
 
 def _round_trip_loss(f: Finding) -> Words:
-    value = float(np.expm1(f.features[k.F_ROUND_TRIP_LOSS]))
+    value = _expm1(f.features[k.F_ROUND_TRIP_LOSS])
     text = f"Round trips in {f.symbol} lost {_times(value)} a usual order of this key within a day."
-    return Words(value, float(np.expm1(f.median[k.F_ROUND_TRIP_LOSS])), text)
+    return Words(value, _expm1(f.median[k.F_ROUND_TRIP_LOSS]), text)
 
 
 def _losing_streak(f: Finding) -> Words:
@@ -205,19 +220,19 @@ def _losing_streak(f: Finding) -> Words:
 
 
 def _network_novelty(f: Finding) -> Words:
-    value = float(np.expm1(f.features[k.F_NETWORK_NOVELTY]))
+    value = _expm1(f.features[k.F_NETWORK_NOVELTY])
     text = f"The request came from a network not seen in this key's {value:.0f} requests before."
     return Words(value, 0.0, text)
 
 
 def _dormancy(f: Finding) -> Words:
-    value = float(np.expm1(f.features[k.F_DORMANCY]))
+    value = _expm1(f.features[k.F_DORMANCY])
     text = f"The key had been idle for {value:,.1f} hours."
-    return Words(value, float(np.expm1(f.median[k.F_DORMANCY])), text)
+    return Words(value, _expm1(f.median[k.F_DORMANCY]), text)
 
 
 def _app_change(f: Finding) -> Words:
-    value = float(np.expm1(f.features[k.F_APP_CHANGE]))
+    value = _expm1(f.features[k.F_APP_CHANGE])
     text = "The order came through another app than this key uses."
     return Words(value, 0.0, text)
 
@@ -234,12 +249,12 @@ def _crowd(f: Finding) -> Words:
 
 
 def _app_crowd(f: Finding) -> Words:
-    text = f"{_about(f.rogue_fellows)} of {f.symbol} with keys of {f.app} look rogue, too."
+    text = f"{_about(f.rogue_fellows)} of {f.symbol} with keys of {_app(f)} look rogue, too."
     return Words(f.rogue_fellows, 0.0, text)
 
 
 def _persistence(f: Finding) -> Words:
-    value = float(np.expm1(f.persistence))
+    value = _expm1(f.persistence)
     text = f"For an hour this key has looked {_times(value)} as rogue as it usually does."
     return Words(value, 0.0, text)
 

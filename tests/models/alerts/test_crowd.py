@@ -1,0 +1,99 @@
+from math import exp, log
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.alerts.crowd import Around, Crowd
+from models.keys.state import FEATURES
+from models.market.state import APP_BUYERS, BUYERS, CONTEXT, CROWD_MS
+from models.rows import Rows
+from models.score.evidence import chance
+from tests.factories import TS, Event, bare_order, batch_of
+
+steps = st.sampled_from([0, 1, 5_000, 60_000, 900_000, 7_200_000])
+
+
+@st.composite
+def suspects(draw: st.DrawFn) -> list[Event]:
+    ts, tape = TS, []
+    for n in range(draw(st.integers(1, 25))):
+        ts += draw(steps)
+        key = draw(st.sampled_from("abcde"))
+        app = {"a": "x", "b": "x", "c": "x", "d": "y"}.get(key)
+        symbol = draw(st.sampled_from(["A", "B"]))
+        tape.append(bare_order(event_id=f"e-{n}", ts=ts, api_key=key, app=app, symbol=symbol))
+        tape[-1] |= {"odds": draw(st.floats(0, 12)), "buyers": draw(st.integers(0, 9))}
+    return tape
+
+
+def rows_of(tape: list[Event]) -> Rows:
+    times = np.array([event["ts"] for event in tape])
+    context = np.zeros((len(tape), len(CONTEXT)), np.float32)
+    context[:, BUYERS] = [event["buyers"] for event in tape]
+    context[:, APP_BUYERS] = context[:, BUYERS] / 2
+    extra: dict[str, Any] = {
+        "odds": np.array([event["odds"] for event in tape], np.float32),
+        "surprises": np.zeros((len(tape), len(FEATURES)), np.float32),
+        "context": context,
+    }
+    events = [{k: v for k, v in e.items() if k not in ("odds", "buyers")} for e in tape]
+    return Rows(batch_of(events, TS + 10**9), times, times, extra)
+
+
+def expected_rogues(earlier: list[Event], now: Event, app: str | None) -> float:
+    """Others' chances, each key counting once: at its most, faded since then."""
+    most: dict[str, float] = {}
+    for event in earlier:
+        alike = event["symbol"] == now["symbol"] and app in (None, event["app"])
+        if alike and event["api_key"] != now["api_key"]:
+            odds = np.float32(event["odds"])
+            rogue = chance(odds, np.zeros(len(FEATURES), np.float32))
+            faded = rogue * exp(-(now["ts"] - event["ts"]) / CROWD_MS)
+            most[event["api_key"]] = max(most.get(event["api_key"], 0.0), faded)
+    return sum(most.values())
+
+
+def weight(rogue: float, buyers: float) -> float:
+    return log(1 + rogue) * min(1.0, rogue / (buyers + 0.5))
+
+
+@settings(max_examples=60)
+@given(suspects())
+def test_a_fill_is_told_of_the_others_each_counted_once_and_never_of_itself(
+    tape: list[Event],
+) -> None:
+    around = Crowd().meet(rows_of(tape))
+    for n, event in enumerate(tape):
+        whole = expected_rogues(tape[:n], event, None)
+        assert around.rogue[n, 0] == pytest.approx(whole, rel=1e-4, abs=1e-5)
+        assert around.weight[n, 0] == pytest.approx(
+            weight(whole, event["buyers"]), rel=1e-3, abs=1e-5
+        )
+        fellows = expected_rogues(tape[:n], event, event["app"]) if event["app"] else 0.0
+        assert around.rogue[n, 1] == pytest.approx(fellows, rel=1e-4, abs=1e-5)
+
+
+@settings(max_examples=30)
+@given(suspects(), st.integers(1, 10))
+def test_a_crowd_does_not_depend_on_how_it_is_cut(tape: list[Event], cut: int) -> None:
+    rows, crowd = rows_of(tape), Crowd()
+    at_once = Crowd().meet(rows)
+    parts: list[Around] = [
+        crowd.meet(rows.take(np.arange(n, min(n + cut, len(tape)))))
+        for n in range(0, len(tape), cut)
+    ]
+    for name in Around._fields:
+        again = np.concatenate([getattr(part, name) for part in parts])
+        assert again.tobytes() == getattr(at_once, name).tobytes()
+
+
+def test_one_key_that_trades_a_thousand_times_is_no_crowd() -> None:
+    tape = [
+        bare_order(event_id=f"e-{n}", ts=TS + n, app="x") | {"odds": 12.0, "buyers": 0}
+        for n in range(1_000)
+    ]
+    around = Crowd().meet(rows_of(tape))
+    assert around.rogue == pytest.approx(0.0, abs=1e-3)
