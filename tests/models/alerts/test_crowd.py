@@ -49,7 +49,7 @@ def expected_rogues(earlier: list[Event], now: Event, app: str | None) -> float:
     for event in earlier:
         alike = event["symbol"] == now["symbol"] and app in (None, event["app"])
         if alike and event["api_key"] != now["api_key"]:
-            odds = np.float32(event["odds"])
+            odds = float(np.float32(event["odds"]))
             rogue = chance(odds, np.zeros(len(FEATURES), np.float32))
             faded = rogue * exp(-(now["ts"] - event["ts"]) / CROWD_MS)
             most[event["api_key"]] = max(most.get(event["api_key"], 0.0), faded)
