@@ -46,11 +46,11 @@ class AlertStage:
         """Take notable fills in order of time and give the alerts that they raise."""
         if not len(rows):
             return []
-        self._apps.hear(rows)
         around = self._crowd.meet(rows)
         parts = parts_of(rows.extra["odds"], around.weight, rows.extra["persistence"])
         ranks = self._model.rank(parts)
-        alerts = []
+        alerts: list[Alert] = []
+        heard = 0
         for row in np.flatnonzero(ranks >= NOTEWORTHY).tolist():
             rank = float(ranks[row])
             incident = self._note(rows, row, rank)
@@ -61,7 +61,10 @@ class AlertStage:
                 reasons = self._reasons(rows, row, parts[row], around.rogue[row])
                 alerts.append(self._alert(rows, row, rank, severity, reasons, incident))
                 incident.alerted = severity
+                self._apps.hear(rows, heard, row + 1)
+                heard = row + 1
                 alerts += self._apps.misused(rows, row, rank, incident)
+        self._apps.hear(rows, heard, len(rows))
         return alerts
 
     def _note(self, rows: Rows, row: int, rank: float) -> Incident:

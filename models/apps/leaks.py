@@ -15,6 +15,7 @@ import numpy as np
 
 from models.keys import state as k
 from models.market.state import DAY
+from models.orders.batch import NONE
 from models.rows import Rows
 from models.score.model import THRESHOLD
 
@@ -72,18 +73,21 @@ class AppLeaks:
         self._names: dict[int, str] = {}  # by hash
         self._swept = 0
 
-    def hear(self, rows: Rows) -> None:
-        """Note which keys of which apps are notable: an app's size."""
+    def hear(self, rows: Rows, start: int, stop: int) -> None:
+        """Note which keys of which apps are notable, row by row: an app's size."""
         orders = rows.orders
-        self._names.update(zip(orders.apps.hashes.tolist(), orders.apps.strings, strict=True))
-        now = int(rows.merge_time[-1])
-        pairs = np.unique(np.stack([rows.extra["home"], orders.key.astype(np.uint64)]), axis=1)
-        for home, key in pairs.T.tolist():
+        homes = rows.extra["home"][start:stop].tolist()
+        used = orders.app[start:stop].tolist()
+        keys = orders.key[start:stop].tolist()
+        times = rows.merge_time[start:stop].tolist()
+        for home, app, key, time in zip(homes, used, keys, times, strict=True):
+            if app != NONE:
+                self._names[int(orders.apps.hashes[app])] = orders.apps.strings[app]
             name = self._names.get(home)
             if name is not None:
-                self._apps.setdefault(name, App()).heard[orders.keys.strings[key]] = now
-        if now - self._swept > WINDOW_MS // 24:
-            self._sweep(now)
+                self._apps.setdefault(name, App()).heard[orders.keys.strings[key]] = time
+            if time - self._swept > WINDOW_MS // 24:
+                self._sweep(time)
 
     def home_of(self, rows: Rows, row: int) -> str | None:
         """Name the app that a fill's key usually uses: that one leaked it, whatever is used now."""

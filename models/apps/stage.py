@@ -29,9 +29,9 @@ class AppStage:
         self._model = model
         self._leaks = AppLeaks()
 
-    def hear(self, rows: Rows) -> None:
-        """Take in notable fills: they tell the size of the apps."""
-        self._leaks.hear(rows)
+    def hear(self, rows: Rows, start: int, stop: int) -> None:
+        """Take in the notable fills from `start` to `stop`: they tell the size of the apps."""
+        self._leaks.hear(rows, start, stop)
 
     def misused(self, rows: Rows, row: int, rank: float, incident: Incident) -> list[Alert]:
         """Take in a fill that raised an alert; gives the alert of its app, if that leaks."""

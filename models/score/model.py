@@ -29,6 +29,7 @@ from models.score.surprise import PLACES
 PARTS: Final = ("own", "crowd", "app_crowd", "persistence")
 PART_WEIGHTS: Final = np.array([0.7, 2.1, 1.45, 0.7])  # fitted as models.score.evidence.WEIGHTS
 OWN_RANGE: Final = (-6.0, 10.0)  # log odds of the fill itself beyond which it says no more
+MOST_COMPANY: Final = 6.0  # log odds that a crowd and its app's part of it can give together
 FOREST_WEIGHT: Final = 8.0  # log odds per unit of forest score
 PER_DECADE: Final = 3.0  # strength that makes a benign key-day ten times rarer
 FALSE_KEYS_PER_1000_KEY_DAYS: Final = 1.0
@@ -52,6 +53,10 @@ def parts_of(odds: Float32s, crowd: Float32s, persistence: Float32s) -> Float64s
     own = np.clip(odds, *OWN_RANGE) - OWN_RANGE[0]
     columns = np.column_stack([own, crowd, persistence]).astype(np.float64)
     parts: Float64s = columns * PART_WEIGHTS
+    company = parts[:, 1] + parts[:, 2]
+    parts[:, 1:3] *= np.minimum(1.0, MOST_COMPANY / np.maximum(company, MOST_COMPANY))[
+        :, np.newaxis
+    ]
     return parts
 
 
