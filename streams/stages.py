@@ -58,6 +58,18 @@ class MarketPartition:
         self._targets = keys_partitions
         self._stage = stage
         self._reader = Reader()
+        self.events = 0
+        self.refused = 0
+
+    @property
+    def duplicates(self) -> int:
+        """Events that were seen before."""
+        return self._stage.duplicates
+
+    @property
+    def ahead(self) -> int:
+        """Events too far ahead of the partition's clock for it to follow."""
+        return self._stage.ahead
 
     def observe(self, run: Run, now_ms: int) -> tuple[Frames, list[DeadLetter]]:
         """Learn a run of raw events; every partition of keys is told the clock."""
@@ -68,6 +80,8 @@ class MarketPartition:
         decoded = decode(values, partition=self._partition, offsets=offsets, now_ms=now_ms)
         rows = self._stage.observe(decoded.batch)
         refused = [DeadLetter(values[r.row], r, int(offsets[r.row])) for r in decoded.refusals]
+        self.events += len(unread)
+        self.refused += len(refused)
         return self._frames(rows), refused
 
     def idle(self) -> Frames:
@@ -136,8 +150,11 @@ class AlertPartition(Merging):
     def __init__(self, keys_partitions: int, model: Model) -> None:
         super().__init__(keys_partitions)
         self._stage = AlertStage(model)
+        self.alerts = 0
 
     def judge(self, run: Run) -> list[Alert]:
         """Take a run of frames and give the alerts raised."""
         ready = self._take(run)
-        return [] if ready is None else self._stage.judge(ready)
+        alerts = [] if ready is None else self._stage.judge(ready)
+        self.alerts += len(alerts)
+        return alerts

@@ -57,6 +57,7 @@ def warm_stages(
         _assess(stages, merge.ready())
     for number in numbers:
         merge.idle(number)
+        stages.markets[number].duplicates = stages.markets[number].ahead = 0
     _assess(stages, merge.ready())
     return stages
 

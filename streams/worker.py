@@ -9,6 +9,7 @@ delivered again is known by its offset, its event id or its alert id.
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -20,17 +21,25 @@ from faust.streams import Stream
 from faust.types import TP, EventT, StreamT
 
 from models.alerts.envelope import Alert
+from models.rows import NEVER
 from streams.runtime import build_app
 from streams.settings import Settings
-from streams.stages import AlertPartition, DeadLetter, KeyPartition, MarketPartition, Merging
+from streams.stages import AlertPartition, DeadLetter, KeyPartition, MarketPartition
 from streams.topics import TopicNames
 from streams.transport import Consumer, Run, coalesced_topic
 from streams.warmup import Stages
 
 ONLY: Final = 0  # the one partition of the suspects topic
 FRAMES_AT_ONCE: Final = 64  # a frame holds thousands of rows
+BUFFERED_RUNS: Final = 2  # what waits longer is better fetched as one larger run
 IDLE_AGAIN_S: Final = 1.0  # whoever takes a partition over must hear of idle sources too
+COUNTS_S: Final = 10.0
 CONTENT_TYPE: Final = b"application/cloudevents+json"
+
+log = logging.getLogger(__name__)
+
+
+Held = deque[tuple[int, EventT[Run]]]  # latest time of any row of a run, the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +53,32 @@ class Message:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """A run that has been worked through, and what must happen before it is acknowledged."""
+
+    event: EventT[Run]
+    stream: Stream[Run]
+    held: Held  # runs of the same partition of which rows may be held
+    newest: int  # latest time of any row so far, ms
+    passed: int  # time before which every row has gone through, ms
+    sent: list[Awaitable[Any]]  # what came of it, on its way to the brokers
+
+
+Progress = tuple[list[Awaitable[Any]], int, int]  # sent, newest, passed: as in Handled
+Handle = Callable[[TP, Run], Awaitable[Progress]]
+
+
 class Worker:
     """The agents of one worker, and the state of the partitions that are assigned to it."""
 
     def __init__(self, settings: Settings, brokers: list[str], stages: Stages) -> None:
         self.app = build_app(
-            brokers, group=group_of(settings), offset_reset=settings.auto_offset_reset
+            brokers,
+            group=group_of(settings),
+            offset_reset=settings.auto_offset_reset,
+            buffered_runs=BUFFERED_RUNS,
+            producer_linger=0.0,  # frames are batches already
         )
         self._names = TopicNames(**settings.topic_names())
         self._partitions = settings.partitions
@@ -58,56 +87,62 @@ class Worker:
         self._markets: dict[int, MarketPartition] = {}
         self._keys: dict[int, KeyPartition] = {}
         self._alerts: dict[int, AlertPartition] = {}
-        self._held: dict[TP, deque[tuple[int, EventT[Run]]]] = {}
+        self._held: dict[TP, Held] = {}
+        self._handled: asyncio.Queue[Handled] = asyncio.Queue()
         self._one_at_a_time = asyncio.Lock()
         names, most = self._names, settings.batch_events
         self._agent(names.orders, self._observe, most)
         self._agent(names.keys, self._assess, FRAMES_AT_ONCE)
         self._agent(names.suspects, self._judge, FRAMES_AT_ONCE)
         self.app.on_partitions_assigned.connect(self._on_assigned)
+        self.app.task(self._acknowledge)
         self.app.task(self._tell_idleness)
+        self.app.task(self._tell_counts)
 
-    def _agent(
-        self, topic: str, handle: Callable[[TP, Run], Awaitable[Merging | None]], most: int
-    ) -> None:
+    def _agent(self, topic: str, handle: Handle, most: int) -> None:
         async def agent(stream: StreamT[Run]) -> None:
             if not isinstance(stream, Stream):
                 raise TypeError(f"the stream of {topic} is {type(stream)}; must be Faust's Stream")
             async for event in stream.noack().events():
-                await self._finish(stream, event, await handle(event.message.tp, event.value))
+                tp = event.message.tp
+                held = self._held.setdefault(tp, deque())
+                sent, newest, passed = await handle(tp, event.value)
+                self._handled.put_nowait(Handled(event, stream, held, newest, passed, sent))
+                await asyncio.sleep(0)  # let the producer begin
 
         agent.__name__ = agent.__qualname__ = topic
         self.app.agent(coalesced_topic(self.app, topic, max_records=most), name=topic)(agent)
 
-    async def _finish(
-        self, stream: Stream[Run], event: EventT[Run], merging: Merging | None
-    ) -> None:
-        """Acknowledge what nothing is held of any more."""
-        held = self._held.setdefault(event.message.tp, deque())
-        held.append((merging.newest if merging else 0, event))
-        while held and (merging is None or held[0][0] < merging.passed):
-            await stream.ack(held.popleft()[1])
+    async def _acknowledge(self) -> None:
+        """Acknowledge runs in order, while the agents work on the next ones.
 
-    async def _observe(self, tp: TP, run: Run) -> None:
+        What is delivered and of which nothing was held any more when it was sent is done with.
+        """
+        while True:
+            run = await self._handled.get()
+            for delivered in run.sent:
+                await delivered
+            run.held.append((run.newest, run.event))
+            while run.held and run.held[0][0] < run.passed:
+                await run.stream.ack(run.held.popleft()[1])
+
+    async def _observe(self, tp: TP, run: Run) -> Progress:
         async with self._one_at_a_time:  # idleness must not overtake what was read
             frames, refused = self._market(tp.partition).observe(run, time.time_ns() // 1_000_000)
             letters = [self._dead_letter(tp, letter) for letter in refused]
-            sent = await self._send([*self._to_keys(frames), *letters])
-        await asyncio.gather(*sent)
+            return await self._send([*self._to_keys(frames), *letters]), 0, NEVER
 
-    async def _assess(self, tp: TP, run: Run) -> Merging:
+    async def _assess(self, tp: TP, run: Run) -> Progress:
         keys = self._key(tp.partition)
         frames = keys.assess(run)
-        await asyncio.gather(
-            *await self._send(Message(self._names.suspects, frame, ONLY) for frame in frames)
-        )
-        return keys
+        sent = await self._send(Message(self._names.suspects, frame, ONLY) for frame in frames)
+        return sent, keys.newest, keys.passed
 
-    async def _judge(self, tp: TP, run: Run) -> Merging:
+    async def _judge(self, tp: TP, run: Run) -> Progress:
         stage = self._alert(tp.partition)
         alerts = stage.judge(run)
-        await asyncio.gather(*await self._send(self._alert_message(alert) for alert in alerts))
-        return stage
+        sent = await self._send(self._alert_message(alert) for alert in alerts)
+        return sent, stage.newest, stage.passed
 
     async def _tell_idleness(self) -> None:
         """Let nobody wait for a partition of orders that has nothing more."""
@@ -133,6 +168,24 @@ class Worker:
         consumer = self.app.consumer
         tp = TP(self._names.orders, partition)
         return isinstance(consumer, Consumer) and consumer.is_read_up(tp)
+
+    async def _tell_counts(self) -> None:
+        """Log every now and then what was counted since the start."""
+        while not self.app.should_stop:
+            await asyncio.sleep(COUNTS_S)
+            log.info(" ".join(f"{name}={count}" for name, count in self.counts().items()))
+
+    def counts(self) -> dict[str, int]:
+        """Count what went through the partitions that are assigned now, and what was odd."""
+        markets, keys = self._markets.values(), self._keys.values()
+        return {
+            "events": sum(market.events for market in markets),
+            "refused": sum(market.refused for market in markets),
+            "duplicates": sum(market.duplicates for market in markets),
+            "ahead": sum(market.ahead for market in markets),
+            "late": sum(key.late for key in keys),
+            "alerts": sum(alert.alerts for alert in self._alerts.values()),
+        }
 
     async def _send(self, messages: Iterable[Message]) -> list[Awaitable[Any]]:
         """Hand messages to the producer in order; gives what to wait for until they are there."""

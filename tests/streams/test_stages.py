@@ -50,6 +50,16 @@ def test_what_is_delivered_again_gives_nothing() -> None:
     market = MarketPartition(0, 2, MarketStage())
     market.observe(orders_run(5), NOW_MS)
     assert market.observe(orders_run(5), NOW_MS) == ([], [])
+    assert (market.events, market.duplicates) == (5, 0)
+
+
+def test_a_partition_counts_what_it_took_refused_and_knew_already() -> None:
+    market = MarketPartition(0, 2, MarketStage())
+    market.observe(orders_run(5), NOW_MS)
+    market.observe(orders_run(5, first=0), NOW_MS)
+    again = [encode(order(event_id="e4", ts=TS + 4)), b"bad"]
+    market.observe(run_of(again, 5), NOW_MS)
+    assert (market.events, market.refused, market.duplicates, market.ahead) == (7, 1, 1, 0)
 
 
 def test_an_idle_partition_says_so_to_all() -> None:
