@@ -10,7 +10,7 @@ from streams.broker import TOPIC_LIMITS, BrokerError, EmbeddedBroker
 from streams.commands.options import with_settings
 from streams.commands.replay import load_model
 from streams.intake import progress_bar, stored_bytes
-from streams.runtime import run_worker
+from streams.runtime import ended_by_sigterm, run_worker
 from streams.settings import Settings
 from streams.tapes import TapeError
 from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
@@ -40,9 +40,9 @@ def command(settings: Settings) -> None:
     runs as long as the worker does. SIGTERM or Ctrl-C ends it.
     """
     _set_log_level(settings.log_level)
-    model = load_model(settings)
     try:
-        with ExitStack() as stack:
+        with ended_by_sigterm(), ExitStack() as stack:
+            model = load_model(settings)
             brokers = _brokers(settings, stack)
             stages = _stages(settings, brokers, Stages(model))
             code = run_worker(Worker(settings, brokers, stages).app)

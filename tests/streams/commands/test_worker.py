@@ -65,6 +65,13 @@ def test_without_brokers_it_runs_one_and_says_where(trained: Trained) -> None:
     stop(process)
 
 
+def test_told_to_end_before_it_reads_it_ends_as_cleanly(trained: Trained) -> None:
+    process = start("--model", str(trained.model_dir))
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("embedded broker at ")
+    stop(process)
+
+
 def test_a_model_that_does_not_fit_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["--model", str(tmp_path)])
     assert result.exit_code == 2
