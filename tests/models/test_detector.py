@@ -1,10 +1,18 @@
+"""The whole detector: what is alerted depends on the events alone, never on how they arrived."""
+
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from models.alerts.envelope import Alert, AlertType
 from models.detector import Detector
-from models.market.state import HOUR
+from models.market.state import DAY, HOUR
+from models.orders.batch import Int64s, OrderBatch, stable_hashes, venue_and_symbol
 from models.score.model import Model
 from models.simulation import to_orders
 from models.training import train
@@ -17,29 +25,131 @@ def model() -> Model:
     return replace(model, critical=model.critical - 8.0)  # so that a small tape has alerts
 
 
-def alerts_of(model: Model, partitions: int) -> list[bytes]:
-    orders = to_orders(small_tape())
-    homes = (orders.markets.hashes % np.uint64(partitions))[orders.market]
-    detector = Detector(model, partitions)
-    alerts = []
-    for part in np.array_split(np.arange(len(orders)), 7):
-        for home in range(partitions):
-            rows = part[homes[part] == home]
-            alerts += detector.observe(orders.take(rows), home)
+@pytest.fixture(scope="module")
+def undisturbed(model: Model) -> list[Alert]:
+    """What one partition raises that is read at once."""
+    return told(model, to_orders(small_tape()), [])
+
+
+def told(model: Model, orders: OrderBatch, cuts: Iterable[int]) -> list[Alert]:
+    """Alerts of one partition whose events come in batches that end at `cuts`."""
+    detector, alerts = Detector(model), []
+    for start, stop in pairwise([0, *sorted(cuts), len(orders)]):
+        alerts += detector.observe(orders.take(np.arange(start, stop)))
+    return alerts + detector.idle()
+
+
+def told_of_partitions(
+    model: Model, orders: OrderBatch, partitions: int, steps: Iterable[tuple[int, int]]
+) -> list[Alert]:
+    """Alerts where symbols lie in partitions; a step reads so many events of one of them."""
+    detector, alerts = Detector(model, partitions), []
+    homes = homes_of(orders, partitions)
+    unread = [np.flatnonzero(homes == home) for home in range(partitions)]
+    to_the_end = [(home, len(orders)) for home in range(partitions)]
+    for step, count in [*steps, *to_the_end]:
+        home = step % partitions
+        rows, unread[home] = unread[home][:count], unread[home][count:]
+        alerts += detector.observe(orders.take(rows), home)
+    assert detector.late == 0
     for home in range(partitions):
         alerts += detector.idle(home)
+    return alerts
+
+
+def homes_of(orders: OrderBatch, partitions: int) -> Int64s:
+    symbols = [venue_and_symbol(market)[1] for market in orders.markets.strings]
+    homes = stable_hashes(symbols) % np.uint64(partitions)
+    return homes[orders.market].astype(np.int64)
+
+
+def encoded(alerts: Iterable[Alert]) -> list[bytes]:
     return [alert.encode() for alert in alerts]
 
 
-def test_the_cut_of_the_tape_changes_no_alert(model: Model) -> None:
-    detector = Detector(model)
-    alerts = detector.observe(to_orders(small_tape())) + detector.idle()
-    assert len(alerts) > 0
-    assert alerts_of(model, 1) == [alert.encode() for alert in alerts]
+def test_the_tape_has_alerts_of_keys_and_of_an_app(undisturbed: list[Alert]) -> None:
+    assert {alert.type for alert in undisturbed} == {AlertType.LEAKED_KEY, AlertType.APP_LEAK}
+    assert len({alert.id for alert in undisturbed}) == len(undisturbed) > 20
 
 
-def test_the_number_of_partitions_changes_no_alert(model: Model) -> None:
-    assert alerts_of(model, 5) == alerts_of(model, 1)
+@pytest.mark.parametrize("size", [7, 4096])
+def test_the_size_of_the_batches_changes_no_alert(
+    model: Model, undisturbed: list[Alert], size: int
+) -> None:
+    orders = to_orders(small_tape())
+    alerts = told(model, orders, range(size, len(orders), size))
+    assert encoded(alerts) == encoded(undisturbed)
+
+
+def test_event_by_event_a_theft_raises_the_same_alerts(
+    model: Model, undisturbed: list[Alert]
+) -> None:
+    orders = to_orders(small_tape())
+    leak = next(alert for alert in undisturbed if alert.type == AlertType.APP_LEAK)
+    at = orders.event_id.index(leak.data.event_id)
+    alerts = told(model, orders, range(at - 200, at + 200))
+    assert encoded(alerts) == encoded(undisturbed)
+
+
+@settings(max_examples=15)
+@given(shares=st.lists(st.floats(0, 1), max_size=30))
+def test_no_cut_of_the_tape_changes_an_alert(
+    model: Model, undisturbed: list[Alert], shares: list[float]
+) -> None:
+    orders = to_orders(small_tape())
+    cuts = [int(share * len(orders)) for share in shares]
+    assert encoded(told(model, orders, cuts)) == encoded(undisturbed)
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 8])
+@settings(max_examples=8)
+@given(steps=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3_000)), max_size=40))
+def test_no_place_of_the_symbols_and_no_interleaving_changes_an_alert(
+    model: Model, undisturbed: list[Alert], partitions: int, steps: list[tuple[int, int]]
+) -> None:
+    alerts = told_of_partitions(model, to_orders(small_tape()), partitions, steps)
+    assert encoded(alerts) == encoded(undisturbed)
+
+
+def test_partitions_that_advance_together_alert_before_the_tape_ends(
+    model: Model, undisturbed: list[Alert]
+) -> None:
+    orders = to_orders(small_tape())
+    detector, alerts = Detector(model, 3), []
+    homes = homes_of(orders, 3)
+    for part in np.array_split(np.arange(len(orders)), 20):
+        for home in range(3):
+            alerts += detector.observe(orders.take(part[homes[part] == home]), home)
+    assert 0 < len(alerts) <= len(undisturbed)
+    assert encoded(alerts) == encoded(undisturbed[: len(alerts)])
+
+
+def test_the_same_events_give_the_same_bytes_again(model: Model, undisturbed: list[Alert]) -> None:
+    again = told(model, to_orders(small_tape()), [])
+    assert encoded(again) == encoded(undisturbed)
+    assert [alert.places for alert in again] == [alert.places for alert in undisturbed]
+
+
+def test_events_that_are_delivered_twice_change_no_alert(
+    model: Model, undisturbed: list[Alert]
+) -> None:
+    orders = to_orders(small_tape())
+    detector, alerts = Detector(model), []
+    for part in np.array_split(np.arange(len(orders)), 9):
+        alerts += detector.observe(orders.take(part))
+        alerts += detector.observe(orders.take(part))
+    assert encoded(alerts + detector.idle()) == encoded(undisturbed)
+    assert detector.duplicates == len(orders)
+
+
+def test_the_same_events_on_another_date_are_judged_alike(
+    model: Model, undisturbed: list[Alert]
+) -> None:
+    orders = to_orders(small_tape())
+    later = told(model, replace(orders, ts=orders.ts + 400 * DAY), [])
+    assert [(alert.id, alert.data.score, alert.data.reasons) for alert in later] == [
+        (alert.id, alert.data.score, alert.data.reasons) for alert in undisturbed
+    ]
 
 
 def test_nothing_is_told_while_a_partition_has_not_been_heard_of(model: Model) -> None:
