@@ -20,6 +20,7 @@ from rich.text import Text
 
 from models.alerts.envelope import AlertType
 from models.alerts.masking import masked
+from models.alerts.reasons import KINDS
 from models.evaluation.incidents import IncidentScore, LookAlikeScore
 
 STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
@@ -32,6 +33,7 @@ class ShownReason(msgspec.Struct, frozen=True):
     """What the view reads of a reason."""
 
     text: str
+    feature: str = ""
 
 
 class ShownData(msgspec.Struct, frozen=True):
@@ -77,9 +79,17 @@ def alert_text(alert: ShownAlert) -> Text:
     text.append(f"{shown(data.app or 'no app'):<8}  ")
     text.append(f"{f'{shown(data.symbol)}@{shown(data.venue)}':<20}  ")
     text.append(f"{floor(1e6 * data.score) / 1e6:.6f}", style)  # 1 only where it is 1
-    for reason in data.reasons[:REASONS]:
+    for reason in _varied(data.reasons)[:REASONS]:
         text.append(f"\n          · {shown(reason.text, 160)}", "dim")
     return text
+
+
+def _varied(reasons: Sequence[ShownReason]) -> list[ShownReason]:
+    """Give the strongest reason of each kind of evidence, strongest first."""
+    kinds: dict[str, ShownReason] = {}
+    for reason in reasons:
+        kinds.setdefault(KINDS.get(reason.feature, reason.feature), reason)
+    return list(kinds.values())
 
 
 def incident_table(incidents: Sequence[IncidentScore]) -> Table:

@@ -138,7 +138,7 @@ def surprise_of_count(count: int, expected: float) -> float:
     >>> surprise_of_count(1, 1.0)
     0.0
     >>> round(surprise_of_count(5, 0.1), 2)
-    6.36
+    6.37
     """
     if count <= expected:
         return 0.0

@@ -35,7 +35,8 @@ names = st.text(max_size=80) | st.sampled_from(HOSTILE)
 
 
 def alert(name: str, kind: str = "roguekey.alert.leaked_key.v1") -> ShownAlert:
-    reasons = [ShownReason(f"{name} {number}") for number in range(5)]
+    kinds = ["surge", "pay_up", "rate", "crowd", name]  # the first two are of one kind
+    reasons = [ShownReason(f"{name} {number}", kind) for number, kind in enumerate(kinds)]
     return ShownAlert(kind, name, ShownData(1670562611123, name, 0.99999996, name, name, reasons))
 
 
@@ -50,6 +51,11 @@ def printed(*things: object, terminal: bool = False) -> str:
         for thing in things:
             view.say(thing)  # type: ignore[arg-type]  # texts and tables
     return file.getvalue()
+
+
+def test_the_reasons_shown_are_of_different_kinds_strongest_first() -> None:
+    lines = printed(alert_text(alert("name"))).splitlines()
+    assert [line[-1] for line in lines[1:]] == ["0", "2"]
 
 
 @given(names, st.sampled_from(["roguekey.alert.leaked_key.v1", "roguekey.alert.app_leak.v1"]))

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from models.alerts.envelope import AlertType
 from streams.broker import EmbeddedBroker
 from streams.commands.replay import command
 from tests.streams.conftest import Trained, put_on_topic
@@ -32,7 +33,8 @@ def test_alerts_dead_letters_scores_and_report(trained: Trained, tmp_path: Path)
     assert dead.read_bytes() == b"\xffbad\n"
     assert found["events"] == tape.read_bytes().count(b"\n")
     assert found["alerts"] == len(raised) > 0
-    assert found["alerted_keys"] == len({alert["subject"] for alert in raised})
+    keys = {alert["subject"] for alert in raised if alert["type"] == AlertType.LEAKED_KEY}
+    assert found["alerted_keys"] == len(keys)
     assert found["scores"]["leaked_keys"] == len(json.loads(trained.labels.read_text())["leaked"])
     assert json.loads((report / "report.json").read_text()) == found
     assert "| leaked keys caught |" in (report / "report.md").read_text()
