@@ -1,0 +1,76 @@
+"""Suspect fills as the alert stage gets them, each of a rank of one's choosing."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from models.keys.state import BASELINES, FEATURES
+from models.market.state import ADVERSE_MOVE, CONTEXT
+from models.orders.batch import stable_hashes
+from models.rows import Rows
+from models.score.evidence import Scale
+from models.score.forest import fit_forest
+from models.score.model import PART_WEIGHTS, PARTS, PER_DECADE, THRESHOLD, Model, parts_of
+from models.score.surprise import PLACES
+from tests.factories import TS, Event, bare_order, batch_of
+
+MINUTE: Final = 60_000
+ODDS: Final = 4.0  # of a fill where nothing else is said
+AT_THRESHOLD: Final = 5.0  # persistence that lifts such a fill to the threshold
+OF_STAGES: Final = ("odds", "persistence", "home", "surprises", "move")
+
+
+def plain_model() -> Model:
+    """A model whose forest finds all alike, so that rank grows with the sum of the parts."""
+    scale = Scale(np.zeros((len(FEATURES), PLACES)))
+    forest = fit_forest(np.zeros((2, len(PARTS))), trees=2, sample_size=2, seed=0)
+    model = Model(scale, forest, np.zeros(len(FEATURES)), 0.0, id="m-1", config="c-1")
+    one = parts_of(
+        np.array([ODDS], np.float32),
+        np.zeros((1, 2), np.float32),
+        np.array([AT_THRESHOLD], np.float32),
+    )
+    critical = float(model.strength(one)[0]) - PER_DECADE * (THRESHOLD - 3.0)
+    return Model(scale, forest, model.medians, critical, model.id, model.config)
+
+
+def suspect(number: int, rank: float = THRESHOLD + 0.1, **changes: Any) -> Event:
+    """A fill of a lonely key with a rank of at least 2, one a minute, surprising in two ways.
+
+    `surprises` by feature, `move` (adverse log move) and `home` (the key's usual app) stand in for
+    what the earlier stages say.
+    """
+    above = (rank - THRESHOLD) * PER_DECADE / float(PART_WEIGHTS[PARTS.index("persistence")])
+    said: Event = {
+        "odds": ODDS,
+        "persistence": AT_THRESHOLD + above,
+        "surprises": {"surge": 3.0, "turnover": 3.0},
+        "move": 0.01,
+        "home": changes.get("app"),
+    }
+    event = bare_order(event_id=f"e-{number}", ts=TS + number * MINUTE)
+    return event | said | changes
+
+
+def rows_of(tape: Sequence[Event]) -> Rows:
+    """Suspects as rows; what is not said of them is zero."""
+    n = len(tape)
+    times = np.array([event["ts"] for event in tape])
+    context = np.zeros((n, len(CONTEXT)), np.float32)
+    context[:, ADVERSE_MOVE] = [event["move"] for event in tape]
+    homes = [stable_hashes([event["home"]])[0] if event["home"] else 0 for event in tape]
+    extra: dict[str, Any] = {
+        "odds": np.array([event["odds"] for event in tape], np.float32),
+        "persistence": np.array([event["persistence"] for event in tape], np.float32),
+        "home": np.array(homes, np.uint64),
+        "surprises": np.array(
+            [[event["surprises"].get(name, 0.0) for name in FEATURES] for event in tape], np.float32
+        ),
+        "features": np.zeros((n, len(FEATURES)), np.float32),
+        "values": np.zeros((n, len(BASELINES)), np.float32),
+        "usual": np.zeros((n, len(BASELINES)), np.float32),
+        "context": context,
+    }
+    events = [{k: v for k, v in event.items() if k not in OF_STAGES} for event in tape]
+    return Rows(batch_of(events, TS + 10**10), times, times, extra)
