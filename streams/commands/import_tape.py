@@ -59,7 +59,7 @@ class QuoteRate(click.ParamType):
 def command(
     inputs: tuple[Path, ...], out: Path, usd_per_quote: tuple[tuple[str, float], ...], as_json: bool
 ) -> None:
-    r"""Turn a public trade tape into order events.
+    """Turn a public trade tape into order events.
 
     The kind of tape is told by its header; each is public data of an open repository.
 
@@ -74,7 +74,7 @@ def command(
 
     Rows without a price or a size are left out and counted. The notional in USD is rough: one rate
     per quote currency for the whole tape.
-    """
+    """  # noqa: D301 - Click's mark of a paragraph to be left as it stands
     try:
         imported = import_tapes(inputs, dict(usd_per_quote))
     except TapeError as error:
