@@ -22,6 +22,7 @@ class Sighting:
 class Incident:
     """What a key has been seen doing since it was last quiet."""
 
+    since: int = 0  # event time of the first suspect fill, ms; 0: none yet
     last: int = 0  # time of the last suspect fill, ms
     alerted: Severity | None = None
     notional: float = 0.0  # USD of its suspect fills
@@ -30,6 +31,7 @@ class Incident:
 
     def add(self, sighting: Sighting, time: int, notional: float, impact: float) -> None:
         """Take in a suspect fill."""
+        self.since = min(self.since or sighting.ts, sighting.ts)
         self.last = max(self.last, time)
         self.notional += notional
         self.impact += impact

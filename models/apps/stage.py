@@ -42,7 +42,7 @@ class AppStage:
             int(rows.merge_time[row]),
             rank,
             float(rows.extra["surprises"][row, SPENT].max()),
-            incident.evidence().from_ts,
+            incident.since,
         )
         key = rows.orders.keys.strings[rows.orders.key[row]]
         leak = self._leaks.misuse(app, key, misuse)

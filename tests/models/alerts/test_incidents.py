@@ -104,3 +104,11 @@ def test_one_time_far_ahead_does_not_keep_quiet_keys_in_memory() -> None:
         time = TS + number * (QUIET_MS // 100)
         incidents.of(f"k{number}", time).add(sighting(number), time, 1.0, 0.0)
     assert len(incidents._open) <= 203
+
+
+def test_an_incident_remembers_its_first_fill_however_weak_it_was() -> None:
+    incident = Incident()
+    for number in range(100):
+        incident.add(sighting(number, rank=float(number)), TS + number, 1.0, 0.0)
+    assert incident.since == TS
+    assert incident.evidence().from_ts > TS
