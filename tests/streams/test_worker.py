@@ -129,14 +129,17 @@ def test_the_next_worker_goes_on_behind_what_was_committed(
     produce: Produce,
     running: Running,
     committed: Committed,
+    tmp_path: Path,
 ) -> None:
+    expected = expected_alerts(trained, tmp_path / "alerts.jsonl", trained.tape)
     put_on_topic(broker, trained.tape, 4)
     events = len(trained.tape.read_bytes().splitlines())
 
-    async def until_all_is_read(expected: int) -> None:
+    async def until_all_is_read(count: int) -> None:
         worker = Worker(Settings(), [broker.address], Stages(trained.model))
         async with running(worker.app):
-            await until_committed(committed, expected)
+            await until_committed(committed, count)
+            await records_on(broker, "alerts", len(expected))  # through the inner topics, too
 
     asyncio.run(until_all_is_read(events))
     alerts = everything_on(broker.address, "alerts")
