@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from typing_extensions import override
 
-from streams.commands.options import ORDER_FILE, OUTPUT_FILE, json_option, show
+from streams.commands.options import OUTPUT_FILE, inputs_option, json_option, show
 from streams.import_tape import Imported, import_tapes, write_events
 from streams.tapes import TapeError
 
@@ -32,15 +32,7 @@ class QuoteRate(click.ParamType):
 
 
 @click.command("import-tape")
-@click.option(
-    "--input",
-    "inputs",
-    type=ORDER_FILE,
-    multiple=True,
-    required=True,
-    metavar="FILE",
-    help="Tape, .csv, .csv.gz or .csv.zst; may be repeated.",
-)
+@inputs_option("Tape, .csv, .csv.gz or .csv.zst", required=True)
 @click.option(
     "--out",
     type=OUTPUT_FILE,

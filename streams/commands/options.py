@@ -14,6 +14,7 @@ Callback: TypeAlias = Callable[..., None]
 AnyCallback = TypeVar("AnyCallback", bound=Callback)
 
 ORDER_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+ORDERS = "Order events, one JSON object per line (.jsonl, .jsonl.gz, .jsonl.zst)"
 OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
@@ -53,6 +54,19 @@ def _setting_option(name: str) -> Callable[[Callback], Callback]:
         multiple=isinstance(default, tuple),
         metavar="DIR" if isinstance(default, Path) else type(default).__name__.upper(),
         help=f"{description[0].upper()}{description[1:]}.  [{'; '.join(notes)}]",
+    )
+
+
+def inputs_option(what: str = ORDERS, *, required: bool) -> Callable[[AnyCallback], AnyCallback]:
+    """Make --input, which arrives as `inputs`: files of `what`, in the order given."""
+    return click.option(
+        "--input",
+        "inputs",
+        type=ORDER_FILE,
+        multiple=True,
+        required=required,
+        metavar="FILE",
+        help=f"{what}; may be repeated.",
     )
 
 

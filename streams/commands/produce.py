@@ -8,7 +8,7 @@ import click
 import kafka.errors
 from aiokafka.errors import KafkaError
 
-from streams.commands.options import ORDER_FILE, json_option, show, with_settings
+from streams.commands.options import inputs_option, json_option, show, with_settings
 from streams.intake import progress_bar, stored_bytes
 from streams.produce import Produced
 from streams.produce import produce as put_on_topic
@@ -20,15 +20,7 @@ CONNECT_MS: Final = 5000
 
 
 @click.command("produce")
-@click.option(
-    "--input",
-    "inputs",
-    type=ORDER_FILE,
-    multiple=True,
-    required=True,
-    metavar="FILE",
-    help="Order events, one JSON object per line (.jsonl, .jsonl.gz, .jsonl.zst); may be repeated.",
-)
+@inputs_option(required=True)
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),

@@ -13,7 +13,14 @@ from typing_extensions import override
 from models.evaluation.scoreboard import Labels, LabelsError
 from models.score.artifact import ArtifactError
 from models.score.model import Model
-from streams.commands.options import ORDER_FILE, OUTPUT_FILE, json_option, show, with_settings
+from streams.commands.options import (
+    ORDER_FILE,
+    OUTPUT_FILE,
+    inputs_option,
+    json_option,
+    show,
+    with_settings,
+)
 from streams.intake import Intake, progress_bar, stored_bytes
 from streams.replay import AlertFile, Replayed, replay, replay_topic
 from streams.replay_report import as_result, as_text, score, write_report
@@ -60,14 +67,7 @@ class Request:
 
 
 @click.command("replay")
-@click.option(
-    "--input",
-    "inputs",
-    type=ORDER_FILE,
-    multiple=True,
-    metavar="FILE",
-    help="Order events, one JSON object per line (.jsonl, .jsonl.gz, .jsonl.zst); may be repeated.",
-)
+@inputs_option(required=False)
 @click.option("--from-topic", "topic", metavar="TOPIC", help="Replay this topic instead of files.")
 @click.option("--since", type=Time(), help="Of a topic: what the brokers got at T or later.")
 @click.option("--until", type=Time(), help="Of a topic: what the brokers got before T.")

@@ -11,7 +11,7 @@ import click
 from models.orders.batch import OrderBatch
 from models.score.artifact import ArtifactError
 from models.training import train
-from streams.commands.options import ORDER_FILE, json_option, show, with_settings
+from streams.commands.options import inputs_option, json_option, show, with_settings
 from streams.intake import Intake, progress_bar, stored_bytes
 from streams.settings import Settings
 from streams.tapes import TapeError
@@ -20,15 +20,7 @@ PASSES = 2  # that training makes over the tape
 
 
 @click.command("train")
-@click.option(
-    "--input",
-    "inputs",
-    type=ORDER_FILE,
-    multiple=True,
-    required=True,
-    metavar="FILE",
-    help="Order events, one JSON object per line (.jsonl, .jsonl.gz, .jsonl.zst); may be repeated.",
-)
+@inputs_option(required=True)
 @with_settings("model")
 @json_option
 def command(settings: Settings, inputs: tuple[Path, ...], as_json: bool) -> None:
