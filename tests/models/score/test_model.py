@@ -57,7 +57,7 @@ def test_a_model_read_back_gives_the_same_ranks_bit_by_bit(tmp_path: Path) -> No
 def test_a_model_that_does_not_fit_is_refused(
     tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
-    unfit = replace(model_of(), **changes)  # type: ignore[arg-type]
+    unfit = replace(model_of(), **changes)  # type: ignore[arg-type]  # unfit on purpose
     with pytest.raises(ArtifactError, match=message):
         saved_and_loaded(unfit, tmp_path / "model")
 
