@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint types bench lock clean
+.PHONY: help setup demo test test-all test-kafka lint types bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ test: setup ## the quick tests
 
 test-all: setup ## every test, also the slow, Kafka and browser ones
 	$(BIN)/python -m pytest -m ''
+
+test-kafka: setup ## the tests against Apache Kafka, or against ROGUEKEY_BROKERS
+	$(BIN)/python -m pytest -n 0 -m kafka
 
 lint: setup ## ruff, format and rules
 	$(BIN)/ruff format --check .

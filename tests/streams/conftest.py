@@ -1,6 +1,8 @@
 """What the tests against a real broker share."""
 
 import asyncio
+import os
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,9 +19,11 @@ from streams.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.intake import Intake
 from streams.produce import produce as produce_files
 from streams.runtime import DEFAULT_GROUP
+from streams.settings import Settings, load_settings
 from streams.topic_tape import TopicTape
 from streams.topics import TopicNames, TopicSpec, ensure_topics, topic_specs
 from tests.models.simulation.worlds import small_tape
+from tests.streams.kafka_cluster import KafkaCluster, what_is_missing
 
 EASIER = 8.0  # log odds by which the tests' model alerts sooner, so that a small tape has alerts
 
@@ -120,6 +124,42 @@ def running() -> Running:
                 await app.stop()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def shared_cluster() -> Iterator[KafkaCluster]:
+    """An Apache Kafka for all tests of this process; skips where it cannot run."""
+    if missing := what_is_missing():
+        pytest.skip(f"no {missing} here to run Apache Kafka with; ROGUEKEY_BROKERS names another")
+    with KafkaCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def kafka_cluster(shared_cluster: KafkaCluster) -> KafkaCluster:
+    """The shared Apache Kafka, running, to be stopped, killed and started at will."""
+    return shared_cluster.start()
+
+
+@pytest.fixture
+def kafka_settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """Settings with topics and a group of this test's own.
+
+    They are on the cluster that ROGUEKEY_BROKERS names, or else on our Apache Kafka. The topics are
+    not made yet; what was made is deleted when the test is over.
+    """
+    prefix = f"test-{secrets.token_hex(4)}"
+    own = {f"{kind}_topic": f"{prefix}.{name}" for kind, name in Settings().topic_names().items()}
+    if not os.environ.get("ROGUEKEY_BROKERS"):
+        own["brokers"] = request.getfixturevalue("kafka_cluster").address
+    settings = load_settings({**own, "app_id": prefix})
+    yield settings
+    admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap_servers())
+    try:
+        names = [topic["name"] for topic in admin.describe_topics()]
+        admin.delete_topics([name for name in names if name.startswith(prefix)])
+    finally:
+        admin.close()
 
 
 def put_on_topic(broker: EmbeddedBroker, tape: Path, partitions: int) -> None:
