@@ -35,7 +35,8 @@ LOGGING: Final = (
 )
 
 # One node can hold one copy. All else is what a cluster has by default, but for topics, which only
-# we shall make, and for the first rebalance of a group, which waits for nobody.
+# we shall make, for the first rebalance of a group, which waits for nobody, and for a killed
+# broker's own session with its controller, which would keep it out for nine seconds.
 SINGLE_NODE: Final = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -47,6 +48,8 @@ SINGLE_NODE: Final = {
     "share.coordinator.state.topic.min.isr": "1",
     "auto.create.topics.enable": "false",
     "group.initial.rebalance.delay.ms": "0",
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "500",
 }
 
 
