@@ -1,0 +1,1 @@
+"""The inactive-key policy at work: uses read from Kafka, notices sent, keys removed."""
