@@ -104,6 +104,13 @@ class Settings(BaseSettings):
         default=1, ge=1, le=9, description="copies of each partition on the brokers, 1 to 9"
     )
     model: Path = Field(default=Path("model"), description="directory of the trained model")
+    false_keys_per_1000_key_days: float = Field(
+        default=1.0,
+        ge=0.01,
+        le=100.0,
+        description="alert threshold: keys falsely alerted per 1,000 key-days that can be afforded,"
+        " 0.01 to 100",
+    )
     app_id: str = Field(
         default="roguekey",
         pattern=r"^[A-Za-z0-9._-]{1,200}$",

@@ -25,7 +25,9 @@ from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
 from models.rows import Rows
 from models.score.model import Model, parts_of
 
-NOTEWORTHY: Final = 2.0  # rank from which a fill belongs to an incident
+NOTEWORTHY: Final = (
+    2.0  # rank from which a fill belongs to an incident; lower if alerts begin lower
+)
 REASONS: Final = 5  # an alert gives at most so many
 FEWEST_REASONS: Final = 2
 STEPS: Final = (0.0, 0.5, 1.0, 2.0)  # rank above the threshold from which a severity begins
@@ -38,6 +40,7 @@ class AlertStage:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self._noteworthy = min(NOTEWORTHY, model.threshold)
         self._crowd = Crowd()
         self._incidents = Incidents()
         self._apps = AppStage(model)
@@ -51,7 +54,7 @@ class AlertStage:
         ranks = self._model.rank(parts)
         alerts: list[Alert] = []
         heard = 0
-        for row in np.flatnonzero(ranks >= NOTEWORTHY).tolist():
+        for row in np.flatnonzero(ranks >= self._noteworthy).tolist():
             rank = float(ranks[row])
             incident = self._note(rows, row, rank)
             if rank < self._model.threshold:

@@ -17,7 +17,6 @@ from models.keys import state as k
 from models.market.state import DAY
 from models.orders.batch import NONE
 from models.rows import Rows
-from models.score.model import THRESHOLD
 
 WINDOW_MS: Final = DAY
 FEWEST: Final = 2  # keys; one misused key says nothing about its app
@@ -68,7 +67,8 @@ class Leak:
 class AppLeaks:
     """The apps of the last day."""
 
-    def __init__(self) -> None:
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold  # rank from which a key counts as misused
         self._apps: dict[str, App] = {}
         self._names: dict[int, str] = {}  # by hash
         self._swept = 0
@@ -101,7 +101,7 @@ class AppLeaks:
         if known is None or misuse.rank > known.rank:
             since = misuse.since if known is None else min(known.since, misuse.since)
             app.misused[key] = Misuse(misuse.time, misuse.rank, misuse.spending, since)
-        leak = _leak(name, app)
+        leak = _leak(name, app, self._threshold)
         if leak is None or app.told >= len(leak.keys) or 2 * len(leak.keys) < 3 * app.told:
             return None
         app.told = len(leak.keys)
@@ -114,14 +114,14 @@ class AppLeaks:
         self._swept = now
 
 
-def _leak(name: str, app: App) -> Leak | None:
+def _leak(name: str, app: App, threshold: float) -> Leak | None:
     count = len(app.misused)
     active = len(app.heard) / HEARD
     ranks = sorted((misuse.rank for misuse in app.misused.values()), reverse=True)
     chance = max(
         surprise_of_count(place, active * 10.0**-rank) for place, rank in enumerate(ranks, start=1)
     )
-    expected = active * 10.0**-THRESHOLD
+    expected = active * 10.0**-threshold
     spending = float(np.mean([misuse.spending for misuse in app.misused.values()]))
     if count < FEWEST or chance < CHANCE or spending < SPENDING:
         return None

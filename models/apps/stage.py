@@ -27,7 +27,7 @@ class AppStage:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._leaks = AppLeaks()
+        self._leaks = AppLeaks(model.threshold)
 
     def hear(self, rows: Rows, start: int, stop: int) -> None:
         """Take in the notable fills from `start` to `stop`: they tell the size of the apps."""

@@ -1,6 +1,6 @@
 """The model: what is usual on this exchange, the forest, and how strength becomes probability."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Self
@@ -33,7 +33,7 @@ MOST_COMPANY: Final = 6.0  # log odds that a crowd and its app's part of it can 
 FOREST_WEIGHT: Final = 8.0  # log odds per unit of forest score
 PER_DECADE: Final = 3.0  # strength that makes a benign key-day ten times rarer
 FALSE_KEYS_PER_1000_KEY_DAYS: Final = 1.0
-THRESHOLD: Final = float(3.0 - np.log10(FALSE_KEYS_PER_1000_KEY_DAYS))  # rank of an alert
+THRESHOLD: Final = 3.0  # rank of an alert at that budget
 LIMIT: Final = 9.0  # no rank is higher
 
 FEATURE_LIST: Final = tuple(Feature(name, "see models.keys.state") for name in k.FEATURES)
@@ -70,6 +70,12 @@ class Model:
     critical: float  # strength that one benign key-day in a thousand reaches
     id: str = ""
     config: str = ""
+    threshold: float = THRESHOLD  # rank from which on an alert is raised
+
+    def at_budget(self, false_keys: float) -> Self:
+        """Give the model that falsely alerts so many keys in 1,000 key-days."""
+        threshold = 3.0 - float(np.log10(false_keys))
+        return replace(self, threshold=threshold, config=config_id({"rank": threshold}))
 
     def strength(self, parts: Float64s) -> Float64s:
         """Evidence in all, log odds, shape (n,): the sum of the parts, and the forest's opinion."""
@@ -96,11 +102,6 @@ class Model:
         added = contributions(surprises)
         own = shared[0] * added / max(float(added.sum()), 1e-9)
         return credit | dict(zip(k.FEATURES, own.tolist(), strict=True))
-
-    @property
-    def threshold(self) -> float:
-        """Rank from which on an alert is raised."""
-        return THRESHOLD
 
     def save(self, directory: Path, training_data_sha256: str) -> Manifest:
         """Write the model as an artifact; its id is in the manifest."""
@@ -144,6 +145,7 @@ class Model:
             float(arrays["critical"][0]),
             manifest.model_id,
             config_id(manifest.thresholds),
+            manifest.thresholds.get("rank", THRESHOLD),
         )
 
 

@@ -84,7 +84,7 @@ class Request:
     metavar="DIR",
     help="Write report.json and report.md here.",
 )
-@with_settings("model", "warmup", "brokers")
+@with_settings("model", "false_keys_per_1000_key_days", "warmup", "brokers")
 @json_option
 def command(settings: Settings, as_json: bool, **flags: Any) -> None:
     """Run events of the past through the detector.
@@ -105,9 +105,9 @@ def command(settings: Settings, as_json: bool, **flags: Any) -> None:
 
 
 def load_model(settings: Settings) -> Model:
-    """Load the model; a `ConfigError` says what does not fit."""
+    """Load the model, set to alert as the settings say; a `ConfigError` says what does not fit."""
     try:
-        return Model.load(settings.model)
+        return Model.load(settings.model).at_budget(settings.false_keys_per_1000_key_days)
     except ArtifactError as error:
         raise ConfigError(f"model: {error} (roguekey train makes one)") from error
 

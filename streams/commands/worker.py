@@ -25,6 +25,7 @@ LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "numba")
 @with_settings(
     "brokers",
     "model",
+    "false_keys_per_1000_key_days",
     "partitions",
     "replication_factor",
     "app_id",

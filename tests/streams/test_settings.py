@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from models.score.model import FALSE_KEYS_PER_1000_KEY_DAYS
 from streams.settings import ConfigError, Settings, load_settings
 
 
@@ -88,6 +89,8 @@ def test_a_file_that_is_absent_or_no_toml_is_refused_by_name(tmp_path: Path) -> 
         ("alerts_topic", "my alerts", "Kafka topic name"),
         ("alerts_topic", "..", "Kafka topic name"),
         ("auto_offset_reset", "newest", "'earliest' or 'latest'"),
+        ("false_keys_per_1000_key_days", "0.009", "greater than or equal to 0.01"),
+        ("false_keys_per_1000_key_days", "101", "less than or equal to 100"),
         ("idle_heartbeat_ms", "0", "greater than or equal to 1"),
         ("app_id", "", "match pattern"),
     ],
@@ -132,5 +135,9 @@ def test_the_brokers_are_a_list_of_addresses_and_must_be_set_where_needed() -> N
 def test_every_setting_is_described_and_numbers_tell_their_range() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
-        if field.annotation is int:
+        if field.annotation in {int, float}:
             assert " to " in field.description, name
+
+
+def test_the_budget_is_that_of_the_model_where_nothing_else_is_set() -> None:
+    assert Settings().false_keys_per_1000_key_days == FALSE_KEYS_PER_1000_KEY_DAYS

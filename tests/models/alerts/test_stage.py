@@ -163,6 +163,18 @@ def test_below_the_threshold_nothing_is_alerted() -> None:
     assert severities_of([suspect(n, rank=THRESHOLD - 0.1) for n in range(50)]) == []
 
 
+@pytest.mark.parametrize("false_keys", [0.1, 50.0])
+def test_the_budget_moves_the_threshold_and_the_alerts_say_so(false_keys: float) -> None:
+    model = plain_model().at_budget(false_keys)
+    ranks = [model.threshold + above for above in (-0.1, 0.1, 0.6)]
+    rows = rows_of([suspect(number, rank=rank) for number, rank in enumerate(ranks)])
+    data = [alert.data for alert in AlertStage(model).judge(rows)]
+    assert [each.event_id for each in data] == ["e-1", "e-2"]
+    assert [each.severity for each in data] == ["low", "medium"]
+    assert {each.threshold for each in data} == {round(1.0 - false_keys / 1000.0, 10)}
+    assert {each.config for each in data} == {model.config} != {plain_model().config}
+
+
 def test_a_rise_in_severity_raises_a_second_alert_and_a_fall_none() -> None:
     ranks = [LOW, LOW, HIGH, MEDIUM, HIGH, CRITICAL]
     tape = [suspect(number, rank=rank) for number, rank in enumerate(ranks)]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.apps.leaks import WINDOW_MS, App, AppLeaks, Leak, Misuse, surprise_of_count
+from models.score.model import THRESHOLD
 
 NOW = 1_670_562_611_123
 
@@ -16,7 +17,7 @@ def misuse(minute: int = 0, rank: float = 3.5, spending: float = 2.0) -> Misuse:
 
 
 def told(misuses: dict[str, Misuse]) -> list[Leak]:
-    leaks = AppLeaks()
+    leaks = AppLeaks(THRESHOLD)
     found = [leaks.misuse("app", key, each) for key, each in misuses.items()]
     return [leak for leak in found if leak is not None]
 
@@ -61,7 +62,7 @@ def test_a_leak_is_told_again_only_when_it_has_grown_by_half() -> None:
 
 @pytest.mark.parametrize("keys", [2, 20_000])
 def test_an_app_is_measured_against_its_size(keys: int) -> None:
-    leaks = AppLeaks()
+    leaks = AppLeaks(THRESHOLD)
     app = leaks._apps.setdefault("app", App())
     app.heard.update({f"honest{n}": NOW for n in range(keys)})
     found = [leaks.misuse("app", f"k{n}", misuse(rank=5.0)) for n in range(3)]

@@ -9,7 +9,7 @@ from models.keys.state import FEATURES
 from models.score.artifact import ArtifactError
 from models.score.evidence import Scale
 from models.score.forest import fit_forest
-from models.score.model import OWN_RANGE, PARTS, Model, parts_of
+from models.score.model import OWN_RANGE, PARTS, THRESHOLD, Model, parts_of
 from models.score.surprise import PLACES
 
 
@@ -40,7 +40,16 @@ def test_a_model_read_back_gives_the_same_ranks_bit_by_bit(tmp_path: Path) -> No
     assert again.scale.tables.tobytes() == model.scale.tables.tobytes()
     assert again.medians.tobytes() == model.medians.tobytes()
     assert again.id == manifest.model_id
-    assert again.threshold == model.threshold
+    assert again.threshold == model.threshold == THRESHOLD
+
+
+def test_the_budget_sets_the_threshold_and_changes_the_config_id(tmp_path: Path) -> None:
+    model = saved_and_loaded(model_of(), tmp_path / "model")
+    usual, strict, lax = (model.at_budget(keys) for keys in (1.0, 0.1, 10.0))
+    assert usual == model
+    assert (strict.threshold, lax.threshold) == (4.0, 2.0)
+    assert len({usual.config, strict.config, lax.config}) == 3
+    assert saved_and_loaded(strict, tmp_path / "strict").config == strict.config
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,20 @@ def test_the_result_is_a_few_lines_without_a_progress_bar_off_the_terminal(
     assert result.stderr == ""
 
 
+def test_a_smaller_budget_of_false_alerts_raises_fewer(trained: Trained, tmp_path: Path) -> None:
+    counts, configs = [], set()
+    for budget in ("100", "1", "0.01"):
+        alerts = tmp_path / f"{budget}.jsonl"
+        arguments = ["--input", str(trained.tape), "--false-keys-per-1000-key-days", budget]
+        assert replay(trained, alerts, *arguments).exit_code == 0
+        raised = [json.loads(line)["data"] for line in alerts.read_bytes().splitlines()]
+        assert {data["threshold"] for data in raised} <= {round(1.0 - float(budget) / 1000.0, 10)}
+        configs |= {data["config"] for data in raised}
+        counts.append(len(raised))
+    assert counts[0] > counts[1] > counts[2] >= 0
+    assert len(configs) > 1
+
+
 def test_a_topic_gives_the_same_bytes_as_the_file(
     trained: Trained, broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
