@@ -30,6 +30,7 @@ CONFIG_VARIABLE: Final = "ROGUEKEY_CONFIG"  # names the TOML file; itself no set
 DEFAULT_PARTITIONS: Final = 4
 
 _ADDRESS: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+_URL: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/[^\s?#]*)?")
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -51,6 +52,12 @@ def _topic(name: str) -> str:
     if not _TOPIC.fullmatch(name) or name in {".", ".."}:
         raise ValueError("must be a Kafka topic name: 1 to 249 of A-Z a-z 0-9 . _ -")
     return name
+
+
+def _url(text: str) -> str:
+    if text and not _URL.fullmatch(text):
+        raise ValueError("must be http://host or https://host, with a port or path if need be")
+    return text
 
 
 def _comma_separated(value: object) -> object:
@@ -94,6 +101,10 @@ class Settings(BaseSettings):
         default="roguekey.suspects",
         description="internal topic from the key stage to the alert stage",
     )
+    requests_topic: Topic = Field(
+        default="roguekey.freeze.requests",
+        description="internal topic of what people ask of the freeze hook",
+    )
     partitions: int = Field(
         default=DEFAULT_PARTITIONS,
         ge=1,
@@ -131,6 +142,21 @@ class Settings(BaseSettings):
     )
     warmup: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
         default=(), description="order files that build the baselines on the very first start"
+    )
+    freeze_policy: str = Field(
+        default="", description="TOML file of the freeze policy; empty: the defaults, a dry run"
+    )
+    freeze_folder: Path = Field(
+        default=Path("freeze"), description="directory of what the freeze hook must not forget"
+    )
+    exchange_url: Annotated[str, AfterValidator(_url)] = Field(
+        default="", description="exchange that freezes and removes keys, http:// or https://"
+    )
+    exchange_secret_file: str = Field(
+        default="", description="file of the secret that signs calls to the exchange (whsec_…)"
+    )
+    alarm_url: Annotated[str, AfterValidator(_url)] = Field(
+        default="", description="webhook that pages people; signed with the same secret"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severity that is logged: debug, info, warning or error"

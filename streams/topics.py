@@ -31,6 +31,7 @@ class TopicNames:
     dead: str = "orders.dead"
     keys: str = "roguekey.keys"
     suspects: str = "roguekey.suspects"
+    requests: str = "roguekey.freeze.requests"
 
     def __post_init__(self) -> None:
         owners: dict[str, str] = {}
@@ -71,6 +72,7 @@ def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list
         TopicSpec(names.alerts, 1, "subject of the alert", "alerts, CloudEvents 1.0 in JSON"),
         TopicSpec(names.dispositions, 1, "alert id", "what analysts decided: labels for tuning"),
         TopicSpec(names.freezes, 1, "API key", "audit of freezes, refusals, approvals, unfreezes"),
+        TopicSpec(names.requests, 1, "none", "approvals and other requests to the freeze hook"),
         TopicSpec(names.lifecycle, 1, "API key", "inactive-key notices, confirmations, removals"),
         TopicSpec(
             names.dead,
