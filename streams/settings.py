@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 import click
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -32,6 +39,11 @@ DEFAULT_PARTITIONS: Final = 4
 _ADDRESS: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _URL: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/[^\s?#]*)?")
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+_OF_SASL: Final = ("sasl_username", "sasl_password", "sasl_password_file")
+_OF_TLS: Final = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+_WITH: Final = {"SASL": ("SASL_SSL", "SASL_PLAINTEXT"), "SSL": ("SASL_SSL", "SSL")}
 
 
 class ConfigError(click.ClickException):
@@ -71,12 +83,36 @@ class Settings(BaseSettings):
     """Checked settings. The constructor reads nothing from outside; `load_settings` does."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # a password may be among it
     )
 
     brokers: Annotated[str, AfterValidator(_addresses)] = Field(
         default="",
         description="Kafka brokers, host:port, comma-separated; empty: an embedded broker",
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="how to speak to the brokers; SSL stands for TLS"
+    )
+    sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        default="SCRAM-SHA-512", description="how to prove to the brokers who we are"
+    )
+    sasl_username: str = Field(default="", description="user on the brokers")
+    sasl_password: SecretStr = Field(default=SecretStr(""), description="password of that user")
+    sasl_password_file: Path | None = Field(
+        default=None, description="file that holds the password, instead of sasl_password"
+    )
+    ssl_cafile: Path | None = Field(
+        default=None, description="certificates to trust brokers by (PEM); without, the system's"
+    )
+    ssl_certfile: Path | None = Field(
+        default=None, description="our own certificate, where brokers ask for one (PEM)"
+    )
+    ssl_keyfile: Path | None = Field(
+        default=None, description="private key of our own certificate, not encrypted (PEM)"
     )
     orders_topic: Topic = Field(default="orders", description="topic of order events (input)")
     alerts_topic: Topic = Field(default="alerts", description="topic of alerts (output)")
@@ -100,6 +136,10 @@ class Settings(BaseSettings):
     suspects_topic: Topic = Field(
         default="roguekey.suspects",
         description="internal topic from the key stage to the alert stage",
+    )
+    triage_topic: Topic = Field(
+        default="roguekey.triage",
+        description="internal topic of the dashboard: who has an alert, what is put off",
     )
     requests_topic: Topic = Field(
         default="roguekey.freeze.requests",
@@ -143,6 +183,44 @@ class Settings(BaseSettings):
     warmup: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
         default=(), description="order files that build the baselines on the very first start"
     )
+    dashboard_host: str = Field(
+        default="127.0.0.1",
+        description="address that the dashboard listens on; any but loopback needs tokens or a"
+        " proxy",
+    )
+    dashboard_port: int = Field(
+        default=8780, ge=1, le=65535, description="port of the dashboard, 1 to 65535"
+    )
+    dashboard_data: Path = Field(
+        default=Path("dashboard-data"),
+        description="directory of the dashboard's read model and its secret",
+    )
+    dashboard_tokens: str = Field(
+        default="",
+        description="file of who may enter the dashboard: lines of NAME ROLE TOKEN, the role"
+        " viewer, analyst or approver",
+    )
+    dashboard_user_header: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9-]*$",
+        description="header in which a trusted proxy names the user, such as X-Forwarded-User",
+    )
+    dashboard_role_header: str = Field(
+        default="X-Roguekey-Role",
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="header in which the proxy gives the user's role; without it: viewer",
+    )
+    dashboard_proxies: str = Field(
+        default="127.0.0.1",
+        description="addresses of the proxies whose headers are trusted, comma-separated",
+    )
+    dashboard_keep_days: int = Field(
+        default=90, ge=1, le=3650, description="days of alerts that the dashboard keeps, 1 to 3650"
+    )
+    dashboard_metrics: str = Field(
+        default="http://127.0.0.1:8790/metrics",
+        description="metrics of the workers for the health page, comma-separated addresses",
+    )
     freeze_policy: str = Field(
         default="", description="TOML file of the freeze policy; empty: the defaults, a dry run"
     )
@@ -183,6 +261,27 @@ class Settings(BaseSettings):
                 both = f"{owners[name]}_topic and {kind}_topic"
                 raise ValueError(f"{both} are both {name!r}; must differ")
             owners[name] = kind
+        return self
+
+    @model_validator(mode="after")
+    def _security_is_whole(self) -> Self:
+        protocol, passwords = self.security_protocol, [self.sasl_password, self.sasl_password_file]
+        if "SASL" in protocol and not (self.sasl_username and any(passwords)):
+            missing = (
+                "sasl_password or sasl_password_file" if self.sasl_username else "sasl_username"
+            )
+            raise ValueError(f"security_protocol is {protocol}, which needs {missing}")
+        if all(passwords):
+            raise ValueError("sasl_password and sasl_password_file are both set; must be one")
+        if (self.ssl_certfile is None) != (self.ssl_keyfile is None):
+            raise ValueError("ssl_certfile and ssl_keyfile go together; one of them is not set")
+        for part, names in {"SASL": _OF_SASL, "SSL": _OF_TLS}.items():
+            unused = [name for name in names if getattr(self, name)]
+            if unused and part not in protocol.split("_"):
+                raise ValueError(
+                    f"{unused[0]} is set, but security_protocol is {protocol};"
+                    f" must be {' or '.join(_WITH[part])}"
+                )
         return self
 
     def bootstrap_servers(self) -> list[str]:
@@ -231,7 +330,8 @@ def load_settings(flags: Mapping[str, Any] | None = None, config: Path | None = 
             source = f"flag --{name.replace('_', '-')}"
         else:
             source = f"variable {PREFIX}{name.upper()}" if name in environment else f"file {path}"
-        raise ConfigError(f"{name} is {_shown(first['input'])}: {rule} ({source})") from error
+        shown = "********" if name == "sasl_password" else _shown(first["input"])
+        raise ConfigError(f"{name} is {shown}: {rule} ({source})") from error
 
 
 def _shown(value: object) -> str:

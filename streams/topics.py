@@ -32,6 +32,7 @@ class TopicNames:
     keys: str = "roguekey.keys"
     suspects: str = "roguekey.suspects"
     requests: str = "roguekey.freeze.requests"
+    triage: str = "roguekey.triage"
 
     def __post_init__(self) -> None:
         owners: dict[str, str] = {}
@@ -97,6 +98,7 @@ def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list
             retention=day,
             max_bytes=FRAME_BYTES,
         ),
+        TopicSpec(names.triage, 1, "alert id", "who has an alert, and what is put off"),
     ]
 
 
