@@ -8,7 +8,7 @@ from typing import Final, Self
 import msgspec
 import numpy as np
 
-from models.evaluation.scoreboard import Labels
+from models.evaluation.labels import Labels
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.market.state import DAY

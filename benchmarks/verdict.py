@@ -8,6 +8,7 @@ from typing import Final, Self
 import numpy as np
 
 from benchmarks.labelled_tape import NEVER, LabelledTape
+from models.evaluation.labels import UNKNOWN
 from models.orders.batch import Float64s, Int64s
 
 RESAMPLED: Final = 2_000  # times, for an interval
@@ -121,7 +122,7 @@ def _thefts(tape: LabelledTape, caught: dict[str, int]) -> list[Theft]:
     for key, leak in tape.labels.leaked.items():
         keys[leak.incident].append(key in caught)
     return [
-        Theft(kinds.get(number, "unknown"), len(found), sum(found))
+        Theft(kinds.get(number, UNKNOWN), len(found), sum(found))
         for number, found in sorted(keys.items())
     ]
 

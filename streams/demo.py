@@ -18,7 +18,8 @@ import msgspec
 
 from models.alerts.envelope import AlertType
 from models.evaluation.incidents import IncidentScore, LookAlikeScore, by_incident, by_look_alike
-from models.evaluation.scoreboard import Labels, Scoreboard, score_alerts
+from models.evaluation.labels import Labels
+from models.evaluation.scoreboard import Scoreboard, score_alerts
 from streams.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.children import Command
 from streams.demo_tape import DAYS, KEYS, DemoTape, write_demo_tape

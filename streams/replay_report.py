@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from models.evaluation.scoreboard import Labels, Scoreboard, score_alerts
+from models.evaluation.labels import Labels
+from models.evaluation.scoreboard import Scoreboard, score_alerts
 from models.score.model import Model
 from streams.replay import Replayed
 

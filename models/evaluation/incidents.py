@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from models.evaluation.scoreboard import LabelledIncident, Labels
+from models.evaluation.labels import LabelledIncident, Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def by_incident(labels: Labels, alerted: Iterable[tuple[str, int]]) -> list[Inci
         keys_of.setdefault(leak.incident, []).append(key)
     known = {incident.id: incident for incident in labels.incidents}
     scores = [
-        _score(known.get(number, LabelledIncident(number, "unknown")), labels, keys, first)
+        _score(known.get(number, LabelledIncident(number)), labels, keys, first)
         for number, keys in keys_of.items()
     ]
     return sorted(scores, key=lambda score: score.first_rogue_ts)
@@ -73,7 +73,7 @@ def _score(
         kind=incident.kind,
         app=incident.app,
         venue=incident.venue,
-        symbol=incident.symbol,
+        symbol=incident.symbol or "",
         keys=len(keys),
         caught=sum(key in first for key in keys),
         first_rogue_ts=begun,

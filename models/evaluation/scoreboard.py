@@ -7,68 +7,9 @@ a key that had not been misused by then is false, also when the key is misused l
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
-from typing import Self
 
-import msgspec
-
-
-class LabelsError(ValueError):
-    """A file does not hold labels."""
-
-
-class Leak(msgspec.Struct, frozen=True):
-    """A leaked key and what was done with it."""
-
-    incident: int
-    first_rogue_ts: int  # ms
-    rogue: list[tuple[int, float]]  # time (ms) and notional (USD) of each rogue order
-
-
-class LabelledIncident(msgspec.Struct, frozen=True):
-    """One theft."""
-
-    id: int
-    kind: str
-    app: str | None = None  # None: the keys have none in common
-    venue: str = ""
-    symbol: str = ""
-
-
-class LookAlike(msgspec.Struct, frozen=True):
-    """Something that a bad detector takes for a theft."""
-
-    kind: str
-    keys: list[str]
-    ts: int  # ms, when it began
-
-
-class Labels(msgspec.Struct, frozen=True):
-    """What truly happened on a tape, in the form that `roguekey simulate --labels` writes."""
-
-    leaked: dict[str, Leak]  # by API key
-    incidents: list[LabelledIncident] = []
-    hard_negatives: list[LookAlike] = []
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read labels; a `LabelsError` names the file and what is wrong with it."""
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
-        except OSError as error:
-            raise LabelsError(f"{path} cannot be read: {error.strerror}") from error
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise LabelsError(f"{path} holds no labels: {error}") from error
-
-    def within(self, first_ts: int, last_ts: int) -> Self:
-        """Leave out the keys none of whose rogue orders lie between two times, ms."""
-        leaked = {
-            key: leak
-            for key, leak in self.leaked.items()
-            if any(first_ts <= ts <= last_ts for ts, _ in leak.rogue)
-        }
-        return msgspec.structs.replace(self, leaked=leaked)
+from models.evaluation.labels import UNKNOWN, Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +79,7 @@ def _by_kind(labels: Labels, caught: Mapping[str, int]) -> dict[str, KindScore]:
     of_kind: Counter[str] = Counter()
     caught_of_kind: Counter[str] = Counter()
     for key, leak in labels.leaked.items():
-        kind = kinds.get(leak.incident, "unknown")
+        kind = kinds.get(leak.incident, UNKNOWN)
         of_kind[kind] += 1
         caught_of_kind[kind] += key in caught
     return {

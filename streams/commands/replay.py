@@ -10,7 +10,7 @@ import click
 from aiokafka.errors import KafkaError
 from typing_extensions import override
 
-from models.evaluation.scoreboard import Labels, LabelsError
+from models.evaluation.labels import Labels, LabelsError
 from models.score.artifact import ArtifactError
 from models.score.model import Model
 from streams.commands.options import (

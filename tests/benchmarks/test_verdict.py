@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.labelled_tape import NEVER, LabelledTape
 from benchmarks.verdict import Peaks, Sightings, Theft, judge, recall_of
-from models.evaluation.scoreboard import LabelledIncident, Labels, Leak
+from models.evaluation.labels import LabelledIncident, Labels, Leak
 
 LEAKED, HONEST, CALM = 0, 1, 2
 LABELS = Labels(

@@ -8,7 +8,8 @@ import pytest
 
 from models.alerts.envelope import Alert, AlertType
 from models.detector import Detector
-from models.evaluation.scoreboard import Labels, Scoreboard, score_alerts
+from models.evaluation.labels import Labels
+from models.evaluation.scoreboard import Scoreboard, score_alerts
 from models.market.state import DAY
 from models.orders.batch import OrderBatch
 from models.simulation import regime_of, simulate, to_orders

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from models.evaluation.scoreboard import Labels
+from models.evaluation.labels import Labels
 from streams.demo_tape import MALFORMED, DemoTape, labels_since, write_demo_tape
 from streams.intake import Intake
 

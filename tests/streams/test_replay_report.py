@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from models.evaluation.scoreboard import LabelledIncident, Labels, Leak
+from models.evaluation.labels import LabelledIncident, Labels, Leak
 from streams.replay import Replayed
 from streams.replay_report import as_text, score, write_report
 

@@ -1,7 +1,8 @@
 import pytest
 
 from models.evaluation.incidents import LookAlikeScore, by_incident, by_look_alike
-from models.evaluation.scoreboard import LabelledIncident, Labels, Leak, LookAlike, score_alerts
+from models.evaluation.labels import LabelledIncident, Labels, Leak, LookAlike
+from models.evaluation.scoreboard import score_alerts
 
 LABELS = Labels(
     leaked={

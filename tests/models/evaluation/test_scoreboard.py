@@ -1,15 +1,5 @@
-from pathlib import Path
-
-import pytest
-
-from models.evaluation.scoreboard import (
-    KindScore,
-    LabelledIncident,
-    Labels,
-    LabelsError,
-    Leak,
-    score_alerts,
-)
+from models.evaluation.labels import LabelledIncident, Labels, Leak
+from models.evaluation.scoreboard import KindScore, score_alerts
 
 LABELS = Labels(
     {
@@ -50,26 +40,6 @@ def test_without_leaks_there_is_no_loss_to_prevent() -> None:
     assert scores.false == ["k1"]
 
 
-def test_keys_misused_at_another_time_are_left_out() -> None:
-    assert LABELS.within(2500, 4000).leaked.keys() == {"k1"}
-    assert LABELS.within(3001, 4000).leaked == {}
-
-
-def test_labels_of_ones_own_need_only_the_leaked_keys(tmp_path: Path) -> None:
-    path = tmp_path / "labels.json"
-    path.write_text('{"leaked":{"k":{"incident":7,"first_rogue_ts":1,"rogue":[[1,2.5]]}}}')
-    scores = score_alerts(Labels.load(path), [("k", 1)])
+def test_a_key_of_no_known_incident_is_of_unknown_kind() -> None:
+    scores = score_alerts(Labels({"k": Leak(7, 1, [(1, 2.5)])}), [("k", 1)])
     assert scores.by_kind == {"unknown": KindScore(1, 0)}
-
-
-@pytest.mark.parametrize("content", [b"", b"{}", b'{"leaked":[]}', b"\xff"])
-def test_a_file_without_labels_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "labels.json"
-    path.write_bytes(content)
-    with pytest.raises(LabelsError, match=r"labels\.json holds no labels"):
-        Labels.load(path)
-
-
-def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(LabelsError, match=r"labels\.json cannot be read: No such file"):
-        Labels.load(tmp_path / "labels.json")

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from models.evaluation.scoreboard import Labels, score_alerts
+from models.evaluation.labels import Labels
+from models.evaluation.scoreboard import score_alerts
 from streams.broker import EmbeddedBroker
 from streams.demo_tape import MALFORMED
 

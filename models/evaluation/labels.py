@@ -1,0 +1,100 @@
+"""Labels: what truly happened on a tape, in the form that `roguekey simulate --labels` writes.
+
+Users bring their own, so whatever is not needed to score alerts by may be missing, and look-alikes
+may be told in any of the ways in which people do.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Self
+
+import msgspec
+
+UNKNOWN: Final = "unknown"
+KEY_FIELDS: Final = ("keys", "api_keys", "api_key")  # of a look-alike
+
+
+class LabelsError(ValueError):
+    """A file does not hold labels."""
+
+
+class Leak(msgspec.Struct, frozen=True):
+    """A leaked key and what was done with it."""
+
+    incident: int
+    first_rogue_ts: int  # ms
+    rogue: list[tuple[int, float]] = []  # time (ms) and notional (USD) of each rogue order
+
+
+class LabelledIncident(msgspec.Struct, frozen=True):
+    """One theft."""
+
+    id: int
+    kind: str = UNKNOWN
+    app: str | None = None  # None: the keys have none in common
+    venue: str = ""
+    symbol: str | None = ""
+    sellers: list[str] = []  # accounts that sold to the leaked keys
+
+
+class LookAlike(msgspec.Struct, frozen=True):
+    """Something that a bad detector takes for a theft."""
+
+    kind: str
+    keys: list[str]
+    ts: int = 0  # ms, when it began
+
+
+class Labels(msgspec.Struct, frozen=True):
+    """What truly happened on a tape."""
+
+    leaked: dict[str, Leak]  # by API key
+    incidents: list[LabelledIncident] = []
+    hard_negatives: list[LookAlike] = []
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read labels; a `LabelsError` names the file and what is wrong with it."""
+        try:
+            found = msgspec.json.decode(path.read_bytes(), type=_AsTold)
+        except OSError as error:
+            raise LabelsError(f"{path} cannot be read: {error.strerror}") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise LabelsError(f"{path} holds no labels: {error}") from error
+        return cls(found.leaked, found.incidents or [], list(_look_alikes(found.hard_negatives)))
+
+    def within(self, first_ts: int, last_ts: int) -> Self:
+        """Leave out the keys none of whose rogue orders lie between two times, ms."""
+        leaked = {
+            key: leak
+            for key, leak in self.leaked.items()
+            if first_ts <= leak.first_rogue_ts <= last_ts
+            or any(first_ts <= ts <= last_ts for ts, _ in leak.rogue)
+        }
+        return msgspec.structs.replace(self, leaked=leaked)
+
+
+class _AsTold(msgspec.Struct):
+    leaked: dict[str, Leak]
+    incidents: list[LabelledIncident] | None = None
+    hard_negatives: Any = None
+
+
+def _look_alikes(told: Any) -> Iterator[LookAlike]:
+    """Give the look-alikes of a list of keys or of objects, or of keys by kind."""
+    if isinstance(told, dict):
+        for kind, keys in told.items():
+            yield LookAlike(kind, _names(keys))
+    for each in told if isinstance(told, list) else ():
+        if isinstance(each, dict):
+            keys = next((each[field] for field in KEY_FIELDS if field in each), [])
+            kind, ts = str(each.get("kind", UNKNOWN)), each.get("ts")
+            yield LookAlike(kind, _names(keys), ts if isinstance(ts, int) else 0)
+        else:
+            yield LookAlike(UNKNOWN, _names(each))
+
+
+def _names(told: Any) -> list[str]:
+    """Give the names in a list of them, or the only one; what is no name is left out."""
+    each = told if isinstance(told, list) else [told]
+    return [name for name in each if isinstance(name, str)]

@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.evaluation.labels import UNKNOWN, Labels, LabelsError, Leak, LookAlike
+
+LEAKED = {"k": {"incident": 7, "first_rogue_ts": 1, "rogue": [[1, 2.5]]}}
+
+
+def loaded(folder: Path, **others: Any) -> Labels:
+    path = folder / "labels.json"
+    path.write_text(json.dumps({"leaked": LEAKED} | others))
+    return Labels.load(path)
+
+
+def test_labels_of_ones_own_need_only_the_leaked_keys(tmp_path: Path) -> None:
+    assert loaded(tmp_path) == Labels({"k": Leak(7, 1, [(1, 2.5)])})
+    assert loaded(tmp_path, incidents=None, hard_negatives=None, generator={"seed": 1}) == Labels(
+        {"k": Leak(7, 1, [(1, 2.5)])}
+    )
+
+
+def test_an_incident_needs_no_more_than_its_id(tmp_path: Path) -> None:
+    bare, full = loaded(
+        tmp_path, incidents=[{"id": 7}, {"id": 8, "kind": "drip", "symbol": None, "sellers": ["u"]}]
+    ).incidents
+    assert (bare.kind, bare.app, bare.sellers) == (UNKNOWN, None, [])
+    assert (full.kind, full.symbol, full.sellers) == ("drip", None, ["u"])
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ([{"kind": "signal", "keys": ["a", "b"], "ts": 5}], [LookAlike("signal", ["a", "b"], 5)]),
+        ([{"kind": "signal", "api_key": "a", "ts": 5}], [LookAlike("signal", ["a"], 5)]),
+        ([{"api_keys": ["a"], "ts": None}], [LookAlike(UNKNOWN, ["a"])]),
+        ([{"kind": "listing", "symbol": "AXSUSDT"}], [LookAlike("listing", [])]),
+        (["a", "b"], [LookAlike(UNKNOWN, ["a"]), LookAlike(UNKNOWN, ["b"])]),
+        ({"signal": ["a", "b"]}, [LookAlike("signal", ["a", "b"])]),
+        ([{"kind": "listing", "api_key": None}], [LookAlike("listing", [])]),
+        (7, []),
+    ],
+)
+def test_look_alikes_may_be_told_in_many_ways(
+    tmp_path: Path, told: Any, found: list[LookAlike]
+) -> None:
+    assert loaded(tmp_path, hard_negatives=told).hard_negatives == found
+
+
+def test_keys_misused_at_another_time_are_left_out() -> None:
+    labels = Labels(
+        {
+            "k1": Leak(0, 1000, [(1000, 10.0), (2000, 20.0), (3000, 30.0)]),
+            "k2": Leak(1, 5000, [(5000, 40.0)]),
+        }
+    )
+    assert labels.within(2500, 4000).leaked.keys() == {"k1"}
+    assert labels.within(3001, 4000).leaked == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"leaked":[]}', b"\xff"])
+def test_a_file_without_labels_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "labels.json"
+    path.write_bytes(content)
+    with pytest.raises(LabelsError, match=r"labels\.json holds no labels"):
+        Labels.load(path)
+
+
+def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(LabelsError, match=r"labels\.json cannot be read: No such file"):
+        Labels.load(tmp_path / "labels.json")
