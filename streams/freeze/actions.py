@@ -53,7 +53,8 @@ class Outcome(StrEnum):
     EXPIRED = "expired"  # nobody approved in time
     INTENDED = "intended"  # decided; the exchange is being told
     DONE = "done"  # the exchange confirmed
-    FAILED = "failed"  # the exchange did not; people have been paged
+    FAILED = "failed"  # the exchange did not; people are being paged
+    CANCELLED = "cancelled"  # was intended or pending, but must not be any more
     ON = "on"
     OFF = "off"
 

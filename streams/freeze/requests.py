@@ -1,0 +1,135 @@
+"""What people ask of the hook: approve, reject, unfreeze, stop, resume.
+
+Requests travel on a topic of their own, so that only the hook holds the exchange's secret and only
+the hook writes the audit. Its answer is the entry on `freeze.actions` that names the request.
+Whoever may write to that topic may ask: give the right to write to nobody else.
+"""
+
+import secrets
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from types import TracebackType
+from typing import Annotated, Any, Final, Self, TypeAlias
+
+import msgspec
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from streams.freeze.actions import Entry, decode_entry
+from streams.topics import TopicNames
+
+CONNECT_MS: Final = 5000
+LOOK_S: Final = 0.05  # between two looks for the answer
+
+
+class Ask(StrEnum):
+    """What can be asked."""
+
+    APPROVE = "approve"  # a case that waits, or one that failed
+    REJECT = "reject"  # a case that waits, or that the exchange has not confirmed
+    UNFREEZE = "unfreeze"  # also ends a hold of withdrawals
+    STOP = "stop"  # the kill switch: freeze nothing any more
+    RESUME = "resume"  # takes back a stop, and closes the breaker
+
+
+Who: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"\S")]
+Why: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"\S")]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One request; made by `new_request`."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    ask: Ask
+    who: Who
+    reason: Why
+    ts: int  # ms
+    subject: Annotated[str, msgspec.Meta(max_length=512)] = (
+        ""  # case; to unfreeze also key, account
+    )
+
+    def encode(self) -> bytes:
+        """Give the request as it lies on the topic."""
+        return msgspec.json.encode(self)
+
+
+decode_request: Final = msgspec.json.Decoder(Request).decode
+
+
+def new_request(ask: Ask, *, who: str, reason: str, subject: str = "") -> Request:
+    """Make a request; `ValueError` names what is wrong with it."""
+    for field, value in (("who", who), ("reason", reason)):
+        if not value.strip():
+            raise ValueError(f"{field} is {value!r}; must not be empty")
+    if ask not in {Ask.STOP, Ask.RESUME} and not subject:
+        raise ValueError(f"subject is empty; {ask} needs one")
+    made = Request(
+        id=secrets.token_hex(8),
+        ask=ask,
+        who=who.strip(),
+        reason=reason.strip(),
+        ts=time.time_ns() // 1_000_000,
+        subject=subject,
+    )
+    try:
+        return decode_request(made.encode())
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+
+
+class Desk:
+    """Puts requests on their topic and waits for the hook's answers; not thread-safe."""
+
+    def __init__(
+        self, brokers: list[str], names: TopicNames, client: Mapping[str, Any] | None = None
+    ) -> None:
+        common = {
+            "bootstrap_servers": brokers,
+            "bootstrap_timeout_ms": CONNECT_MS,
+            **(client or {}),
+        }
+        self._topic = names.requests
+        self._place = TopicPartition(names.freezes, 0)
+        self._consumer = KafkaConsumer(**common, group_id=None, enable_auto_commit=False)
+        self._producer = KafkaProducer(**common)
+        self._consumer.assign([self._place])
+
+    def send(self, request: Request) -> None:
+        """Put a request on its topic; returns when the brokers have it."""
+        self._producer.send(self._topic, request.encode()).get(timeout=CONNECT_MS / 1000)
+
+    def ask(self, request: Request, timeout_s: float) -> Entry | None:
+        """Send a request and give the hook's last word on it; None where none came in time."""
+        self._consumer.seek(self._place, self._consumer.end_offsets([self._place])[self._place])
+        self.send(request)
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for record in self._consumer.poll(timeout_ms=0).get(self._place, ()):
+                entry = _read(record.value)
+                if entry is not None and entry.request == request.id:
+                    return entry
+            time.sleep(LOOK_S)
+        return None
+
+    def close(self) -> None:
+        """Leave the brokers."""
+        self._consumer.close()
+        self._producer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _read(value: bytes) -> Entry | None:
+    try:
+        return decode_entry(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
