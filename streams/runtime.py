@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from typing import Any, Final, Literal
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, Final, Literal, TypeAlias
 
 import aiokafka.codec
 import faust
@@ -29,6 +29,8 @@ DEFAULT_GROUP: Final = "roguekey.worker"
 STOP_SECONDS: Final = 10.0
 EXIT_FAILED: Final = 1
 EXIT_HUNG: Final = 3
+
+Companion: TypeAlias = Callable[[], Coroutine[Any, Any, None]]  # runs beside the worker
 
 log = logging.getLogger(__name__)
 
@@ -94,45 +96,58 @@ def raw_topic(app: faust.App, name: str, **options: Any) -> Any:
     return app.topic(name, schema=RawSchema(), **options)
 
 
-def run_worker(app: faust.App, *, stop_seconds: float = STOP_SECONDS) -> int:
+def run_worker(
+    app: faust.App, *, stop_seconds: float = STOP_SECONDS, companions: Sequence[Companion] = ()
+) -> int:
     """Run the app until SIGTERM, SIGINT or a failure, and give the exit code.
 
-    A worker that has not stopped `stop_seconds` after it was told to ends the process on the spot:
-    what it had not committed is read again.
+    Companions run beside the app; one that ends, ends the worker. A worker that has not stopped
+    `stop_seconds` after it was told to ends the process on the spot: what it had not committed is
+    read again.
     """
     patience = threading.Timer(stop_seconds, _give_up, [stop_seconds])
     patience.daemon = True
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            return runner.run(_run_until_told(app, patience))
+            return runner.run(_run_until_told(app, patience, companions))
     finally:
         patience.cancel()
 
 
-async def _run_until_told(app: faust.App, patience: threading.Timer) -> int:
+async def _run_until_told(
+    app: faust.App, patience: threading.Timer, companions: Sequence[Companion]
+) -> int:
     with _stop_signals() as told:
         starting = asyncio.ensure_future(app.start())
-        failure = await _end_of(app, starting, told)
+        beside = [asyncio.ensure_future(companion()) for companion in companions]
+        failure = await _end_of(app, starting, told, beside)
     patience.start()
     if failure is not None:
         log.critical("worker ends: %s: %s", type(failure).__name__, failure)
     starting.cancel()
     await asyncio.wait([starting])
     await app.stop()
+    for companion in beside:
+        companion.cancel()
+    await asyncio.gather(*beside, return_exceptions=True)
     return 0 if failure is None else EXIT_FAILED
 
 
 async def _end_of(
-    app: faust.App, starting: asyncio.Future[None], told: asyncio.Event
+    app: faust.App,
+    starting: asyncio.Future[None],
+    told: asyncio.Event,
+    beside: Sequence[asyncio.Future[None]],
 ) -> BaseException | None:
     """Wait until the worker fails, and give why, or until it is told to stop."""
     end = asyncio.ensure_future(app.wait(told.wait()))  # Faust ends the wait when the app crashes
-    either: list[asyncio.Future[Any]] = [starting, end]
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    if not end.done() and starting.exception() is None:
-        await end
+    first: list[asyncio.Future[Any]] = [starting, end, *beside]
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done() and starting.exception() is None:
+        await asyncio.wait([end, *beside], return_when=asyncio.FIRST_COMPLETED)
     end.cancel()
-    return app.crash_reason or (starting.exception() if starting.done() else None)
+    failed = [task.exception() for task in (starting, *beside) if task.done()]
+    return app.crash_reason or next(filter(None, failed), None)
 
 
 @contextlib.contextmanager
