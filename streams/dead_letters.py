@@ -44,9 +44,9 @@ class Letter:
         return tuple((PREFIX + name, text.encode()) for name, text in said.items())
 
     @classmethod
-    def read(cls, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Self:
+    def read(cls, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> Self:
         """Read a record; what somebody else put there has no reason and lay nowhere, at -1."""
-        said = {name: text.decode(errors="replace") for name, text in headers if text is not None}
+        said = {name: (text or b"").decode(errors="replace") for name, text in headers}
         return cls(
             value or b"",
             said.get(PREFIX + "reason", ""),

@@ -144,7 +144,7 @@ async def _end_of(
     first: list[asyncio.Future[Any]] = [starting, end, *beside]
     await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
     if starting.done() and starting.exception() is None:
-        await asyncio.wait([end, *beside], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(first[1:], return_when=asyncio.FIRST_COMPLETED)
     end.cancel()
     failed = [task.exception() for task in (starting, *beside) if task.done()]
     return app.crash_reason or next(filter(None, failed), None)
