@@ -31,6 +31,8 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from streams.lifecycle.settings import LifecycleSettings
+
 PREFIX: Final = "ROGUEKEY_"
 CONFIG_VARIABLE: Final = "ROGUEKEY_CONFIG"  # names the TOML file; itself no setting
 
@@ -79,7 +81,7 @@ def _comma_separated(value: object) -> object:
 Topic = Annotated[str, AfterValidator(_topic)]
 
 
-class Settings(BaseSettings):
+class Settings(LifecycleSettings):
     """Checked settings. The constructor reads nothing from outside; `load_settings` does."""
 
     model_config = SettingsConfigDict(

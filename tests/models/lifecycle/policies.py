@@ -4,7 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from models.lifecycle.calendar import calendar
-from models.lifecycle.policy import Policy, policy
+from models.lifecycle.policy import policy
 
 BINANCE = policy("binance", calendar())
 
