@@ -2,7 +2,7 @@
 
 Thefts come in crowds, and so do honest followers of a signal. What tells them apart is not how many
 buy, but how many of those who buy look rogue each by itself: n expected rogue buyers among N count
-for log(1 + n) n / (N + 1/2).
+for log(1 + n) n / (N + 1/2). Sales have no part in it: when a group sells at a loss, all its keys do.
 """
 
 from typing import Final, NamedTuple
@@ -13,7 +13,7 @@ from numba import njit
 from models.entities import Table, find_or_add, joint_hash, new_table, with_room
 from models.market.kernel import decay
 from models.market.state import APP_BUYERS, BUYERS, CROWD_MS
-from models.orders.batch import Float32s, Int32s, Int64s, UInt64s
+from models.orders.batch import SELL, Float32s, Int8s, Int32s, Int64s, UInt64s
 from models.rows import Rows
 from models.score.evidence import chance
 
@@ -56,6 +56,7 @@ class Crowd:
             orders.key,
             orders.apps.hashes,
             orders.app,
+            orders.side,
             rows.extra["odds"],
             rows.extra["surprises"],
             rows.extra["context"],
@@ -92,12 +93,15 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     key: Int32s,
     app_hash: UInt64s,
     app: Int32s,
+    side: Int8s,
     odds: Float32s,
     surprises: Float32s,
     context: Float32s,
     around: Around,
 ) -> None:
     for i in range(len(time)):
+        if side[i] == SELL:
+            continue
         name = market_hash[market[i]]
         whole = markets.rows[_enter(markets, name, time[i])]
         own = pairs.rows[_enter(pairs, joint_hash(key_hash[key[i]], name), time[i])]

@@ -24,7 +24,9 @@ def suspects(draw: st.DrawFn) -> list[Event]:
         key = draw(st.sampled_from("abcde"))
         app = {"a": "x", "b": "x", "c": "x", "d": "y"}.get(key)
         symbol = draw(st.sampled_from(["A", "B"]))
-        tape.append(bare_order(event_id=f"e-{n}", ts=ts, api_key=key, app=app, symbol=symbol))
+        side = draw(st.sampled_from(["buy", "buy", "buy", "sell"]))
+        order = bare_order(event_id=f"e-{n}", ts=ts, api_key=key, app=app, symbol=symbol, side=side)
+        tape.append(order)
         tape[-1] |= {"odds": draw(st.floats(0, 12)), "buyers": draw(st.integers(0, 9))}
     return tape
 
@@ -48,7 +50,7 @@ def expected_rogues(earlier: list[Event], now: Event, app: str | None) -> float:
     most: dict[str, float] = {}
     for event in earlier:
         alike = event["symbol"] == now["symbol"] and app in (None, event["app"])
-        if alike and event["api_key"] != now["api_key"]:
+        if alike and event["side"] == now["side"] == "buy" and event["api_key"] != now["api_key"]:
             odds = float(np.float32(event["odds"]))
             rogue = chance(odds, np.zeros(len(FEATURES), np.float32))
             faded = rogue * exp(-(now["ts"] - event["ts"]) / CROWD_MS)
@@ -88,6 +90,17 @@ def test_a_crowd_does_not_depend_on_how_it_is_cut(tape: list[Event], cut: int) -
     for name in Around._fields:
         again = np.concatenate([getattr(part, name) for part in parts])
         assert again.tobytes() == getattr(at_once, name).tobytes()
+
+
+def test_a_group_that_sells_at_a_loss_is_no_crowd() -> None:
+    tape = [
+        bare_order(event_id=f"e-{n}", ts=TS + n, api_key=f"k-{n}", app="x", side=side)
+        | {"odds": 12.0, "buyers": 0}
+        for n, side in enumerate(["sell"] * 20 + ["buy", "sell"])
+    ]
+    around = Crowd().meet(rows_of(tape))
+    assert not around.rogue.any()
+    assert not around.weight.any()
 
 
 def test_one_key_that_trades_a_thousand_times_is_no_crowd() -> None:
