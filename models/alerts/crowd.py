@@ -2,7 +2,8 @@
 
 Thefts come in crowds, and so do honest followers of a signal. What tells them apart is not how many
 buy, but how many of those who buy look rogue each by itself: n expected rogue buyers among N count
-for log(1 + n) n / (N + 1/2). Sales have no part in it: when a group sells at a loss, all its keys do.
+for log(1 + n) n / (N + 1/2). Sales have no part in it: a group that stops out
+loses all together.
 """
 
 from typing import Final, NamedTuple
