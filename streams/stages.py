@@ -71,6 +71,11 @@ class MarketPartition:
         """Events too far ahead of the partition's clock for it to follow."""
         return self._stage.ahead
 
+    @property
+    def clock(self) -> int:
+        """Time up to which the partition has been read, ms; 0 before its first event."""
+        return self._stage.clock
+
     def observe(self, run: Run, now_ms: int) -> tuple[Frames, list[DeadLetter]]:
         """Learn a run of raw events; every partition of keys is told the clock."""
         unread = self._reader.unread(run)
