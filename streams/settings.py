@@ -32,6 +32,7 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from streams.lifecycle.settings import LifecycleSettings
+from streams.watch_settings import WatchSettings
 
 PREFIX: Final = "ROGUEKEY_"
 CONFIG_VARIABLE: Final = "ROGUEKEY_CONFIG"  # names the TOML file; itself no setting
@@ -81,7 +82,7 @@ def _comma_separated(value: object) -> object:
 Topic = Annotated[str, AfterValidator(_topic)]
 
 
-class Settings(LifecycleSettings):
+class Settings(LifecycleSettings, WatchSettings):
     """Checked settings. The constructor reads nothing from outside; `load_settings` does."""
 
     model_config = SettingsConfigDict(
