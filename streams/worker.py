@@ -22,12 +22,15 @@ from faust.types import TP, EventT, StreamT
 
 from models.alerts.envelope import Alert
 from models.rows import NEVER
+from streams.dead_letters import Letter, RefusalLimit
+from streams.metrics import Metrics
 from streams.runtime import build_app
 from streams.settings import Settings
 from streams.stages import AlertPartition, DeadLetter, KeyPartition, MarketPartition
 from streams.topics import TopicNames
 from streams.transport import Consumer, Run, coalesced_topic
 from streams.warmup import Stages
+from streams.watchdog import Progress as Places
 
 ONLY: Final = 0  # the one partition of the suspects topic
 FRAMES_AT_ONCE: Final = 64  # a frame holds thousands of rows
@@ -90,6 +93,10 @@ class Worker:
         self._held: dict[TP, Held] = {}
         self._handled: asyncio.Queue[Handled] = asyncio.Queue()
         self._one_at_a_time = asyncio.Lock()
+        self.places = Places()
+        self.metrics = Metrics(self.places)
+        self._refusals = settings.dead_letter_ratio, settings.dead_letter_window
+        self._limits: dict[int, RefusalLimit] = {}
         names, most = self._names, settings.batch_events
         self._agent(names.orders, self._observe, most)
         self._agent(names.keys, self._assess, FRAMES_AT_ONCE)
@@ -99,6 +106,11 @@ class Worker:
         self.app.task(self._tell_idleness)
         self.app.task(self._tell_counts)
 
+    @property
+    def topics(self) -> list[str]:
+        """Topics that the agents read, orders first."""
+        return [self._names.orders, self._names.keys, self._names.suspects]
+
     def _agent(self, topic: str, handle: Handle, most: int) -> None:
         async def agent(stream: StreamT[Run]) -> None:
             if not isinstance(stream, Stream):
@@ -106,7 +118,10 @@ class Worker:
             async for event in stream.noack().events():
                 tp = event.message.tp
                 held = self._held.setdefault(tp, deque())
-                sent, newest, passed = await handle(tp, event.value)
+                self.places.begin(tp, event.value)
+                with self.metrics.stage(topic):
+                    sent, newest, passed = await handle(tp, event.value)
+                self.places.done(tp, event.value)
                 self._handled.put_nowait(Handled(event, stream, held, newest, passed, sent))
                 await asyncio.sleep(0)  # let the producer begin
 
@@ -128,8 +143,14 @@ class Worker:
 
     async def _observe(self, tp: TP, run: Run) -> Progress:
         async with self._one_at_a_time:  # idleness must not overtake what was read
-            frames, refused = self._market(tp.partition).observe(run, time.time_ns() // 1_000_000)
+            market = self._market(tp.partition)
+            before = market.events
+            with self.metrics.counting(tp.partition, market):
+                frames, refused = market.observe(run, time.time_ns() // 1_000_000)
+            reasons = [letter.refusal for letter in refused]
+            self._limit(tp).take(market.events - before, reasons)
             letters = [self._dead_letter(tp, letter) for letter in refused]
+            self.metrics.refused(refused)
             return await self._send([*self._to_keys(frames), *letters]), 0, NEVER
 
     async def _assess(self, tp: TP, run: Run) -> Progress:
@@ -141,6 +162,7 @@ class Worker:
     async def _judge(self, tp: TP, run: Run) -> Progress:
         stage = self._alert(tp.partition)
         alerts = stage.judge(run)
+        self.metrics.alerted(alerts)
         sent = await self._send(self._alert_message(alert) for alert in alerts)
         return sent, stage.newest, stage.passed
 
@@ -198,14 +220,9 @@ class Worker:
         return [Message(self._names.keys, frame, target) for target, frame in frames]
 
     def _dead_letter(self, tp: TP, letter: DeadLetter) -> Message:
-        headers = (
-            ("roguekey-reason", letter.refusal.reason.encode()),
-            ("roguekey-field", letter.refusal.field.encode()),
-            ("roguekey-topic", tp.topic.encode()),
-            ("roguekey-partition", b"%d" % tp.partition),
-            ("roguekey-offset", b"%d" % letter.offset),
-        )
-        return Message(self._names.dead, letter.value, headers=headers)
+        reason, field = letter.refusal.reason, letter.refusal.field
+        written = Letter(letter.value, reason, field, tp.topic, tp.partition, letter.offset)
+        return Message(self._names.dead, letter.value, headers=written.headers())
 
     def _alert_message(self, alert: Alert) -> Message:
         places = {"topic": self._names.orders, "events": alert.places}
@@ -216,6 +233,12 @@ class Worker:
         return Message(
             self._names.alerts, alert.encode(), key=alert.subject.encode(), headers=headers
         )
+
+    def _limit(self, tp: TP) -> RefusalLimit:
+        if tp.partition not in self._limits:
+            source = f"{tp.topic}[{tp.partition}]"
+            self._limits[tp.partition] = RefusalLimit(source, *self._refusals)
+        return self._limits[tp.partition]
 
     def _market(self, partition: int) -> MarketPartition:
         if partition not in self._markets:
@@ -250,6 +273,9 @@ class Worker:
             for partition in states.keys() - owned[name]:
                 del states[partition]
         self._held.clear()  # all of it is read again
+        self._limits.clear()
+        self.places.assigned()
+        self.metrics.assigned(owned[self._names.orders])
         for partition in owned[self._names.orders]:
             self._market(partition)
 

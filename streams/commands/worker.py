@@ -1,6 +1,7 @@
 """`roguekey worker`: one stream worker."""
 
 import logging
+import socket
 from contextlib import ExitStack
 
 import click
@@ -10,11 +11,14 @@ from streams.broker import TOPIC_LIMITS, BrokerError, EmbeddedBroker
 from streams.commands.options import with_settings
 from streams.commands.replay import load_model
 from streams.intake import progress_bar, stored_bytes
-from streams.runtime import ended_by_sigterm, run_worker
+from streams.compiling import compile_kernels
+from streams.health import Health, address_of, listen
+from streams.runtime import Companion, ended_by_sigterm, run_worker
 from streams.settings import Settings
 from streams.tapes import TapeError
 from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
 from streams.warmup import Stages, is_first_start, warm_stages
+from streams.watch import Watch
 from streams.worker import Worker, group_of
 
 CONNECT_MS = 5000
@@ -31,6 +35,11 @@ LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "numba")
     "app_id",
     "auto_offset_reset",
     "warmup",
+    "http_host",
+    "http_port",
+    "watchdog_s",
+    "dead_letter_ratio",
+    "dead_letter_window",
     "log_level",
 )
 def command(settings: Settings) -> None:
@@ -39,19 +48,36 @@ def command(settings: Settings) -> None:
     Topics that are missing are made. On the very first start of the group, the files of --warmup
     build the baselines of keys and symbols, without alerting. Without brokers, a broker of its own
     runs as long as the worker does. SIGTERM or Ctrl-C ends it.
+
+    It tells its health at /live, /ready and /metrics of --http-port. A worker that does not get on
+    any more, or of whose events too many are refused, ends with an exit code other than 0.
     """
     _set_log_level(settings.log_level)
     try:
         with ended_by_sigterm(), ExitStack() as stack:
             model = load_model(settings)
+            listening = listen(settings)
+            compile_kernels(model)
             brokers = _brokers(settings, stack)
             stages = _stages(settings, brokers, Stages(model))
-            code = run_worker(Worker(settings, brokers, stages).app)
+            worker = Worker(settings, brokers, stages)
+            code = run_worker(worker.app, companions=_companions(worker, settings, listening))
     except (TapeError, TopicError, BrokerError) as error:
         raise click.ClickException(str(error)) from error
     except KafkaError as error:
         raise click.ClickException(f"brokers {settings.brokers}: {error}") from error
     click.get_current_context().exit(code)
+
+
+def _companions(
+    worker: Worker, settings: Settings, listening: socket.socket | None
+) -> list[Companion]:
+    """Give what watches the worker, and what tells of it where somebody may listen."""
+    watch = Watch(worker.app, worker.places, worker.topics, settings.watchdog_s)
+    if listening is None:
+        return [watch.run]
+    click.echo(f"health and metrics at {address_of(listening)}")
+    return [watch.run, Health(listening, worker.metrics, watch.not_ready).run]
 
 
 def _brokers(settings: Settings, stack: ExitStack) -> list[str]:

@@ -1,0 +1,27 @@
+"""Compiles the detector's kernels before a worker runs, since its event loop must not wait for it.
+
+Where no compiled kernels were kept, a minute may pass: long enough for brokers to give a worker up.
+"""
+
+import numpy as np
+
+from models.alerts.stage import AlertStage
+from models.keys.stage import KeyStage
+from models.market.stage import MarketStage
+from models.orders.decode import decode
+from models.score.model import Model
+
+EVENTS = (
+    b'{"event_id":"1","ts":1670562611123,"venue":"v","symbol":"s","api_key":"k","account":"a",'
+    b'"app":"p","side":"buy","price":1,"qty":1}',
+    b'{"event_id":"2","ts":1670562611124,"venue":"v","symbol":"s","api_key":"l","account":"b",'
+    b'"app":"p","side":"buy","price":2,"qty":9}',
+)
+
+
+def compile_kernels(model: Model) -> None:
+    """Run two events through stages of their own, one after the other."""
+    offsets = np.arange(len(EVENTS))
+    decoded = decode(EVENTS, partition=0, offsets=offsets, now_ms=1670562612000)
+    fills = KeyStage(model.scale).assess(MarketStage().observe(decoded.batch))
+    AlertStage(model).judge(fills)
