@@ -10,9 +10,9 @@ from kafka.errors import KafkaError
 from streams.broker import TOPIC_LIMITS, BrokerError, EmbeddedBroker
 from streams.commands.options import with_settings
 from streams.commands.replay import load_model
-from streams.intake import progress_bar, stored_bytes
 from streams.compiling import compile_kernels
 from streams.health import Health, address_of, listen
+from streams.intake import progress_bar, stored_bytes
 from streams.runtime import Companion, ended_by_sigterm, run_worker
 from streams.settings import Settings
 from streams.tapes import TapeError
