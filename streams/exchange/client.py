@@ -99,6 +99,7 @@ class Caller:
             base_url=url.rstrip("/"),
             timeout=timeout_s,
             follow_redirects=False,
+            trust_env=False,  # no proxy, no .netrc: signed calls go where the setting says
             transport=transport,
         )
 

@@ -1,0 +1,273 @@
+"""What the hook must not forget, in SQLite: its entries, its cases, and the calls still to be made.
+
+Everything is written in a transaction that is on disk (`synchronous=FULL`) before anybody is called
+and before a Kafka offset moves. Cases, budgets and switches follow from the entries, so the topic
+alone is enough to build all of it anew. One process at a time: a second one is refused.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import msgspec
+
+from streams.freeze.actions import GENESIS, POLICY, Act, Entry, Outcome, Rule, decode_entry, sealed
+from streams.freeze.cases import OPEN, Case, State, case_after
+
+FILE: Final = "outbox.sqlite"
+BREAKER: Final = "breaker"
+STOP_MESSAGE: Final = "stop message"
+STOP_FILE: Final = "stop file"
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS entries (
+    seq INTEGER PRIMARY KEY, hash TEXT NOT NULL, alert TEXT, request TEXT, body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS entries_alert ON entries (alert) WHERE alert IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entries_request ON entries (request) WHERE request IS NOT NULL;
+CREATE TABLE IF NOT EXISTS cases (
+    id TEXT PRIMARY KEY, subject TEXT NOT NULL, act TEXT NOT NULL, state TEXT NOT NULL,
+    changed INTEGER NOT NULL, until INTEGER, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS cases_subject ON cases (subject, act, changed);
+CREATE INDEX IF NOT EXISTS cases_state ON cases (state, until);
+CREATE TABLE IF NOT EXISTS spent (ts INTEGER NOT NULL, app TEXT, dry INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS spent_ts ON spent (dry, ts);
+CREATE TABLE IF NOT EXISTS switches (name TEXT PRIMARY KEY, is_on INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS calls (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, attempts INTEGER NOT NULL, due REAL NOT NULL,
+    since REAL NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS calls_due ON calls (due);
+"""
+
+_case: Final = msgspec.msgpack.Decoder(Case).decode
+
+
+def switch_of(entry: Entry) -> str:
+    """Name of the switch that an entry turns; a file and a message stop the hook independently."""
+    if entry.act == Act.BREAKER:
+        return BREAKER
+    return STOP_FILE if entry.rule == Rule.KILL_SWITCH else STOP_MESSAGE
+
+
+class OutboxError(Exception):
+    """The outbox cannot be used."""
+
+
+class OutgoingCall(NamedTuple):
+    """A call that the exchange, or whoever is paged, has not answered for good."""
+
+    id: str  # idempotency key
+    kind: str  # an `Act`, or "alarm"
+    attempts: int  # made so far
+    due: float  # s
+    since: float  # when it was first due, s
+    body: bytes  # case id, or the alarm
+
+
+class Outbox:
+    """The one writer's memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0.5)
+            for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
+                self._db.execute(f"PRAGMA {pragma}")
+            self._db.execute("BEGIN IMMEDIATE")  # takes the lock, for good
+            self._db.execute("COMMIT")
+            self._db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
+        except (sqlite3.Error, OSError) as error:
+            locked = "locked" in str(error)
+            why = "another freeze hook has it open" if locked else str(error)
+            raise OutboxError(f"{self.path} cannot be used: {why}") from error
+        row = self._db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
+        self._seq: int = row[0] if row else 0
+        self._hash: str = row[1] if row else GENESIS
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """`seq` and `hash` of the last entry; 0 and `GENESIS` where there is none."""
+        return self._seq, self._hash
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the block or nothing of it; on disk when the block is left."""
+        head = self.head
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            self._seq, self._hash = head
+            raise
+        self._db.execute("COMMIT")
+
+    def append(self, entry: Entry) -> Entry:
+        """Chain a new entry, apply it, and give it with its place in the chain."""
+        chained = sealed(entry, self._seq + 1, self._hash)
+        self._apply(chained)
+        return chained
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Take over entries of the topic that are missing here, in their order."""
+        for entry in entries:
+            if (entry.seq, entry.previous) != (self._seq + 1, self._hash):
+                raise OutboxError(
+                    f"entry {entry.seq} of the audit does not follow entry {self._seq} of "
+                    f"{self.path}: run roguekey freeze audit verify"
+                )
+            self._apply(entry)
+
+    def _apply(self, entry: Entry) -> None:
+        self._db.execute(
+            "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
+            (entry.seq, entry.hash, entry.alert_id, entry.request, entry.encode()),
+        )
+        self._seq, self._hash = entry.seq, entry.hash
+        if entry.act in {Act.BREAKER, Act.KILL_SWITCH}:
+            on = (switch_of(entry), entry.outcome == Outcome.ON)
+            self._db.execute("INSERT OR REPLACE INTO switches VALUES (?, ?)", on)
+        if entry.case:
+            self._change(entry)
+
+    def _change(self, entry: Entry) -> None:
+        before = self.case(entry.case)
+        case = case_after(before, entry)
+        if case is None or case is before:
+            return
+        self._db.execute(
+            "INSERT OR REPLACE INTO cases VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                case.id,
+                case.subject,
+                case.act,
+                case.state,
+                case.changed_ts,
+                case.until,
+                msgspec.msgpack.encode(case),
+            ),
+        )
+        if entry.act == Act.FREEZE_KEY and entry.who == POLICY:
+            dry = entry.outcome == Outcome.WOULD and entry.rule is None
+            if dry or (entry.outcome == Outcome.INTENDED and before is None):
+                self._db.execute("INSERT INTO spent VALUES (?, ?, ?)", (entry.ts, entry.app, dry))
+
+    def knows_alert(self, alert_id: str) -> bool:
+        """Whether anything was decided on this alert."""
+        return self._any("SELECT 1 FROM entries WHERE alert = ? LIMIT 1", alert_id)
+
+    def knows_request(self, request_id: str) -> bool:
+        """Whether this request was answered."""
+        return self._any("SELECT 1 FROM entries WHERE request = ? LIMIT 1", request_id)
+
+    def is_on(self, switch: str) -> bool:
+        """Whether a switch is on: `BREAKER`, `STOP_MESSAGE` or `STOP_FILE`."""
+        return self._any("SELECT 1 FROM switches WHERE name = ? AND is_on", switch)
+
+    def case(self, case_id: str) -> Case | None:
+        """Give a case by its id."""
+        row = self._db.execute("SELECT body FROM cases WHERE id = ?", (case_id,)).fetchone()
+        return _case(row[0]) if row else None
+
+    def last_case(self, subject: str, act: Act, *states: State) -> Case | None:
+        """Give the case of a key, account or app that changed last, of those in these states."""
+        row = self._db.execute(
+            "SELECT body FROM cases WHERE subject = ? AND act = ? "
+            "AND state IN (SELECT value FROM json_each(?)) ORDER BY changed DESC LIMIT 1",
+            (subject, act, msgspec.json.encode(states).decode()),
+        ).fetchone()
+        return _case(row[0]) if row else None
+
+    def open_case(self, subject: str, act: Act) -> Case | None:
+        """Give the case of a key, account or app that is not over."""
+        return self.last_case(subject, act, *OPEN)
+
+    def due_cases(self, state: State, now_ms: int, most: int) -> list[Case]:
+        """Give cases in a state whose `until` has passed, at most so many."""
+        rows = self._db.execute(
+            "SELECT body FROM cases WHERE state = ? AND until <= ? ORDER BY until LIMIT ?",
+            (state, now_ms, most),
+        )
+        return [_case(body) for (body,) in rows]
+
+    def count(self, state: State) -> int:
+        """Count the cases in a state."""
+        return self._number("SELECT count(*) FROM cases WHERE state = ?", state)
+
+    def spent(self, since_ms: int, *, dry: bool, app: str | None = None) -> int:
+        """Count the freezes that no person approved, after a time; of one app, where given."""
+        if app is None:
+            query = "SELECT count(*) FROM spent WHERE dry = ? AND ts > ?"
+            return self._number(query, dry, since_ms)
+        query = "SELECT count(*) FROM spent WHERE dry = ? AND ts > ? AND app = ?"
+        return self._number(query, dry, since_ms, app)
+
+    def put_call(self, call: OutgoingCall) -> None:
+        """Remember a call, or how it stands now."""
+        self._db.execute("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?)", call)
+
+    def drop_call(self, call_id: str) -> None:
+        """Forget a call: it was answered for good, or must not be made any more."""
+        self._db.execute("DELETE FROM calls WHERE id = ?", (call_id,))
+
+    def call(self, call_id: str) -> OutgoingCall | None:
+        """Give a call that is still to be answered."""
+        row = self._db.execute("SELECT * FROM calls WHERE id = ?", (call_id,)).fetchone()
+        return OutgoingCall(*row) if row else None
+
+    def due_calls(self, now: float, most: int) -> list[OutgoingCall]:
+        """Give calls that are due, those that have waited longest first."""
+        rows = self._db.execute(
+            "SELECT * FROM calls WHERE due <= ? ORDER BY due LIMIT ?", (now, most)
+        )
+        return [OutgoingCall(*row) for row in rows]
+
+    def calls_of_kind(self, kind: str) -> list[OutgoingCall]:
+        """Give all calls of a kind."""
+        rows = self._db.execute("SELECT * FROM calls WHERE kind = ?", (kind,))
+        return [OutgoingCall(*row) for row in rows]
+
+    def entries_after(self, seq: int, most: int) -> list[Entry]:
+        """Give entries behind `seq`, in order."""
+        rows = self._db.execute(
+            "SELECT body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?", (seq, most)
+        )
+        return [decode_entry(body) for (body,) in rows]
+
+    def hash_at(self, seq: int) -> str | None:
+        """Hash of the entry in this place of the chain."""
+        if seq == 0:
+            return GENESIS
+        row = self._db.execute("SELECT hash FROM entries WHERE seq = ?", (seq,)).fetchone()
+        return row[0] if row else None
+
+    def forget_before(self, ms: int) -> None:
+        """Drop what no budget asks for any more."""
+        self._db.execute("DELETE FROM spent WHERE ts < ?", (ms,))
+
+    def close(self) -> None:
+        """Give the lock back."""
+        self._db.close()
+
+    def _any(self, query: str, *values: Any) -> bool:
+        return self._db.execute(query, values).fetchone() is not None
+
+    def _number(self, query: str, *values: Any) -> int:
+        return int(self._db.execute(query, values).fetchone()[0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
