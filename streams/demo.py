@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
+from pydantic import SecretStr
 
 from models.alerts.envelope import AlertType
 from models.evaluation.incidents import IncidentScore, LookAlikeScore, by_incident, by_look_alike
 from models.evaluation.labels import Labels
 from models.evaluation.scoreboard import Scoreboard, score_alerts
-from streams.broker import TOPIC_LIMITS, EmbeddedBroker
+from streams.broker import TOPIC_LIMITS, EmbeddedBroker, free_port
 from streams.children import Command
 from streams.demo_tape import DAYS, KEYS, DemoTape, write_demo_tape
 from streams.demo_topics import CONNECT_MS, DemoTopics
@@ -134,17 +135,24 @@ def as_environment(settings: Settings) -> dict[str, str]:
     }
     values = {name: getattr(settings, name) for name in type(settings).model_fields}
     return inherited | {
-        f"{PREFIX}{name.upper()}": ",".join(map(str, value))
-        if isinstance(value, tuple)
-        else str(value)
-        for name, value in values.items()
+        f"{PREFIX}{name.upper()}": _as_text(value) for name, value in values.items()
     }
+
+
+def _as_text(value: object) -> str:
+    """Write a setting as a variable holds it; an empty one counts as not set."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _stand(plan: Plan, settings: Settings, stack: ExitStack) -> Settings:
     """Give settings with brokers, topics and a group of the demo's own; the topics are made."""
     changes: dict[str, object] = {"model": plan.folder / "model", "warmup": ()}
     changes |= {"auto_offset_reset": "earliest", "idle_heartbeat_ms": IDLE_MS}
+    changes |= {"http_port": free_port()}  # another worker may have the usual one
     limits = None
     if settings.brokers:  # somebody else's: keep out of the way of what is there
         own = f"roguekey-demo-{secrets.token_hex(4)}"
