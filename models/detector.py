@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from models.alerts.envelope import Alert
-from models.alerts.stage import AlertStage
+from models.alerts.stage import AlertStage, Watch
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.orders.batch import OrderBatch
@@ -65,6 +65,10 @@ class Detector:
             self.idle(partition)
             market.duplicates = market.ahead = 0
         self._start_over()
+
+    def watch(self, watch: Watch) -> None:
+        """Let `watch` know every notable fill and its rank from now on, whatever is alerted."""
+        self._alerts.watch = watch
 
     def _start_over(self) -> None:
         self._alerts = AlertStage(self._model)

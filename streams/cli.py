@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "train": "Train a model on a tape of order events.",
     "replay": "Run events of the past through the detector.",
     "worker": "Run one stream worker; start more to scale out.",
+    "tune": "Sweep alert thresholds against labels, and recommend one.",
     "produce": "Put order events from files on the orders topic.",
     "demo": "Show the whole system at work, on an embedded broker.",
     "doctor": "Check settings, brokers, topics and model; say what to do.",

@@ -1,5 +1,6 @@
 """The alert stage: suspect fills of all keys in order of time, ranked, explained, told once."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -25,18 +26,24 @@ from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
 from models.rows import Rows
 from models.score.model import Model, parts_of
 
-NOTEWORTHY: Final = (
-    2.0  # rank from which a fill belongs to an incident; lower if alerts begin lower
-)
+NOTEWORTHY: Final = 2.0  # rank from which a fill belongs to an incident; at most the threshold
 REASONS: Final = 5  # an alert gives at most so many
 FEWEST_REASONS: Final = 2
 STEPS: Final = (0.0, 0.5, 1.0, 2.0)  # rank above the threshold from which a severity begins
 SMALL_MONEY: Final = 100.0  # USD in all of an incident's fills
 CORROBORATION: Final = 0.05  # share of the score from which a reason counts as one of its kind
 
+Watch = Callable[[Rows, Float64s], None]  # told of notable fills and their ranks
+
+
+def nobody(_: Rows, __: Float64s) -> None:
+    """Watch nothing."""
+
 
 class AlertStage:
     """Open incidents of all keys."""
+
+    watch: Watch = staticmethod(nobody)
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -52,6 +59,7 @@ class AlertStage:
         around = self._crowd.meet(rows)
         parts = parts_of(rows.extra["odds"], around.weight, rows.extra["persistence"])
         ranks = self._model.rank(parts)
+        self.watch(rows, ranks)
         alerts: list[Alert] = []
         heard = 0
         for row in np.flatnonzero(ranks >= self._noteworthy).tolist():
