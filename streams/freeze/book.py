@@ -12,7 +12,7 @@ import msgspec
 
 from models.alerts.masking import masked
 from streams.freeze.actions import POLICY, Act, Entry, Mode, Outcome, Rule
-from streams.freeze.cases import Case, subject_of
+from streams.freeze.cases import Case, State, subject_of
 from streams.freeze.outbox import BREAKER, STOP_FILE, STOP_MESSAGE, Outbox, OutgoingCall
 from streams.freeze.policy import Policy
 
@@ -98,10 +98,20 @@ class Book:
 
     def call_for(self, entry: Entry) -> None:
         """Remember the call that an intention needs."""
+        self._put_call(entry.case, entry.act, subject_of(entry), entry.why, entry.alert_id)
+
+    def call_again(self, case: Case) -> None:
+        """Remember the call that a case waits for."""
+        act = UNDO[case.act] if case.state == State.UNFREEZING else case.act
+        self._put_call(case.id, act, case.subject, case.why, case.alert_id)
+
+    def _put_call(
+        self, case_id: str, act: Act, subject: str, why: str, alert_id: str | None
+    ) -> None:
         now = self.clock()
         due = now + self.policy.calls.retry_at_s[0]
-        body = msgspec.json.encode([subject_of(entry), entry.why, entry.alert_id])
-        self.outbox.put_call(OutgoingCall(entry.case, entry.act, 0, due, now, body))
+        body = msgspec.json.encode([subject, why, alert_id])
+        self.outbox.put_call(OutgoingCall(case_id, act, 0, due, now, body))
 
     def cancel(self, case: Case, attempts: int, rule: Rule, why: str, who: str = POLICY) -> None:
         """Let a freeze that the exchange has not confirmed be."""

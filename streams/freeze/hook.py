@@ -52,6 +52,7 @@ class Hook:
         """Take up what an earlier life left behind, as far as the policy of now allows it."""
         with self._outbox.transaction():
             self._outbox.forget_before(self.book.now_ms - DAY_MS)
+            self._remember_calls()
             mode = self._policy.mode
             if mode in {Mode.OFF, Mode.DRY_RUN}:
                 self.book.cancel_all(Rule.MODE, f"the mode is {mode} now", set())
@@ -163,6 +164,12 @@ class Hook:
             for case in ended:
                 why = f"{masked(case.subject)} was frozen for as long as the policy says"
                 self.book.intend(UNDO[case.act], why, case, rule=Rule.TIME_TO_LIVE)
+
+    def _remember_calls(self) -> None:
+        """Make the calls again that cases wait for, where all but the topic was lost."""
+        for case in self._outbox.cases_in(State.FREEZING, State.UNFREEZING):
+            if self._outbox.call(case.id) is None:
+                self.book.call_again(case)
 
     def _ask_again(self) -> None:
         """Turn what was to be frozen without being asked into a question."""

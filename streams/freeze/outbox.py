@@ -196,6 +196,14 @@ class Outbox:
         )
         return [_case(body) for (body,) in rows]
 
+    def cases_in(self, *states: State) -> list[Case]:
+        """Give all cases in these states."""
+        rows = self._db.execute(
+            "SELECT body FROM cases WHERE state IN (SELECT value FROM json_each(?))",
+            (msgspec.json.encode(states).decode(),),
+        )
+        return [_case(body) for (body,) in rows]
+
     def count(self, state: State) -> int:
         """Count the cases in a state."""
         return self._number("SELECT count(*) FROM cases WHERE state = ?", state)

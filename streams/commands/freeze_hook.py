@@ -1,0 +1,98 @@
+"""`roguekey freeze-hook`: freezes keys that alerts accuse, within a policy."""
+
+import logging
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+import click
+from kafka.errors import KafkaError
+
+from streams.commands.options import json_option, show, with_settings
+from streams.freeze.assembly import assembled, kill_file_of, policy_of
+from streams.freeze.outbox import OutboxError
+from streams.freeze.policy import Policy, explain
+from streams.freeze.service import Service
+from streams.settings import Settings
+from streams.topics import TopicError
+
+LIBRARIES: Final = ("kafka", "httpx", "httpcore")
+
+
+@click.command("freeze-hook")
+@click.option("--explain", "only_explain", is_flag=True, help="Say what the policy means, and end.")
+@click.option(
+    "--once", is_flag=True, help="End when all alerts that are there now have been dealt with."
+)
+@with_settings(
+    "brokers",
+    "freeze_policy",
+    "freeze_folder",
+    "exchange_url",
+    "exchange_secret_file",
+    "alarm_url",
+    "app_id",
+    "auto_offset_reset",
+    "log_level",
+)
+@json_option
+def command(settings: Settings, only_explain: bool, once: bool, as_json: bool) -> None:
+    """Freeze keys that alerts accuse, within a policy.
+
+    Without a policy it is a dry run: every decision goes to the audit topic, and nobody is called.
+    There is one hook; what it must not forget lies in --freeze-folder. SIGTERM or Ctrl-C ends it,
+    and a file named STOP in that folder keeps it from freezing anything.
+    """
+    policy = policy_of(settings)
+    if only_explain:
+        _explain(settings, policy, as_json=as_json)
+        return
+    _set_log_level(settings.log_level)
+    try:
+        with assembled(settings) as service, _ended_by_signals(service):
+            click.echo(f"freeze hook in mode {policy.mode}, policy {policy.id}", err=True)
+            service.run(once=once)
+    except (OutboxError, TopicError) as error:
+        raise click.ClickException(str(error)) from error
+    except KafkaError as error:
+        raise click.ClickException(f"brokers {settings.brokers}: {error}") from error
+
+
+def _explain(settings: Settings, policy: Policy, *, as_json: bool) -> None:
+    lines = [f"policy {policy.id}", *explain(policy, time.time())]
+    lines.append(f"nothing is frozen while {kill_file_of(settings, policy)} is there")
+    result = {
+        "policy": policy.id,
+        "source": settings.freeze_policy or None,
+        "values": policy.model_dump(mode="json"),
+        "meaning": lines[1:],
+    }
+    show(result, "\n".join(lines), as_json=as_json)
+
+
+@contextmanager
+def _ended_by_signals(service: Service) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C end the run after the present turn."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        service.stop()
+
+    usual = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+
+def _set_log_level(level: str) -> None:
+    root = logging.getLogger()
+    if root.level == logging.DEBUG:  # roguekey --debug
+        return
+    number = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(number)
+    for library in LIBRARIES:
+        logging.getLogger(library).setLevel(max(number, logging.WARNING))
