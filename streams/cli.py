@@ -30,6 +30,8 @@ COMMANDS: Final = {
     "tune": "Sweep alert thresholds against labels, and recommend one.",
     "produce": "Put order events from files on the orders topic.",
     "demo": "Show the whole system at work, on an embedded broker.",
+    "freeze-hook": "Freeze keys that alerts accuse, within a policy.",
+    "mock-exchange": "Run a mock exchange, to try the freeze hook on.",
     "doctor": "Check settings, brokers, topics and model; say what to do.",
 }
 
