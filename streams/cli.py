@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "worker": "Run one stream worker; start more to scale out.",
     "tune": "Sweep alert thresholds against labels, and recommend one.",
     "produce": "Put order events from files on the orders topic.",
+    "dead": "Look at refused events, and put them back.",
     "demo": "Show the whole system at work, on an embedded broker.",
     "freeze-hook": "Freeze keys that alerts accuse, within a policy.",
     "mock-exchange": "Run a mock exchange, to try the freeze hook on.",
