@@ -1,0 +1,69 @@
+"""`roguekey dashboard`: the risk team's screen."""
+
+import logging
+import socket
+
+import click
+
+from streams.commands.options import with_settings
+from streams.dashboard.screen import Screen
+from streams.dashboard.server import Server
+from streams.settings import ConfigError, Settings
+
+LIBRARIES = ("kafka", "aiokafka", "httpx", "httpcore", "uvicorn", "asyncio")
+
+
+@click.command("dashboard")
+@with_settings(
+    "brokers",
+    "dashboard_host",
+    "dashboard_port",
+    "dashboard_data",
+    "dashboard_tokens",
+    "dashboard_user_header",
+    "model",
+    "log_level",
+)
+def command(settings: Settings) -> None:
+    """Serve the risk team's screen.
+
+    It reads the topics of alerts, freezes, key lifecycle and dispositions into a read model of its
+    own, which can be deleted at any time. On loopback whoever uses the machine is trusted; any
+    other address needs tokens or a proxy that names the user. SIGTERM or Ctrl-C ends it.
+    """
+    settings.bootstrap_servers()
+    _set_log_level(settings.log_level)
+    _must_be_free(settings)
+    screen = Screen.of(settings)
+    click.echo(f"dashboard at {address(settings)}")
+    try:
+        Server(screen).run()
+    except KeyboardInterrupt:
+        return
+
+
+def address(settings: Settings) -> str:
+    """Give the address to open."""
+    host = settings.dashboard_host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.dashboard_port}"
+
+
+def _must_be_free(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.dashboard_host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.dashboard_host, settings.dashboard_port))
+        except OSError as error:
+            where = f"{settings.dashboard_host}:{settings.dashboard_port}"
+            raise ConfigError(f"dashboard cannot listen on {where}: {error.strerror}") from None
+
+
+def _set_log_level(level: str) -> None:
+    root = logging.getLogger()
+    if root.level == logging.DEBUG:  # roguekey --debug
+        return
+    number = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(number)
+    for library in LIBRARIES:
+        logging.getLogger(library).setLevel(max(number, logging.CRITICAL))

@@ -1,0 +1,169 @@
+"""What changes something: claims, decisions, and requests to the freeze hook."""
+
+from collections.abc import Callable
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from pydantic import BaseModel, StringConstraints
+
+from streams.dashboard.access import COOKIE, SESSION_S
+from streams.dashboard.alert_views import Json
+from streams.dashboard.desk import DeskError
+from streams.dashboard.feed import now_ms
+from streams.dashboard.guard import Analyst, Approver, screen_of
+from streams.dashboard.screen import Screen
+from streams.dashboard.triage import Step
+from streams.dispositions import Outcome
+from streams.freeze.requests import Ask
+
+MINUTE_MS: Final = 60_000
+WEEK_MINUTES: Final = 7 * 24 * 60
+
+router = APIRouter(prefix="/api", tags=["act"])
+
+TheScreen = Annotated[Screen, Depends(screen_of)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=1000)]
+
+
+class Claim(BaseModel, extra="forbid"):
+    """Take an alert, or give it back."""
+
+    step: Literal["claimed", "released"]
+
+
+class Snooze(BaseModel, extra="forbid"):
+    """Put an alert off; zero minutes end it."""
+
+    minutes: Annotated[int, "minutes from now"]
+    reason: Words
+
+
+class Decision(BaseModel, extra="forbid"):
+    """Say what an alert was; it becomes a label for tuning."""
+
+    outcome: Outcome
+    reason: Words
+
+
+class FreezeAsk(BaseModel, extra="forbid"):
+    """Ask the freeze hook for something about an alert's key, account or app."""
+
+    ask: Literal["approve", "reject", "unfreeze"]
+    reason: Words
+
+
+class SwitchAsk(BaseModel, extra="forbid"):
+    """Stop all freezing, or take that back."""
+
+    ask: Literal["stop", "resume"]
+    reason: Words
+
+
+class Token(BaseModel, extra="forbid"):
+    """What opens the door."""
+
+    token: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+
+
+@router.post("/alerts/{alert_id}/claim", status_code=202, summary="Take an alert, or give it back")
+def claim(alert_id: str, asked: Claim, user: Analyst, screen: TheScreen) -> Json:
+    """Record who has an alert."""
+    _body_of(screen, alert_id)
+    return _recorded(lambda: screen.desk.triage(alert_id, Step(asked.step), user.name))
+
+
+@router.post("/alerts/{alert_id}/snooze", status_code=202, summary="Put an alert off")
+def snooze(alert_id: str, asked: Snooze, user: Analyst, screen: TheScreen) -> Json:
+    """Record until when an alert is put off."""
+    if not 0 <= asked.minutes <= WEEK_MINUTES:
+        raise HTTPException(400, f"minutes is {asked.minutes}; must be 0 to {WEEK_MINUTES}")
+    _body_of(screen, alert_id)
+    step = Step.SNOOZED if asked.minutes else Step.WOKEN
+    until = now_ms() + asked.minutes * MINUTE_MS if asked.minutes else 0
+    return _recorded(lambda: screen.desk.triage(alert_id, step, user.name, asked.reason, until))
+
+
+@router.post("/alerts/{alert_id}/decision", status_code=202, summary="Say what an alert was")
+def decide(alert_id: str, asked: Decision, user: Analyst, screen: TheScreen) -> Json:
+    """Record a decision on the dispositions topic, from which tuning learns."""
+    body = _body_of(screen, alert_id)
+    return _recorded(lambda: screen.desk.decide(body, asked.outcome, user.name, asked.reason))
+
+
+@router.post("/alerts/{alert_id}/freeze", status_code=202, summary="Approve, reject, unfreeze")
+def freeze(alert_id: str, asked: FreezeAsk, user: Approver, screen: TheScreen) -> Json:
+    """Ask the freeze hook about the case of this alert's key, account or app."""
+    with screen.model.reading() as db:
+        row = db.execute(
+            "SELECT f.case_id FROM alerts a JOIN freezes f ON f.case_id != '' AND"
+            " (f.alert_id = a.id OR f.api_key = a.api_key) WHERE a.id = ?"
+            " ORDER BY f.seq DESC LIMIT 1",
+            (alert_id,),
+        ).fetchone()
+    if row is None:
+        raise HTTPException(409, "The freeze hook has no case for this alert.")
+    return _asked(screen, Ask(asked.ask), user.name, asked.reason, row["case_id"])
+
+
+@router.post("/freezes/cases/{case}", status_code=202, summary="Approve, reject, unfreeze a case")
+def freeze_case(case: str, asked: FreezeAsk, user: Approver, screen: TheScreen) -> Json:
+    """Ask the freeze hook about a case."""
+    return _asked(screen, Ask(asked.ask), user.name, asked.reason, case)
+
+
+@router.post("/freezes/switch", status_code=202, summary="Stop all freezing, or take that back")
+def switch(asked: SwitchAsk, user: Approver, screen: TheScreen) -> Json:
+    """Throw the kill switch, or take it back."""
+    return _asked(screen, Ask(asked.ask), user.name, asked.reason, "")
+
+
+@router.post("/enter", summary="Show a token at the door")
+def enter(asked: Token, request: Request, response: Response, screen: TheScreen) -> Json:
+    """Give a cookie that stands for the token."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise HTTPException(403, "Enter from this dashboard's own page.")
+    entered = screen.access.enter(asked.token)
+    if entered is None:
+        raise HTTPException(401, "This token opens nothing here.")
+    user, cookie = entered
+    response.set_cookie(
+        COOKIE,
+        cookie,
+        max_age=SESSION_S,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return {"name": user.name, "role": user.role.name.lower()}
+
+
+@router.post("/leave", summary="Leave")
+def leave(response: Response) -> Json:
+    """Forget the cookie."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return {}
+
+
+def _body_of(screen: Screen, alert_id: str) -> bytes:
+    with screen.model.reading() as db:
+        row = db.execute("SELECT body FROM alerts WHERE id = ?", (alert_id,)).fetchone()
+    if row is None:
+        raise HTTPException(404, "There is no such alert.")
+    return bytes(row["body"])
+
+
+def _asked(screen: Screen, ask: Ask, who: str, reason: str, subject: str) -> Json:
+    try:
+        return {"request": screen.desk.ask(ask, who, reason, subject)}
+    except DeskError as error:
+        raise HTTPException(503, str(error)) from error
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
+
+
+def _recorded(record: Callable[[], None]) -> Json:
+    try:
+        record()
+    except DeskError as error:
+        raise HTTPException(503, str(error)) from error
+    return {"recorded": True}

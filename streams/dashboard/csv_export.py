@@ -1,0 +1,64 @@
+"""Alerts as CSV for a spreadsheet, which must not take what an attacker wrote for a formula."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from streams.dashboard.alert_views import Json
+
+COLUMNS: Final = (
+    "id", "raised", "event_time", "severity", "kind", "key", "account", "app", "symbol", "venue",
+    "score", "threshold", "money_usd", "status", "assignee", "decided_by", "freeze", "reasons",
+)  # fmt: skip
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+
+
+def as_csv(alerts: Iterable[Json]) -> Iterator[str]:
+    """Give a header and a line for each alert."""
+    yield _line(COLUMNS)
+    for alert in alerts:
+        yield _line(
+            (
+                alert["id"],
+                _utc(alert["raised_ts"]),
+                _utc(alert["event_ts"]),
+                alert["severity"],
+                alert["kind"],
+                alert["key"]["shown"] if alert["key"] else "",
+                alert["account"],
+                alert["app"],
+                alert["symbol"],
+                alert["venue"],
+                alert["score"],
+                alert["threshold"],
+                round(alert["money"], 2),
+                alert["status"],
+                alert["assignee"],
+                alert["decided_by"],
+                alert["freeze"],
+                " ".join(alert["reasons"]),
+            )
+        )
+
+
+def guarded(value: object) -> object:
+    """Give a cell that no spreadsheet computes: text that looks like a formula gets a quote.
+
+    >>> guarded("=cmd|' /C calc'!A0"), guarded("BTCUSDT"), guarded(-1.5)
+    ("'=cmd|' /C calc'!A0", 'BTCUSDT', -1.5)
+    """
+    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _line(values: Iterable[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow([guarded(value) for value in values])
+    return text.getvalue()
+
+
+def _utc(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

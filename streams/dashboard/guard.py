@@ -1,0 +1,51 @@
+"""The doors of the API: who asks, may they, and did they mean to."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+from streams.dashboard.access import Role, User
+from streams.dashboard.screen import Screen
+
+
+def screen_of(request: Request) -> Screen:
+    """Give the dashboard that serves this request."""
+    screen = request.app.state.screen
+    if not isinstance(screen, Screen):
+        raise TypeError(f"state.screen is {type(screen)}; must be a Screen")
+    return screen
+
+
+def current_user(request: Request, screen: Annotated[Screen, Depends(screen_of)]) -> User:
+    """Tell who asks; 401 for strangers."""
+    user = screen.access.user_of(request)
+    if user is None and screen.access.is_open:
+        raise HTTPException(403, "This dashboard is reached by the name of its own machine only.")
+    if user is None:
+        raise HTTPException(401, "Enter with a token first.", {"WWW-Authenticate": "Bearer"})
+    return user
+
+
+CurrentUser = Annotated[User, Depends(current_user)]
+
+
+def may(role: Role) -> Callable[[Request, User, Screen], User]:
+    """Let only those in who may do this, and only from our own page."""
+
+    def check(
+        request: Request, user: CurrentUser, screen: Annotated[Screen, Depends(screen_of)]
+    ) -> User:
+        if not screen.access.is_meant(request, user):
+            raise HTTPException(403, "The page is out of date: load it again.")
+        if user.role < role:
+            raise HTTPException(
+                403, f"This takes the role {role.name.lower()}; yours is {user.role.name.lower()}."
+            )
+        return user
+
+    return check
+
+
+Analyst = Annotated[User, Depends(may(Role.ANALYST))]
+Approver = Annotated[User, Depends(may(Role.APPROVER))]

@@ -1,0 +1,212 @@
+"""Records of the four topics, and of the dashboard's own, into the read model.
+
+What cannot be read is counted and told on the health page; it never stops the reader.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from streams.dashboard.alert_rows import (
+    AlertError,
+    read_alert,
+    restate,
+    take_alert,
+    take_decision,
+    take_triage,
+)
+from streams.dashboard.handles import Handles
+from streams.dashboard.read_model import count
+from streams.dashboard.triage import Triage, TriageError
+from streams.dispositions import Disposition, DispositionError
+from streams.freeze.actions import Act, Outcome
+from streams.freeze.actions import decode_entry as decode_freeze
+from streams.lifecycle.entries import decode_entry as decode_lifecycle
+from streams.topics import TopicNames
+
+PLACES_HEADER: Final = "roguekey-places"
+UNREADABLE: Final = (AlertError, DispositionError, TriageError, msgspec.MsgspecError, ValueError)
+ABOUT_KEYS: Final = (Act.FREEZE_KEY, Act.UNFREEZE_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the reader hands on of a Kafka record."""
+
+    topic: str
+    partition: int
+    offset: int
+    ts: int  # when the brokers got it, ms
+    value: bytes
+    headers: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Taken:
+    """What a run of records brought."""
+
+    alerts: list[int] = field(default_factory=list)  # numbers of those that are new
+    others: int = 0
+    unreadable: int = 0
+
+
+class Intake:
+    """Writes records, and the offsets behind them, within the caller's transaction."""
+
+    def __init__(self, names: TopicNames, handles: Handles) -> None:
+        self._handles = handles
+        self._takers: dict[str, Callable[[sqlite3.Connection, Record, Taken], None]] = {
+            names.alerts: self._take_alert,
+            names.dispositions: _take_decision,
+            names.triage: _take_triage,
+            names.freezes: self._take_freeze,
+            names.lifecycle: self._take_lifecycle,
+        }
+
+    @property
+    def topics(self) -> list[str]:
+        """What is to be read."""
+        return list(self._takers)
+
+    def take(self, db: sqlite3.Connection, records: Sequence[Record]) -> Taken:
+        """Write records in the order in which they come."""
+        taken = Taken()
+        for record in records:
+            db.execute("SAVEPOINT record")
+            try:
+                self._takers[record.topic](db, record, taken)
+            except UNREADABLE:
+                db.execute("ROLLBACK TO record")
+                taken.unreadable += 1
+            db.execute("RELEASE record")
+        ends = {(r.topic, r.partition): r.offset + 1 for r in records}
+        db.executemany(
+            "INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)",
+            [(topic, partition, end) for (topic, partition), end in ends.items()],
+        )
+        if taken.unreadable:
+            count(db, "unreadable", taken.unreadable)
+        return taken
+
+    def _take_alert(self, db: sqlite3.Connection, record: Record, taken: Taken) -> None:
+        alert = read_alert(record.value)
+        places = record.headers.get(PLACES_HEADER, b"")
+        number = take_alert(db, alert, record.value, record.ts, places, record.offset)
+        if number is None:  # delivered twice
+            return
+        self._handles.note(db, alert.named_keys())
+        restate_freeze(db, "a.n = ?", number)
+        taken.alerts.append(number)
+
+    def _take_freeze(self, db: sqlite3.Connection, record: Record, taken: Taken) -> None:
+        entry = decode_freeze(record.value)
+        known = db.execute("SELECT 1 FROM freezes WHERE seq = ?", (entry.seq,)).fetchone()
+        if known:  # delivered twice
+            return
+        db.execute(
+            "INSERT INTO freezes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                entry.seq,
+                entry.ts,
+                str(entry.act),
+                str(entry.outcome),
+                str(entry.rule) if entry.rule else None,
+                entry.why,
+                entry.who,
+                str(entry.mode),
+                entry.case,
+                entry.api_key,
+                entry.account,
+                entry.app,
+                entry.alert_id,
+                entry.needs,
+                entry.until,
+                record.value,
+            ),
+        )
+        keys = [key for key in (entry.api_key, *entry.keys) if key]
+        self._handles.note(db, keys)
+        if entry.api_key and entry.act in ABOUT_KEYS:
+            restate_freeze(db, "a.api_key = ?", entry.api_key)
+        elif entry.alert_id:
+            restate_freeze(db, "a.id = ?", entry.alert_id)
+        taken.others += 1
+
+    def _take_lifecycle(self, db: sqlite3.Connection, record: Record, taken: Taken) -> None:
+        entry = decode_lifecycle(record.value)
+        added = db.execute(
+            "INSERT INTO lifecycle (id, ts, kind, reason, mode, text, api_key, account, phase,"
+            " idle_since, last_use, notified_at, removal_due, actor)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            (
+                entry.id,
+                entry.ts,
+                str(entry.kind),
+                str(entry.reason),
+                entry.mode,
+                entry.text,
+                entry.api_key,
+                entry.account,
+                entry.phase,
+                entry.idle_since,
+                entry.last_use,
+                entry.notified_at,
+                entry.removal_due,
+                entry.actor,
+            ),
+        )
+        if added.rowcount and entry.api_key:
+            self._handles.note(db, [entry.api_key])
+        taken.others += 1
+
+
+def restate_freeze(db: sqlite3.Connection, which: str, value: object) -> None:
+    """Let the rows of alerts say what became of the freeze: of the key, or of the alert's own case.
+
+    A key that has been frozen is frozen, whichever alert led to it; what was merely refused,
+    or would have been done, is said of the alert alone.
+    """
+    rows = db.execute(f"SELECT a.id, a.api_key FROM alerts a WHERE {which}", (value,)).fetchall()  # noqa: S608 - `which` is fixed text
+    for row in rows:
+        last = db.execute(
+            "SELECT act, outcome, ts FROM freezes WHERE alert_id = ?1"
+            " OR (api_key = ?2 AND act IN ('freeze_key', 'unfreeze_key')"
+            "     AND outcome NOT IN ('refused', 'would'))"
+            " ORDER BY seq DESC LIMIT 1",
+            (row["id"], row["api_key"]),
+        ).fetchone()
+        if last:
+            db.execute(
+                "UPDATE alerts SET freeze = ?, freeze_ts = ? WHERE id = ?",
+                (freeze_state(last["act"], last["outcome"]), last["ts"], row["id"]),
+            )
+            restate(db, row["id"])
+
+
+def freeze_state(act: str, outcome: str) -> str:
+    """Say in one word what an entry of the audit means for its key or account.
+
+    >>> freeze_state("freeze_key", "done"), freeze_state("unfreeze_key", "done")
+    ('frozen', 'unfrozen')
+    >>> freeze_state("unfreeze_key", "failed"), freeze_state("freeze_key", "pending")
+    ('unfreeze_failed', 'pending')
+    """
+    undoes = act in {Act.UNFREEZE_KEY, Act.RELEASE_WITHDRAWALS}
+    if outcome == Outcome.DONE:
+        if act in {Act.HOLD_WITHDRAWALS, Act.RELEASE_WITHDRAWALS}:
+            return "released" if undoes else "held"
+        return "unfrozen" if undoes else "frozen"
+    return f"unfreeze_{outcome}" if undoes else outcome
+
+
+def _take_decision(db: sqlite3.Connection, record: Record, taken: Taken) -> None:
+    take_decision(db, Disposition.decode(record.value), record.ts)
+    taken.others += 1
+
+
+def _take_triage(db: sqlite3.Connection, record: Record, taken: Taken) -> None:
+    take_triage(db, Triage.decode(record.value))
+    taken.others += 1

@@ -1,0 +1,297 @@
+// One alert: what happened, why the system believes it, and what to do about it.
+import { get, may, myName, post } from "../api.js";
+import { drawChart, legend } from "../chart.js";
+import { askReason, toast } from "../dialogs.js";
+import { fill, h, name, plain } from "../dom.js";
+import { ageOf, clock, count, date, dollars, number, rarity, span, time, usd } from "../format.js";
+import { icon, severity } from "../icons.js";
+import { empty, loading, missing } from "../states.js";
+import { listen } from "../stream.js";
+import { ACTIONS, appName, EVIDENCE, FEATURES, freezeTag, keyName, KINDS, RULES, status, subject, words } from "../words.js";
+
+export async function alertPage(root, id) {
+  fill(root, loading());
+  let alert;
+  try {
+    alert = await get(`/api/alerts/${id}`);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    fill(root, missing("alert"));
+    return null;
+  }
+  document.title = `${words(KINDS, alert.kind)} ${plain(alert.key?.shown ?? alert.app ?? alert.account, 30)} · roguekey`;
+  const head = h("div.alert-head");
+  const facts = h("div.figures.alert-facts");
+  const chartCard = h("section.card", { "aria-labelledby": "chart-title" });
+  const left = h("div.column");
+  const right = h("div.column");
+  fill(root, head, facts, h("div.two", {}, left, right));
+  let chart = null;
+  let drawn = "";
+
+  function draw() {
+    fill(head, headOf(alert, refresh));
+    fill(facts, factsOf(alert));
+    fill(left, chartCard, whyCard(alert), othersCard(alert));
+    fill(right, timelineCard(alert), keysCard(alert), evidenceCard(alert), rawCard(alert));
+  }
+
+  async function readChart() {
+    const data = await get(`/api/alerts/${id}/chart`).catch((error) => ({ error, bars: [] }));
+    if (!root.isConnected) return;
+    const text = JSON.stringify(data.bars) + data.taken?.length;
+    if (drawn === text && !data.error) return;
+    if (drawn && data.error) return; // what is drawn stays
+    drawn = text;
+    chart?.close();
+    chart = chartInto(chartCard, data, alert);
+  }
+
+  async function refresh() {
+    const next = await get(`/api/alerts/${id}`).catch(() => null);
+    if (next && root.isConnected && JSON.stringify(next) !== JSON.stringify(alert)) {
+      alert = next;
+      draw();
+    }
+  }
+
+  fill(chartCard, h("header", {}, h("h2", {}, "Market")), loading().firstChild);
+  draw();
+  readChart();
+
+  let timer = 0;
+  const end = listen((kind, data) => {
+    const ours = kind === "reset" || (kind === "alerts" && data.some((row) => row.id === id || row.symbol === alert.symbol || (row.app && row.app === alert.app)));
+    if (ours) timer ||= setTimeout(() => { timer = 0; refresh(); }, 150);
+  });
+  const later = setInterval(() => !document.hidden && readChart(), 15000); // while its window is still open
+  const onKey = (event) => {
+    if (event.target.closest?.("input, textarea, select, dialog") || event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.key === "Escape") history.length > 1 ? history.back() : dispatchEvent(new CustomEvent("go", { detail: "/" }));
+    if (event.key === "c" && may("analyst")) claim(alert);
+  };
+  document.addEventListener("keydown", onKey);
+  return () => {
+    end();
+    clearInterval(later);
+    clearTimeout(timer);
+    chart?.close();
+    document.removeEventListener("keydown", onKey);
+  };
+}
+
+const CLAIMS = {
+  leaked_key: (alert) => ["looks stolen: it trades ", name(alert.symbol, 40), " on ", name(alert.venue, 24), " unlike its owner"],
+  app_leak: () => ["leaks: too many of its keys are misused for it to be chance"],
+  profiteer: (alert) => ["sells ", name(alert.symbol, 40), " into what leaked keys buy"],
+};
+
+function headOf(alert, refresh) {
+  const kind = { leaked_key: "Key ", app_leak: "App ", profiteer: "Account " }[alert.kind];
+  return [
+    h("a.back", { href: "/" }, icon("back"), "Live"),
+    h("div.title", {},
+      h("div.line", {}, severity(alert.severity), h("span.dim", {}, words(KINDS, alert.kind)), status(alert), freezeTag(alert.freeze)),
+      h("h1", {}, kind, subject(alert, true), " ", CLAIMS[alert.kind](alert)),
+      h("p.dim", {},
+        alert.kind === "leaked_key" ? ["Account ", name(alert.account, 40), " · app ", appName(alert.app), " · "] : null,
+        "order of ", time(alert.event_ts, { withDate: true, millis: true }), " UTC",
+        alert.assignee ? [" · ", icon("user"), " ", name(alert.assignee, 30)] : null,
+        alert.decided_by ? [" · decided by ", name(alert.decided_by, 30)] : null)),
+    actions(alert, refresh),
+  ];
+}
+
+async function claim(alert) {
+  const step = alert.assignee === myName() ? "released" : "claimed";
+  try {
+    await post(`/api/alerts/${alert.id}/claim`, { step });
+    toast(step === "claimed" ? "It is yours." : "Given back.");
+  } catch (error) {
+    toast(error.message, true);
+  }
+}
+
+function actions(alert) {
+  const button = (label, drawn, kind, onclick, role, why = null) => h(`button.button${kind}`, { type: "button", onclick, disabled: !may(role) || Boolean(why), title: why ?? (may(role) ? null : `takes the role ${role}`) }, icon(drawn), label);
+  const decided = alert.status === "confirmed" || alert.status === "false_alarm";
+  const state = alert.case ? alert.case : null;
+  const pending = ["pending", "approved"].includes(alert.freeze) && state?.needs > 0;
+  const frozen = ["frozen", "held", "unfreeze_failed"].includes(alert.freeze);
+  const box = h("div.actions", { role: "group", "aria-label": "Actions" });
+  const mine = alert.assignee === myName();
+  box.append(button(mine ? "Give back" : alert.assignee ? "Take over" : "Claim", "hand", "", () => claim(alert), "analyst"));
+  if (pending || alert.freeze === "failed") {
+    box.append(button("Approve freeze", "freezes", ".danger", () => freeze(alert, "approve"), "approver"), button("Reject", "cross", "", () => freeze(alert, "reject"), "approver"));
+  } else if (frozen) box.append(button("Unfreeze", "freezes", "", () => freeze(alert, "unfreeze"), "approver"));
+  else if (!decided || alert.status === "confirmed") {
+    const why = noCase(alert);
+    box.append(button("Freeze", "freezes", ".danger", () => freeze(alert, "freeze"), "approver", why));
+  }
+  if (decided) box.append(button("Reopen", "back", "", () => decide(alert, "withdrawn"), "analyst"));
+  else box.append(button("Confirm leak", "check", ".primary", () => decide(alert, "confirmed"), "analyst"), button("False alarm", "cross", "", () => decide(alert, "false_alarm"), "analyst"));
+  if (!decided) box.append(alert.status === "snoozed" ? button("Wake", "sleep", "", () => snooze(alert, true), "analyst") : button("Snooze", "sleep", "", () => snooze(alert, false), "analyst"));
+  return box;
+}
+
+// Only the freeze hook tells the exchange: what it has not taken up cannot be frozen from here.
+function noCase(alert) {
+  if (alert.freeze === "intended") return "The exchange is being told.";
+  if (alert.can_freeze) return null;
+  if (alert.freeze === "would") return "The freeze hook is in dry-run: it would have frozen, and calls nobody.";
+  if (!alert.case) return "The freeze hook has opened no case for this alert.";
+  return null;
+}
+
+const DECISIONS = {
+  confirmed: { title: "Confirm the leak", text: "This becomes a label from which thresholds are tuned.", action: "Confirm leak", presets: ["Owner did not place these orders", "Same sellers as in another incident", "App confirmed the breach"], done: "Confirmed." },
+  false_alarm: { title: "Call it a false alarm", text: "This becomes a label from which thresholds are tuned.", action: "False alarm", presets: ["Owner confirmed the orders", "Known signal or copy-trading bot", "Own program under test"], done: "Called a false alarm." },
+  withdrawn: { title: "Reopen the alert", text: "What was decided is taken back; the alert is open again.", action: "Reopen", presets: ["New information"], done: "Open again." },
+};
+
+function decide(alert, outcome) {
+  askReason({ ...DECISIONS[outcome], act: (reason) => post(`/api/alerts/${alert.id}/decision`, { outcome, reason }) });
+}
+
+const FREEZES = {
+  freeze: { title: "Freeze", action: "Freeze", danger: true, done: "The freeze hook has been asked." },
+  approve: { title: "Approve the freeze", action: "Approve freeze", danger: true, done: "Approved. The exchange is being told." },
+  reject: { title: "Reject the freeze", action: "Reject", done: "Rejected." },
+  unfreeze: { title: "Unfreeze", action: "Unfreeze", done: "The exchange is being told." },
+};
+
+function freeze(alert, ask) {
+  const whom = { leaked_key: "The key can place no orders any more; the account stays open.", app_leak: "All keys that this alert names are frozen, each with a case of its own.", profiteer: "Withdrawals of this account are held." }[alert.kind];
+  const text = ask === "unfreeze" ? "What was frozen is restored at once." : ask === "reject" ? "The case is closed; nothing is frozen." : whom;
+  askReason({ ...FREEZES[ask], text, presets: ask === "reject" || ask === "unfreeze" ? ["Owner confirmed the orders", "Frozen by mistake"] : ["Owner did not place these orders", "Pump under way"], act: (reason) => post(`/api/alerts/${alert.id}/freeze`, { ask, reason }) });
+}
+
+function snooze(alert, wake) {
+  if (wake) return askReason({ title: "Wake the alert", action: "Wake", done: "Awake.", act: (reason) => post(`/api/alerts/${alert.id}/snooze`, { minutes: 0, reason }) });
+  const choices = [[15, "15 minutes"], [60, "1 hour"], [240, "4 hours"], [1440, "1 day"]];
+  const extra = h("label", {}, "For how long", h("select.field", { name: "minutes" }, choices.map(([value, label]) => h("option", { value, selected: value === 60 }, label))));
+  return askReason({ title: "Snooze the alert", action: "Snooze", extra, presets: ["Waiting for the owner to answer", "Waiting for the app's answer"], done: "Snoozed.", act: (reason, form) => post(`/api/alerts/${alert.id}/snooze`, { minutes: Number(form.get("minutes")), reason }) });
+}
+
+function factsOf(alert) {
+  const fact = (label, value, note, tone = "") => h("div.figure", {}, h("span.label", {}, label), h(`span.value${tone}`, {}, value), note ? h("span.note", {}, note) : null);
+  const named = alert.kind === "leaked_key" ? null : fact("Keys", count(alert.keys.length), alert.kind === "app_leak" ? "look leaked" : "paid this account");
+  return [
+    fact("Money at risk", dollars(alert.money), alert.kind === "profiteer" ? "received from leaked keys" : "in suspect orders so far"),
+    fact("Rarity", rarity(alert.score), `honest key-days; alert from ${rarity(alert.threshold)}`, `.${alert.severity}`),
+    named,
+    alert.impact_bps ? fact("Moved against it", `${number(alert.impact_bps)} bp`, "price, weighted by money") : null,
+    fact("Raised", [ageOf(alert.raised_ts), " ago"], [time(alert.raised_ts, { withDate: true }), " UTC"]),
+    fact("Recommended", words(ACTIONS, alert.action), alert.freeze ? freezeTag(alert.freeze) : "nothing done yet"),
+  ];
+}
+
+function chartInto(card, data, alert) {
+  const head = h("header", {}, h("h2", { id: "chart-title" }, name(alert.symbol, 40), " on ", name(alert.venue, 24)), h("span.more", {}, data.bars.length ? `${date(data.from_ts)}, UTC` : null));
+  if (!data.bars.length) {
+    fill(card, head, empty("No price history", data.error?.status === 404 ? "The orders around this alert are no longer on the topic." : data.error?.message ?? "There were no fills.", "calm"));
+    return null;
+  }
+  const box = h("div.chart", { role: "img", "aria-label": chartInWords(data, alert) });
+  fill(card, head, legend(data, alert), box, h("div.readout.faint", {}, "Hover to read; drag to zoom, double-click to return."));
+  return drawChart(box, data, alert);
+}
+
+function chartInWords(data, alert) {
+  const first = data.bars[0][3];
+  const highest = Math.max(...data.bars.map((bar) => bar[2]));
+  return `Price of ${plain(alert.symbol, 40)} from ${clock(data.from_ts)} to ${clock(data.to_ts)} UTC: from ${number(first)} to at most ${number(highest)}. ` +
+    `${data.buys.length} buys of the suspect keys, ${data.taken.length} sells of ${data.sellers.length} accounts that sold to them.`;
+}
+
+function whyCard(alert) {
+  return h("section.card", { "aria-labelledby": "why-title" },
+    h("header", {}, h("h2", { id: "why-title" }, "Why"), h("span.more", {}, "strongest first; each beside what is usual")),
+    h("ol.reasons", {}, alert.reasons.map(reasonRow)));
+}
+
+// Value and usual on one scale; where they lie far apart, one of powers of ten.
+function reasonRow(reason) {
+  const most = Math.max(Math.abs(reason.value), Math.abs(reason.typical));
+  const least = Math.min(Math.abs(reason.value), Math.abs(reason.typical));
+  const far = least > 0 && most / least > 30;
+  const floor = least / 3;
+  const length = (value) => {
+    if (!most) return 0;
+    if (!far) return Math.abs(value) / most;
+    return Math.log(Math.max(Math.abs(value), floor) / floor) / Math.log(most / floor);
+  };
+  const bar = (kind, label, value) => h(`div.bar.${kind}`, {}, h("span.label", {}, label), h("span.track", {}, h("i", { style: { width: `${Math.max(1, 100 * length(value)).toFixed(1)}%` } })), h("span.value", {}, number(value)));
+  return h("li", {},
+    h("div.what", {}, h("b", {}, words(FEATURES, reason.feature)), h("span.tag", {}, words(EVIDENCE, reason.kind)), h("span.share.dim", { title: "its share of the score" }, `${Math.round(100 * reason.contribution)} %`)),
+    h("p", {}, plain(reason.text, 400)),
+    h("div.bars", { title: far ? "on a scale of powers of ten" : null }, bar("now", "now", reason.value), bar("usual", "usual", reason.typical)));
+}
+
+const TOLD = {
+  first_order: "First suspect order", alert_order: "Order that raised the alert", raised: "Alert raised", claimed: "Claimed", released: "Given back", snoozed: "Snoozed", woken: "Woken",
+  confirmed: "Leak confirmed", false_alarm: "Called a false alarm", withdrawn: "Reopened",
+};
+const ACTS = { freeze_key: "Freeze", unfreeze_key: "Unfreeze", freeze_app: "Freeze of the app", hold_withdrawals: "Hold of withdrawals", release_withdrawals: "Release of withdrawals", breaker: "Breaker", kill_switch: "Kill switch", review: "Review" };
+const OUTCOMES = { would: "would be done (dry-run)", pending: "awaits approval", intended: "the exchange is told", done: "done", failed: "failed", refused: "refused", approved: "approved", rejected: "rejected", expired: "expired", on: "on", off: "off", cancelled: "cancelled" };
+const TONES = { done: "good", failed: "bad", confirmed: "bad", raised: "alert", false_alarm: "good", pending: "warn" };
+
+export const freezeWords = (entry) => `${words(ACTS, entry.act)} ${words(OUTCOMES, entry.outcome)}`;
+
+function timelineCard(alert) {
+  const steps = alert.timeline;
+  return h("section.card", { "aria-labelledby": "time-title" }, h("header", {}, h("h2", { id: "time-title" }, "Timeline"), h("span.more", {}, "UTC")),
+    h("ol.timeline", {}, steps.map((step, place) => {
+      const what = step.what === "freeze" ? freezeWords(step) : words(TOLD, step.what);
+      const before = place && steps[place - 1].clock === step.clock ? step.ts - steps[place - 1].ts : null;
+      return h(`li.${TONES[step.outcome ?? step.what] ?? "plain"}`, {}, h("span.when.mono", {}, time(step.ts, { millis: step.clock === "event" }), before !== null ? h("span.faint", {}, ` +${span(before)}`) : null),
+        h("span.what", {}, h("b", {}, what), step.rule && step.outcome === "refused" ? h("span.dim", {}, ` because ${words(RULES, step.rule)}`) : null,
+          step.until > 0 ? h("span.dim", {}, ` until ${clock(step.until)}`) : null,
+          step.who && step.who !== "policy" ? h("span.dim", {}, " · ", name(step.who, 30)) : null, step.note ? h("span.note.dim", {}, plain(step.note, 300)) : null));
+    })));
+}
+
+function keysCard(alert) {
+  if (alert.kind === "leaked_key") {
+    return h("section.card", { "aria-labelledby": "key-title" }, h("header", {}, h("h2", { id: "key-title" }, "Key")),
+      h("dl.pairs-list", {}, row("Key", keyName(alert.key)), row("Account", name(alert.account, 40)), row("App", appName(alert.app)),
+        row("Lifecycle", alert.lifecycle ? [words({}, alert.lifecycle.phase ?? alert.lifecycle.kind), h("span.note.dim", {}, plain(alert.lifecycle.text, 200))] : "in use")));
+  }
+  return h("section.card", { "aria-labelledby": "key-title" }, h("header", {}, h("h2", { id: "key-title" }, "Keys"), h("span.more", {}, count(alert.keys.length))),
+    h("ul.lines", {}, alert.keys.slice(0, 40).map((each) => h("li", {}, keyName(each.key), h("span.grow.dim.cut", {}, name(each.symbol ?? "", 24)), freezeTag(each.freeze), each.alert ? h("a.num", { href: `/alerts/${each.alert}` }, usd(each.money ?? 0)) : null))));
+}
+
+const row = (label, value) => h("div", {}, h("dt.dim", {}, label), h("dd", {}, value));
+
+function othersCard(alert) {
+  const own = alert.incident.filter((other) => other.id !== alert.id);
+  const ids = new Set(own.map((other) => other.id));
+  const fellows = alert.fellows.filter((other) => !ids.has(other.id));
+  if (!own.length && !fellows.length) return h("section.card", {}, h("header", {}, h("h2", {}, "Others of this incident")), empty("Nobody else", "No other key was alerted in this market or app at this time.", "calm"));
+  return h("section.card", { "aria-labelledby": "others-title" }, h("header", {}, h("h2", { id: "others-title" }, "Others of this incident"), h("span.more", {}, `${count(own.length)} in this market, ${count(fellows.length)} more of this app`)),
+    own.length ? [h("h3.sub", {}, "In this market, within half an hour"), alertLines(own)] : null,
+    fellows.length ? [h("h3.sub", {}, "Of the app ", name(alert.app, 40), ", within a day"), alertLines(fellows)] : null);
+}
+
+export function alertLines(alerts) {
+  return h("ul.lines", {}, alerts.map((other) => h("li", {}, severity(other.severity, false), h("a", { href: `/alerts/${other.id}` }, subject(other)), h("span.grow.cut.dim", {}, other.kind === "leaked_key" ? [name(other.symbol, 30), " · ", other.app ? name(other.app, 24) : "own program"] : words(KINDS, other.kind)),
+    h("span.faint", {}, time(other.event_ts)), status(other), freezeTag(other.freeze), h("span.num.amount", {}, usd(other.money)))));
+}
+
+function evidenceCard(alert) {
+  const places = alert.places?.events ?? [];
+  const events = alert.evidence.event_ids;
+  return h("section.card", { "aria-labelledby": "evidence-title" }, h("header", {}, h("h2", { id: "evidence-title" }, "Evidence"), h("span.more", {}, `${count(events.length)} orders, strongest first`)),
+    h("div.scroll.evidence", { tabindex: 0, "aria-label": "Orders that weighed most" }, h("table.grid.tight", {}, h("thead", {}, h("tr", {}, h("th", {}, "Event id"), h("th.num", {}, "Partition"), h("th.num", {}, "Offset"))),
+      h("tbody", {}, events.map((event, place) => h("tr", {}, h("td.mono", {}, name(event, 40)), h("td.num.mono", {}, places[place]?.partition ?? "–"), h("td.num.mono", {}, places[place]?.offset ?? "–")))))),
+    h("dl.pairs-list", {}, row("Topic", name(alert.places?.topic ?? "–", 80)), row("From, to", [time(alert.evidence.from_ts, { millis: true }), " – ", time(alert.evidence.to_ts, { millis: true })]), row("Alert at offset", h("span.mono", {}, alert.record.offset)), row("Model", h("span.mono", {}, name(alert.model, 40))), row("Config", h("span.mono", {}, name(alert.config, 40)))));
+}
+
+function rawCard(alert) {
+  return h("details.card.raw", {}, h("summary", {}, "CloudEvent, keys masked"), h("pre.mono", { tabindex: 0 }, plainJson(alert.record.cloudevent)));
+}
+
+function plainJson(value) {
+  return JSON.stringify(value, null, 2).split("\n").map((line) => plain(line, 400)).join("\n");
+}
+
