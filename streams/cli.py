@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "produce": "Put order events from files on the orders topic.",
     "dead": "Look at refused events, and put them back.",
     "demo": "Show the whole system at work, on an embedded broker.",
+    "dashboard": "Serve the risk team's screen.",
     "freeze-hook": "Freeze keys that alerts accuse, within a policy.",
     "mock-exchange": "Run a mock exchange, to try the freeze hook on.",
     "doctor": "Check settings, brokers, topics and model; say what to do.",
