@@ -106,7 +106,7 @@ class Intake:
                 else:
                     records += chunk.values
                     taken = len(chunk.values)
-                reached[chunk.place] = _after(reached[chunk.place], chunk, taken)
+                reached[chunk.place] = _after(reached[chunk.place], chunk, taken, now())
             waiting = [place for place in waiting if not self._is_read(place, bounds)]
         self.read.left = len(self._stopped)
         if count:
@@ -182,10 +182,10 @@ class Intake:
         return max([min(whole, default=0), *cut])
 
 
-def _after(known: Reached, chunk: Chunk, taken: int) -> Reached:
+def _after(known: Reached, chunk: Chunk, taken: int, now: int) -> Reached:
     if taken == 0:
         return known
-    first = known.first_ts or _first_ts(chunk, taken)
+    first = known.first_ts or min(now, _first_ts(chunk, taken))
     return Reached(chunk.offsets[taken - 1] + 1, first, known.is_whole)
 
 
