@@ -37,6 +37,7 @@ class Publisher:
         }
         self._place = TopicPartition(topic, 0)
         self._outbox = outbox
+        self._end = 0  # offset behind the last record of the topic
         self._published = 0  # seq of the last entry that lies on the topic
         self._sent: list[Any] = []  # futures of those under way
         self._last_sent = 0
@@ -71,23 +72,31 @@ class Publisher:
         """Send what is new and note what arrived; does not wait while the brokers are there."""
         if not all(sent.is_done for sent in self._sent):
             return
-        if any(sent.failed() for sent in self._sent):
-            self._close_producer()
-        else:
+        if self._sent and self._all_lie_in_a_row():
             self._published = self._last_sent
+            self._end += len(self._sent)
+        elif self._sent:
+            self._close_producer()
         self._sent = []
         if self._producer is not None or self._reconnects():
             self._send()
 
+    def _all_lie_in_a_row(self) -> bool:
+        """Whether all that was sent is there, and nobody else has written in between."""
+        return all(
+            sent.succeeded() and sent.value.offset == self._end + number
+            for number, sent in enumerate(self._sent)
+        )
+
     def _reconnects(self) -> bool:
-        """Begin anew behind what is on the topic, now and then."""
+        """Begin anew behind what is on the topic, now and then; `OutboxError` as `recover`."""
         if time.monotonic() < self._again_at:
             return False
         self._again_at = time.monotonic() + AGAIN_S
         try:
             self.recover()
         except KafkaError as error:
-            log.error("the audit cannot be published: %s", error)
+            log.warning("the audit cannot be published: %s", error)
             return False
         return True
 
@@ -127,7 +136,7 @@ class Publisher:
         try:
             consumer.assign([self._place])
             begin = consumer.beginning_offsets([self._place])[self._place]
-            end = consumer.end_offsets([self._place])[self._place]
+            end = self._end = consumer.end_offsets([self._place])[self._place]
             consumer.seek(self._place, max(begin, end - tail) if tail else begin)
             seen = 0
             while consumer.position(self._place) < end:
