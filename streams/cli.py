@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "dead": "Look at refused events, and put them back.",
     "demo": "Show the whole system at work, on an embedded broker.",
     "dashboard": "Serve the risk team's screen.",
+    "lifecycle": "Remove keys that nobody uses: notice, two business days, removal.",
     "freeze-hook": "Freeze keys that alerts accuse, within a policy.",
     "mock-exchange": "Run a mock exchange, to try the freeze hook on.",
     "doctor": "Check settings, brokers, topics and model; say what to do.",

@@ -197,5 +197,8 @@ class World:
         told = {entry.id: entry for entry in self.feed.told if entry.api_key == api_key}
         return [entry.kind.value for entry in told.values()]
 
+    def last_reason(self) -> str:
+        return self.feed.told[-1].reason.value
+
     def close(self) -> None:
         self.store.close()
