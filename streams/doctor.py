@@ -4,7 +4,6 @@ It changes nothing. A warning is what works but loses something; a failure keeps
 running as it should.
 """
 
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,8 +16,10 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
 from models.score.artifact import MANIFEST, ArtifactError, Manifest, load_artifact
+from streams.access import greet
+from streams.security import kafka_security
 from streams.settings import Settings
-from streams.topics import UNKNOWN_TOPIC, TopicNames, TopicSpec, topic_specs
+from streams.topics import TopicNames, TopicSpec, described_topics, topic_specs
 
 CONNECT_MS: Final = 5000
 
@@ -50,14 +51,20 @@ def _brokers_and_topics(settings: Settings) -> list[Check]:
     if not settings.brokers:
         advice = "set --brokers or ROGUEKEY_BROKERS to host:port of a Kafka broker"
         return [Check("brokers", Outcome.FAILED, "not set", advice)]
-    servers = settings.bootstrap_servers()
-    silent = {server: reason for server in servers if (reason := _why_silent(server))}
-    answering = [server for server in servers if server not in silent]
-    if not answering:
+    greetings = greet(settings)
+    shut = [greeting for greeting in greetings if not greeting.welcome]
+    open_to_us = [greeting.server for greeting in greetings if greeting.welcome]
+    if not open_to_us:
         advice = "start the broker, or correct --brokers or ROGUEKEY_BROKERS"
-        return [Check("brokers", Outcome.FAILED, ", ".join(silent.values()), advice)]
+        if not all(greeting.silent for greeting in shut):
+            advice = "correct security_protocol, and what the broker is told with it"
+        return [Check("brokers", Outcome.FAILED, ", ".join(map(str, shut)), advice)]
     try:
-        admin = KafkaAdminClient(bootstrap_servers=answering, bootstrap_timeout_ms=CONNECT_MS)
+        admin = KafkaAdminClient(
+            bootstrap_servers=open_to_us,
+            bootstrap_timeout_ms=CONNECT_MS,
+            **kafka_security(settings),
+        )
     except KafkaError as error:
         advice = "see that it is a Kafka broker, and that its advertised addresses lead there"
         return [Check("brokers", Outcome.FAILED, f"{settings.brokers}: {error}", advice)]
@@ -70,20 +77,11 @@ def _brokers_and_topics(settings: Settings) -> list[Check]:
         return [Check("brokers", Outcome.FAILED, f"{settings.brokers}: {error}", advice)]
     finally:
         admin.close()
-    if silent:
-        finding, advice = ", ".join(silent.values()), "start it, or take it out of the setting"
+    if shut:
+        finding, advice = ", ".join(map(str, shut)), "start it, or take it out of the setting"
         return [Check("brokers", Outcome.WARNING, finding, advice), *checks]
-    return [Check("brokers", Outcome.OK, f"{settings.brokers} answers"), *checks]
-
-
-def _why_silent(server: str) -> str:
-    """Say why nothing listens at `host:port`; empty where something does."""
-    host, _, port = server.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_MS / 1000).close()
-    except OSError as error:
-        return f"{server}: {error.strerror or error}"
-    return ""
+    finding = f"{settings.brokers} answers, over {settings.security_protocol}"
+    return [Check("brokers", Outcome.OK, finding), *checks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +92,7 @@ class _Topic:
 
 
 def _topics(admin: KafkaAdminClient, names: list[str]) -> dict[str, _Topic]:
-    described = [
-        topic for topic in admin.describe_topics(names) if topic["error_code"] != UNKNOWN_TOPIC
-    ]
+    described = described_topics(admin, names)
     if not described:
         return {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, topic["name"]) for topic in described]

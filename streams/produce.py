@@ -10,7 +10,7 @@ same embedded broker. With reading the file and the symbols, 150,000 to 385,000 
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -67,6 +67,8 @@ async def produce(
     topic: str,
     rate: float | None = None,
     progress: Progress = lambda _: None,
+    *,
+    client: Mapping[str, Any] | None = None,
 ) -> Produced:
     """Send all events of the files, in their order, and wait until the brokers have them.
 
@@ -74,6 +76,7 @@ async def produce(
     ----------
     rate : events per second; None sends as fast as the brokers take them.
     progress : told how many bytes of the files were read since it was last told.
+    client : further settings of the Kafka client, such as credentials.
 
     Raises
     ------
@@ -87,6 +90,7 @@ async def produce(
         enable_idempotence=True,
         max_batch_size=BATCH_BYTES,
         request_timeout_ms=10_000,
+        **(client or {}),
     )
     try:
         await producer.start()

@@ -93,7 +93,8 @@ class TopicTape:
         consumer = self._consumer
         # The names of all topics, since to ask for one that is missing may make it.
         if self.topic not in await consumer.topics():
-            raise TopicTapeError(f"topic {self.topic} does not exist")
+            raise TopicTapeError(f"topic {self.topic} does not exist, or is hidden from this user")
+        await self._learn_partitions()
         places = [
             TopicPartition(self.topic, number)
             for number in sorted(consumer.partitions_for_topic(self.topic))
@@ -107,6 +108,12 @@ class TopicTape:
         for place in places:
             consumer.seek(place, begin[place])
         return begin, end
+
+    async def _learn_partitions(self) -> None:
+        """Have the client learn about the topic, which it does about those that it reads."""
+        first = TopicPartition(self.topic, 0)
+        self._consumer.assign([first])
+        await self._consumer.end_offsets([first])
 
     async def _first_at(
         self, ms: int, ends: Mapping[TopicPartition, int]

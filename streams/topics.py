@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Final, Literal
 
 from kafka import KafkaAdminClient
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from streams.settings import DEFAULT_PARTITIONS
 
@@ -142,12 +142,27 @@ def ensure_topics(
     return missing
 
 
+def described_topics(admin: KafkaAdminClient, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Describe those of the topics that exist, as the broker does.
+
+    Raises
+    ------
+    KafkaError
+        If the broker does not say; it hides topics that this user may not see.
+    """
+    found = []
+    for topic in admin.describe_topics(list(names)):
+        if topic["error_code"] == UNKNOWN_TOPIC:
+            continue
+        if topic["error_code"] == TopicAuthorizationFailedError.errno:
+            raise TopicAuthorizationFailedError(f"this user may not see topic {topic['name']}")
+        found.append(topic)
+    return found
+
+
 def _partitions(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, int]:
-    return {
-        topic["name"]: len(topic["partitions"])
-        for topic in admin.describe_topics(list(names))
-        if topic["error_code"] != UNKNOWN_TOPIC
-    }
+    topics = described_topics(admin, names)
+    return {topic["name"]: len(topic["partitions"]) for topic in topics}
 
 
 def _check_partitions(admin: KafkaAdminClient, wanted: Mapping[str, TopicSpec]) -> None:

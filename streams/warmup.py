@@ -1,8 +1,9 @@
 """Warm-up of a worker: stages that know the past before the first event arrives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kafka import KafkaAdminClient
 
@@ -62,9 +63,19 @@ def warm_stages(
     return stages
 
 
-def is_first_start(bootstrap_servers: list[str], group: str, topic: str) -> bool:
-    """Whether the group has not committed any offset of the topic yet."""
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=CONNECT_MS)
+def is_first_start(
+    bootstrap_servers: list[str],
+    group: str,
+    topic: str,
+    client: Mapping[str, Any] | None = None,
+) -> bool:
+    """Whether the group has not committed any offset of the topic yet.
+
+    `client` holds further settings of the Kafka client, such as credentials.
+    """
+    admin = KafkaAdminClient(
+        bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=CONNECT_MS, **(client or {})
+    )
     try:
         offsets = admin.list_group_offsets(group)[group]
     finally:

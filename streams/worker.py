@@ -25,6 +25,7 @@ from models.rows import NEVER
 from streams.dead_letters import Letter, RefusalLimit
 from streams.metrics import Metrics
 from streams.runtime import build_app
+from streams.security import faust_credentials
 from streams.settings import Settings
 from streams.stages import AlertPartition, DeadLetter, KeyPartition, MarketPartition
 from streams.topics import TopicNames
@@ -82,6 +83,7 @@ class Worker:
             offset_reset=settings.auto_offset_reset,
             buffered_runs=BUFFERED_RUNS,
             producer_linger=0.0,  # frames are batches already
+            broker_credentials=faust_credentials(settings),
         )
         self._names = TopicNames(**settings.topic_names())
         self._partitions = settings.partitions

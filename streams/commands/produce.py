@@ -1,17 +1,20 @@
 """`roguekey produce`: files of order events onto the orders topic."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import kafka.errors
 from aiokafka.errors import KafkaError
 
+from streams.access import check_access
 from streams.commands.options import inputs_option, json_option, show, with_settings
 from streams.intake import progress_bar, stored_bytes
 from streams.produce import Produced
 from streams.produce import produce as put_on_topic
+from streams.security import kafka_security
 from streams.settings import Settings
 from streams.tapes import TapeError
 from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
@@ -38,9 +41,10 @@ def command(
     symbol, so that every symbol's events keep their order. A line without a readable symbol is sent
     without a key; the worker refuses it into the dead letters. A topic that is missing is made.
     """
-    servers = settings.bootstrap_servers()
+    servers, security = settings.bootstrap_servers(), kafka_security(settings)
+    check_access(settings)
     try:
-        _ensure_topic(settings)
+        _ensure_topic(settings, security)
         with progress_bar() as bar:
             task = bar.add_task("produce", total=stored_bytes(inputs))
             produced = asyncio.run(
@@ -50,6 +54,7 @@ def command(
                     settings.orders_topic,
                     rate,
                     lambda read: bar.advance(task, read),
+                    client=security,
                 )
             )
     except (kafka.errors.KafkaError, KafkaError) as error:
@@ -60,14 +65,14 @@ def command(
     _report(produced, settings.orders_topic, as_json=as_json)
 
 
-def _ensure_topic(settings: Settings) -> None:
+def _ensure_topic(settings: Settings, security: Mapping[str, Any]) -> None:
     specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
     orders = [spec for spec in specs if spec.name == settings.orders_topic]
     ensure_topics(
         settings.bootstrap_servers(),
         orders,
         replication=settings.replication_factor,
-        client={"bootstrap_timeout_ms": CONNECT_MS},
+        client={"bootstrap_timeout_ms": CONNECT_MS, **security},
     )
 
 

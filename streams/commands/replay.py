@@ -13,6 +13,7 @@ from typing_extensions import override
 from models.evaluation.labels import Labels, LabelsError
 from models.score.artifact import ArtifactError
 from models.score.model import Model
+from streams.access import check_access
 from streams.commands.options import (
     ORDER_FILE,
     OUTPUT_FILE,
@@ -24,6 +25,7 @@ from streams.commands.options import (
 from streams.intake import Intake, progress_bar, stored_bytes
 from streams.replay import AlertFile, Replayed, replay, replay_topic
 from streams.replay_report import as_result, as_text, score, write_report
+from streams.security import kafka_security
 from streams.settings import ConfigError, Settings
 from streams.tapes import DeadLetterFile, TapeError
 from streams.topic_tape import TopicTape, TopicTapeError, as_ms
@@ -119,8 +121,10 @@ def _run(request: Request, model: Model, settings: Settings) -> tuple[Labels | N
         alerts, intake = stack.enter_context(AlertFile(request.alerts)), Intake(letters)
         if request.topic is None:
             return truth, _replay_files(request.inputs, model, alerts, intake, settings)
-        servers = settings.bootstrap_servers()
-        tape = stack.enter_context(TopicTape(servers, request.topic, request.since, request.until))
+        servers, security = settings.bootstrap_servers(), kafka_security(settings)
+        check_access(settings)
+        tape = TopicTape(servers, request.topic, request.since, request.until, security)
+        stack.enter_context(tape)
         return truth, _replay_topic(tape, model, alerts, intake, settings)
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import click
 from kafka.errors import KafkaError
 
+from streams.access import check_access
 from streams.broker import TOPIC_LIMITS, BrokerError, EmbeddedBroker
 from streams.commands.options import with_settings
 from streams.commands.replay import load_model
@@ -14,7 +15,8 @@ from streams.compiling import compile_kernels
 from streams.health import Health, address_of, listen
 from streams.intake import progress_bar, stored_bytes
 from streams.runtime import Companion, ended_by_sigterm, run_worker
-from streams.settings import Settings
+from streams.security import kafka_security
+from streams.settings import ConfigError, Settings
 from streams.tapes import TapeError
 from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
 from streams.warmup import Stages, is_first_start, warm_stages
@@ -56,6 +58,7 @@ def command(settings: Settings) -> None:
     try:
         with ended_by_sigterm(), ExitStack() as stack:
             model = load_model(settings)
+            _check_brokers(settings)
             listening = listen(settings)
             compile_kernels(model)
             brokers = _brokers(settings, stack)
@@ -80,6 +83,17 @@ def _companions(
     return [watch.run, Health(listening, worker.metrics, watch.not_ready).run]
 
 
+def _check_brokers(settings: Settings) -> None:
+    """Refuse settings with which no broker would let us in, before anything takes long."""
+    if settings.brokers:
+        check_access(settings)
+    elif settings.security_protocol != "PLAINTEXT":
+        raise ConfigError(
+            f"security_protocol is {settings.security_protocol}, but brokers is not set; "
+            "the embedded broker knows PLAINTEXT only"
+        )
+
+
 def _brokers(settings: Settings, stack: ExitStack) -> list[str]:
     """Give the addresses of brokers on which all topics are; start one where none is set."""
     limits = None
@@ -94,7 +108,7 @@ def _brokers(settings: Settings, stack: ExitStack) -> list[str]:
         topic_specs(TopicNames(**settings.topic_names()), settings.partitions),
         replication=settings.replication_factor,
         limits=limits,
-        client={"bootstrap_timeout_ms": CONNECT_MS},
+        client={"bootstrap_timeout_ms": CONNECT_MS, **kafka_security(settings)},
     )
     return brokers
 
@@ -102,7 +116,8 @@ def _brokers(settings: Settings, stack: ExitStack) -> list[str]:
 def _stages(settings: Settings, brokers: list[str], empty: Stages) -> Stages:
     if not settings.warmup:
         return empty
-    if not is_first_start(brokers, group_of(settings), settings.orders_topic):
+    group, security = group_of(settings), kafka_security(settings)
+    if not is_first_start(brokers, group, settings.orders_topic, security):
         return empty
     with progress_bar() as bar:
         task = bar.add_task("warm-up", total=stored_bytes(settings.warmup))

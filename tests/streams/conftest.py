@@ -3,7 +3,9 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +21,13 @@ from streams.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.intake import Intake
 from streams.produce import produce as produce_files
 from streams.runtime import DEFAULT_GROUP
+from streams.security import kafka_security
 from streams.settings import Settings, load_settings
 from streams.topic_tape import TopicTape
 from streams.topics import TopicNames, TopicSpec, ensure_topics, topic_specs
 from tests.models.simulation.worlds import small_tape
 from tests.streams.kafka_cluster import KafkaCluster, what_is_missing
+from tests.streams.kafka_secured import Secured, secured_cluster
 
 EASIER = 8.0  # log odds by which the tests' model alerts sooner, so that a small tape has alerts
 
@@ -141,6 +145,15 @@ def kafka_cluster(shared_cluster: KafkaCluster) -> KafkaCluster:
     return shared_cluster.start()
 
 
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """An Apache Kafka that lets in only who proves to be somebody; skips where it cannot run."""
+    if missing := what_is_missing():
+        pytest.skip(f"no {missing} here to run a secured Apache Kafka with")
+    with secured_cluster(tmp_path_factory.mktemp("secured")) as cluster:
+        yield cluster
+
+
 @pytest.fixture
 def kafka_settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
     """Settings with topics and a group of this test's own.
@@ -148,18 +161,44 @@ def kafka_settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
     They are on the cluster that ROGUEKEY_BROKERS names, or else on our Apache Kafka. The topics are
     not made yet; what was made is deleted when the test is over.
     """
-    prefix = f"test-{secrets.token_hex(4)}"
-    own = {f"{kind}_topic": f"{prefix}.{name}" for kind, name in Settings().topic_names().items()}
+    own = names_of_its_own()
     if not os.environ.get("ROGUEKEY_BROKERS"):
         own["brokers"] = request.getfixturevalue("kafka_cluster").address
-    settings = load_settings({**own, "app_id": prefix})
+    settings = load_settings(own)
     yield settings
-    admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap_servers())
+    servers = settings.bootstrap_servers()
+    admin = KafkaAdminClient(bootstrap_servers=servers, **kafka_security(settings))
     try:
         names = [topic["name"] for topic in admin.describe_topics()]
-        admin.delete_topics([name for name in names if name.startswith(prefix)])
+        admin.delete_topics([name for name in names if name.startswith(settings.app_id)])
     finally:
         admin.close()
+
+
+def names_of_its_own() -> dict[str, str]:
+    """Give settings by which topics and groups bear names that nobody else has."""
+    prefix = f"test-{secrets.token_hex(4)}"
+    topics = Settings().topic_names().items()
+    return {"app_id": prefix} | {f"{kind}_topic": f"{prefix}.{name}" for kind, name in topics}
+
+
+def variables(values: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of a command: this one's, with no settings but these."""
+    others = {name: value for name, value in os.environ.items() if "ROGUEKEY" not in name}
+    return others | {f"ROGUEKEY_{name.upper()}": value for name, value in values.items()}
+
+
+def run_command(*arguments: str, values: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a `roguekey` command to its end, with these settings."""
+    program = "from streams.cli import main; main()"
+    return subprocess.run(  # noqa: S603 - this interpreter, and arguments of the tests
+        [sys.executable, "-c", program, *arguments],
+        env=variables(values),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def put_on_topic(broker: EmbeddedBroker, tape: Path, partitions: int) -> None:

@@ -36,7 +36,7 @@ def test_nothing_is_wrong_where_everything_is_there(broker: EmbeddedBroker, mode
     make_topics(broker)
     checks = examine(settings_for(broker, model))
     assert {check.outcome for check in checks} == {Outcome.OK}
-    assert len(checks) == 1 + 8 + 1
+    assert len(checks) == 1 + len(topic_specs(TopicNames())) + 1
 
 
 def test_brokers_that_are_not_set_fail_with_how_to_set_them(model: Path) -> None:

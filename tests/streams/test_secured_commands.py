@@ -1,0 +1,137 @@
+"""Every command that speaks to brokers, against one that lets in only who proves to be somebody."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from streams.children import Command
+from streams.cli import run
+from streams.intake import Intake
+from streams.replay import AlertFile, replay
+from streams.security import kafka_security
+from streams.settings import Settings
+from streams.topic_tape import TopicTape
+from streams.topics import TopicNames, ensure_topics, topic_specs
+from tests.streams.conftest import Trained, names_of_its_own, run_command, variables
+from tests.streams.kafka_secured import GUEST, PASSWORD, Secured
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+Told = Callable[[list[str], dict[str, str]], tuple[int, str, str]]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Told:
+    """Run a command in this process; gives its exit code and what it said."""
+
+    def run_here(arguments: list[str], values: dict[str, str]) -> tuple[int, str, str]:
+        for name, value in variables({**values, "http_port": "0"}).items():
+            monkeypatch.setenv(name, value)
+        code = run(arguments)
+        return code, *capfd.readouterr()
+
+    return run_here
+
+
+def values_on(topic: str, settings: Settings) -> list[bytes]:
+    values: list[bytes] = []
+    servers, security = settings.bootstrap_servers(), kafka_security(settings)
+    with TopicTape(servers, topic, client=security) as tape:
+        for partition in range(tape.partitions):
+            while chunk := tape.next(partition):
+                values += chunk[0]
+    return values
+
+
+def test_the_whole_chain_runs_as_a_user_over_tls(
+    secured: Secured, trained: Trained, tmp_path: Path
+) -> None:
+    with AlertFile(tmp_path / "expected.jsonl") as alerts:
+        replay([trained.tape], trained.model, alerts, Intake())
+    expected = Counter((tmp_path / "expected.jsonl").read_bytes().splitlines())
+    values = secured.values(**names_of_its_own(), idle_heartbeat_ms="2000", http_port="0")
+    settings = Settings.model_validate(values)
+    produced = run_command("produce", "--input", str(trained.tape), "--json", values=values)
+    assert produced.returncode == 0, produced.stderr
+    ensure_topics(
+        settings.bootstrap_servers(),
+        topic_specs(TopicNames(**settings.topic_names()), settings.partitions),
+        client=kafka_security(settings),
+    )
+    arguments = ["worker", "--model", str(trained.model_dir)]
+    with Command(arguments, variables(values), tmp_path / "worker.log") as worker:
+        found: Counter[bytes] = Counter()
+        while found.total() < expected.total():
+            assert worker.exit_code is None, worker.last_words()
+            found = Counter(values_on(settings.alerts_topic, settings))
+    assert found == expected
+    doctor = run_command("doctor", "--model", str(trained.model_dir), "--json", values=values)
+    assert doctor.returncode == 0, doctor.stderr
+    finding = json.loads(doctor.stdout)["checks"][1]["finding"]
+    assert finding == f"{settings.brokers} answers, over SASL_SSL"
+    out = tmp_path / "again.jsonl"
+    again = ["replay", "--from-topic", settings.orders_topic, "--model", str(trained.model_dir)]
+    replayed = run_command(*again, "--alerts", str(out), values=values)
+    assert replayed.returncode == 0, replayed.stderr
+    assert Counter(out.read_bytes().splitlines()) == expected
+
+
+def refusals(secured: Secured) -> dict[str, tuple[dict[str, str], str]]:
+    """Give settings that the broker refuses, and what must be said of each."""
+    elsewhere = secured.cluster.address_of("SASL_SSL")
+    return {
+        "user": (secured.values(sasl_username="nobody"), "refuses user 'nobody'"),
+        "authority": (
+            secured.values(ssl_cafile=str(secured.other_authority)),
+            "its certificate is not trusted",
+        ),
+        "protocol": (
+            secured.values("PLAINTEXT", brokers=elsewhere),
+            "hangs up; security_protocol is PLAINTEXT",
+        ),
+    }
+
+
+def commands(trained: Trained, folder: Path) -> dict[str, list[str]]:
+    model = ["--model", str(trained.model_dir)]
+    return {
+        "worker": ["worker", *model],
+        "produce": ["produce", "--input", str(trained.tape)],
+        "replay": ["replay", "--from-topic", "orders", "--alerts", str(folder / "a"), *model],
+        "doctor": ["doctor", *model],
+    }
+
+
+@pytest.mark.parametrize("wrong", ["user", "authority", "protocol"])
+@pytest.mark.parametrize("command", ["worker", "produce", "replay", "doctor"])
+def test_who_is_refused_reads_why_in_one_line(
+    secured: Secured, trained: Trained, tmp_path: Path, told: Told, command: str, wrong: str
+) -> None:
+    values, reason = refusals(secured)[wrong]
+    code, out, err = told(commands(trained, tmp_path)[command], values)
+    checks = command == "doctor"
+    assert code == (1 if checks else 2), err
+    assert err.count("\n") == 1
+    assert reason in (out if checks else err)
+
+
+@pytest.mark.parametrize("command", ["worker", "produce", "replay", "doctor"])
+def test_who_is_let_in_but_may_do_nothing_reads_so_in_one_line(
+    secured: Secured, trained: Trained, tmp_path: Path, told: Told, command: str
+) -> None:
+    values = secured.values(sasl_username=GUEST)
+    code, out, err = told(commands(trained, tmp_path)[command], values)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "this user" in out + err
+
+
+def test_not_even_debugging_shows_the_password(secured: Secured, trained: Trained) -> None:
+    arguments = ["--debug", "doctor", "--model", str(trained.model_dir)]
+    done = run_command(*arguments, values=secured.values(sasl_mechanism="PLAIN"))
+    assert "DEBUG:" in done.stderr
+    assert "INFO:aiokafka.conn:Authenticated as desk" in done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
