@@ -4,7 +4,7 @@ import subprocess
 import sys
 from typing import Final
 
-BENCHMARKS: Final = ("detection", "weights")
+BENCHMARKS: Final = ("detection", "ablation", "weights")
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.labelled_tape import LabelledTape, assessed_fills
-from benchmarks.verdict import Sightings
+from benchmarks.peaks import Sightings
 from models.keys import state as k
 from models.market import state as m
 from models.orders.batch import BUY, NONE, Bools, Float64s

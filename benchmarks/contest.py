@@ -9,10 +9,13 @@ from typing import Final
 import numpy as np
 
 from benchmarks.baselines import baseline_sightings, fit_raw_forest
-from benchmarks.detector_scores import WHOLE, alerts_of, detector_sightings, family_sightings
+from benchmarks.detector_scores import alerts_of, detector_sightings
 from benchmarks.labelled_tape import LabelledTape
-from benchmarks.verdict import Peaks, Sightings, Verdict, judge
+from benchmarks.peaks import Peaks
+from models.alerts.envelope import Alert, AlertType
 from models.evaluation.incidents import by_look_alike
+from models.evaluation.named import Named, apps_named, sellers_named
+from models.evaluation.verdicts import Verdict
 from models.score.forest import Forest
 from models.score.model import FALSE_KEYS_PER_1000_KEY_DAYS, Model
 from models.simulation import REGIMES, Regime, regime_of
@@ -34,6 +37,8 @@ FOREIGN: Final = "detector, trained on another regime"
 BUDGET: Final = FALSE_KEYS_PER_1000_KEY_DAYS
 BUDGETS: Final = tuple(np.round(np.geomspace(0.1, 30.0, 26), 3).tolist())
 ORDINARY: Final = "none of them"
+APPS: Final = "apps"
+SELLERS: Final = "sellers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,10 @@ class Trained:
 
 @dataclass(slots=True)
 class Results:
-    """Verdicts of each method, one a tape; and the curves, (recall of each budget), one a tape."""
+    """Verdicts of each method, what it named, and its recall of each budget; each one a tape."""
 
     methods: dict[str, list[Verdict]] = field(default_factory=lambda: defaultdict(list))
-    families: dict[str, list[Verdict]] = field(default_factory=lambda: defaultdict(list))
+    named: dict[str, dict[str, list[Named]]] = field(default_factory=lambda: defaultdict(dict))
     curves: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
     lookalikes: Counter[str] = field(default_factory=Counter)  # how many there were
     alerted_lookalikes: Counter[str] = field(default_factory=Counter)
@@ -58,7 +63,7 @@ class Results:
 
 def contest_regimes(*, short: bool, tell: Callable[[str], None]) -> Results:
     """Train on a tape of each regime; judge on another of the same, and of the next regime."""
-    regimes = _short_regimes() if short else {name: REGIMES[name] for name in CONTESTED}
+    regimes = regimes_to_judge(short=short)
     trained = []
     for name, regime in regimes.items():
         tell(f"training on {name}")
@@ -81,8 +86,12 @@ def contest_files(pairs: Sequence[tuple[Path, Path]], tell: Callable[[str], None
     return results
 
 
-def _short_regimes() -> dict[str, Regime]:
-    return {name: regime_of([name], days=SHORT_DAYS, keys=SHORT_KEYS) for name in SHORT}
+def regimes_to_judge(*, short: bool, only: Sequence[str] = ()) -> dict[str, Regime]:
+    """Give the regimes of the contest, or `only` some; short ones are of a few days and keys."""
+    if short:
+        names = only or SHORT
+        return {name: regime_of([name], days=SHORT_DAYS, keys=SHORT_KEYS) for name in names}
+    return {name: REGIMES[name] for name in only or CONTESTED}
 
 
 def _learn(tape: LabelledTape) -> Trained:
@@ -92,31 +101,40 @@ def _learn(tape: LabelledTape) -> Trained:
 def _judge_tape(
     results: Results, tape: LabelledTape, own: Trained, foreign: Trained | None
 ) -> None:
-    live = judge(tape, alerts_of(own.model, tape))
-    results.methods[LIVE].append(live)
+    live = _judge_alerts(results, LIVE, tape, alerts_of(own.model, tape))
     if foreign is not None:
-        results.methods[FOREIGN].append(judge(tape, alerts_of(foreign.model, tape)))
+        _judge_alerts(results, FOREIGN, tape, alerts_of(foreign.model, tape))
     rows = tape.market_rows()
     sightings = detector_sightings(own.model, tape, rows)
     sightings |= baseline_sightings(own.raw_forest, tape, rows)
     for name, seen in sightings.items():
         peaks = Peaks(tape, seen)
-        results.methods[name].append(judge(tape, peaks.alerts(BUDGET)))
+        results.methods[name].append(tape.truth.judge(peaks.alerts(BUDGET)))
         results.curves[name].append([peaks.recall(budget) for budget in BUDGETS])
-    results.families[WHOLE].append(results.methods[WHOLE][-1])
-    for name, seen in family_sightings(own.model, tape, rows).items():
-        results.families[name].append(_at_budget(tape, seen))
     _count_lookalikes(results, tape, live)
 
 
-def _at_budget(tape: LabelledTape, seen: Sightings) -> Verdict:
-    return judge(tape, Peaks(tape, seen).alerts(BUDGET))
+def _judge_alerts(
+    results: Results, method: str, tape: LabelledTape, alerts: Sequence[Alert]
+) -> Verdict:
+    by_type = {kind: [alert for alert in alerts if alert.type is kind] for kind in AlertType}
+    keys = [(alert.subject, alert.data.event_ts) for alert in by_type[AlertType.LEAKED_KEY]]
+    verdict = tape.truth.judge(keys)
+    results.methods[method].append(verdict)
+    apps = {alert.subject for alert in by_type[AlertType.APP_LEAK]}
+    accounts = {alert.subject for alert in by_type[AlertType.PROFITEER]}
+    named = results.named[method]
+    named.setdefault(APPS, []).append(apps_named(tape.truth.labels, apps))
+    named.setdefault(SELLERS, []).append(sellers_named(tape.truth.labels, accounts))
+    return verdict
 
 
 def _count_lookalikes(results: Results, tape: LabelledTape, verdict: Verdict) -> None:
-    for score in by_look_alike(tape.labels, verdict.false):
+    for score in by_look_alike(tape.truth.labels, verdict.false):
         results.lookalikes[score.kind] += score.count
         results.alerted_lookalikes[score.kind] += score.alerted
-    resembling = {key for one in tape.labels.hard_negatives for key in one.keys}
-    results.lookalikes[ORDINARY] += len(set(tape.keys) - resembling - tape.labels.leaked.keys())
+    resembling = {key for one in tape.truth.labels.hard_negatives for key in one.keys}
+    results.lookalikes[ORDINARY] += len(
+        set(tape.keys) - resembling - tape.truth.labels.leaked.keys()
+    )
     results.alerted_lookalikes[ORDINARY] += len(set(verdict.false) - resembling)

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.contest import LIVE
-from benchmarks.detection_table import ALL
+from models.evaluation.figures import ALL
 
 
 def draw(data: Mapping[str, Any], path: Path) -> None:
@@ -18,7 +18,11 @@ def draw(data: Mapping[str, Any], path: Path) -> None:
         axes.plot(data["curves"]["budgets"], recall, label=name)
     live = data["methods"][LIVE]
     axes.plot(
-        live["false_per_1000_key_days"], live["recall"][ALL]["share"], "k*", ms=12, label=LIVE
+        live["false_per_1000_key_days"]["value"],
+        live["met"][ALL]["recall"]["value"],
+        "k*",
+        ms=12,
+        label=LIVE,
     )
     axes.axvline(data["budget_per_1000_key_days"], color="0.7", lw=1)
     axes.set(

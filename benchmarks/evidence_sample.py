@@ -71,7 +71,7 @@ def _is_rogue(tape: LabelledTape, fills: Rows, rogue: set[tuple[int, int]]) -> B
 
 def _rogue_fills(tape: LabelledTape) -> set[tuple[int, int]]:
     """Give the key's number and the time (ms) of every rogue fill."""
-    leaked = tape.labels.leaked
+    leaked = tape.truth.labels.leaked
     return {
         (number, ts)
         for number, key in enumerate(tape.keys)

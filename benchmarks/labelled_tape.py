@@ -8,10 +8,11 @@ from typing import Final, Self
 import msgspec
 import numpy as np
 
+from models.evaluation.exposure import Watched
 from models.evaluation.labels import Labels
+from models.evaluation.verdicts import Truth
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
-from models.market.state import DAY
 from models.orders.batch import NONE, Int64s, OrderBatch, UInt64s
 from models.rows import Merge, Rows
 from models.score.evidence import Scale
@@ -28,13 +29,10 @@ class LabelledTape:
 
     name: str
     batches: list[OrderBatch]
-    labels: Labels
+    truth: Truth
     keys: list[str]
     hashes: UInt64s  # (K,)
     first_rogue: Int64s  # (K,), ms; NEVER of a key that did not leak
-    orders: int  # events
-    key_days: float  # keys times days of the tape
-    active_key_days: int  # of them, those on which the key did anything
 
     @classmethod
     def simulated(cls, name: str, regime: Regime, seed: int) -> Self:
@@ -61,18 +59,12 @@ class LabelledTape:
         keys = [named[number] for number in hashes]
         leaked = labels.leaked
         first = [leaked[key].first_rogue_ts if key in leaked else NEVER for key in keys]
-        begin = min(int(batch.ts.min()) for batch in batches)
-        end = max(int(batch.ts.max()) for batch in batches)
+        watched = Watched()
+        for batch in batches:
+            watched.add(batch)
+        truth = Truth(name, labels, watched.exposure())
         return cls(
-            name,
-            batches,
-            labels,
-            keys,
-            np.array(hashes, np.uint64),
-            np.array(first, np.int64),
-            sum(len(batch) for batch in batches),
-            len(keys) * (end - begin) / DAY,
-            _active_key_days(batches),
+            name, batches, truth, keys, np.array(hashes, np.uint64), np.array(first, np.int64)
         )
 
     def market_rows(self) -> list[Rows]:
@@ -90,17 +82,6 @@ class LabelledTape:
         """Give the number of each event's key among the tape's keys, shape (n,)."""
         hashes = rows.orders.keys.hashes[rows.orders.key]
         return np.searchsorted(self.hashes, hashes).astype(np.int64)
-
-
-def _active_key_days(batches: list[OrderBatch]) -> int:
-    seen: set[tuple[int, int]] = set()
-    for batch in batches:
-        keyed = batch.key != NONE
-        pairs = np.column_stack([batch.key[keyed].astype(np.int64), batch.ts[keyed] // DAY])
-        found = np.unique(pairs, axis=0)
-        hashes = batch.keys.hashes[found[:, 0]].tolist()
-        seen.update(zip(hashes, found[:, 1].tolist(), strict=True))
-    return len(seen)
 
 
 def assessed_fills(rows: list[Rows], scale: Scale) -> Iterator[Rows]:

@@ -1,11 +1,10 @@
-from dataclasses import replace
-
 import numpy as np
-import pytest
 
 from benchmarks.labelled_tape import NEVER, LabelledTape
-from benchmarks.verdict import Peaks, Sightings, Theft, judge, recall_of
+from benchmarks.peaks import Peaks, Sightings
+from models.evaluation.exposure import Exposure
 from models.evaluation.labels import LabelledIncident, Labels, Leak
+from models.evaluation.verdicts import Truth
 
 LEAKED, HONEST, CALM = 0, 1, 2
 LABELS = Labels(
@@ -15,13 +14,10 @@ LABELS = Labels(
 TAPE = LabelledTape(
     name="tape",
     batches=[],
-    labels=LABELS,
+    truth=Truth("tape", LABELS, Exposure(orders=1_000, key_days=1_000.0, active_key_days=500)),
     keys=["leaked", "honest", "calm"],
     hashes=np.arange(3, dtype=np.uint64),
     first_rogue=np.array([100, NEVER, NEVER]),
-    orders=1_000,
-    key_days=1_000.0,
-    active_key_days=500,
 )
 
 
@@ -44,31 +40,3 @@ def test_what_a_key_did_before_it_was_misused_counts_as_honest() -> None:
     assert peaks.limit(0.0) == 9.0
     assert peaks.recall(0.0) == 0.0
     assert sorted(peaks.alerts(1.0)) == [("leaked", 50), ("leaked", 150)]
-
-
-def test_a_verdict_counts_what_was_lost_before_the_alert() -> None:
-    verdict = judge(TAPE, [("leaked", 150), ("leaked", 120), ("honest", 1)])
-    assert verdict.thefts == [Theft("blitz", 1, 1)]
-    assert verdict.false == ["honest"]
-    assert verdict.delays_s == [0.02]
-    assert verdict.rogue_before == [1]
-    assert (verdict.rogue, verdict.saved) == (40.0, 30.0)
-
-
-def test_an_alert_before_the_misuse_is_false_and_catches_nothing() -> None:
-    verdict = judge(TAPE, [("leaked", 99)])
-    assert verdict.false == ["leaked"]
-    assert verdict.thefts == [Theft("blitz", 1, 0)]
-
-
-def test_a_theft_without_its_incident_in_the_labels_is_of_unknown_kind() -> None:
-    bare = replace(TAPE, labels=Labels(leaked=LABELS.leaked))
-    assert judge(bare, []).thefts == [Theft("unknown", 1, 0)]
-
-
-def test_the_interval_is_over_thefts_not_over_keys() -> None:
-    few = recall_of([Theft("blitz", 50, 50), Theft("blitz", 50, 0)])
-    many = recall_of([Theft("drip", 1, 1), Theft("drip", 1, 0)] * 50)
-    assert few.share == many.share == pytest.approx(0.5)
-    assert (few.low, few.high) == (0.0, 1.0)
-    assert many.high - many.low < 0.25
