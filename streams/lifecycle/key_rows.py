@@ -26,7 +26,8 @@ ON CONFLICT (api_key) DO UPDATE SET
     bound_changed = max(bound_changed, excluded.bound_changed),
     deleted = max(deleted, excluded.deleted)
 WHERE excluded.last_use > last_use OR excluded.renewed > renewed OR excluded.created > created
-    OR excluded.deleted > deleted OR (excluded.bound_changed > 0 AND excluded.bound_changed >= bound_changed)
+    OR excluded.deleted > deleted
+    OR (excluded.bound_changed > 0 AND excluded.bound_changed >= bound_changed)
 """
 SAVE: Final = """
 UPDATE keys SET phase = ?, mode = ?, basis = ?, notified_at = ?, removal_due = ?, removed_at = ?
