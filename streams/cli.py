@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "dashboard": "Serve the risk team's screen.",
     "lifecycle": "Remove keys that nobody uses: notice, two business days, removal.",
     "freeze-hook": "Freeze keys that alerts accuse, within a policy.",
+    "freeze": "Show and decide what the freeze hook does.",
     "mock-exchange": "Run a mock exchange, to try the freeze hook on.",
     "doctor": "Check settings, brokers, topics and model; say what to do.",
 }
