@@ -8,9 +8,10 @@ from benchmarks.labelled_tape import LabelledTape, assessed_fills
 from benchmarks.peaks import Sightings
 from models.alerts.crowd import Crowd
 from models.alerts.envelope import Alert
-from models.detector import Detector, suspects_of
+from models.detector import Detector
 from models.orders.batch import Float64s
 from models.rows import Rows
+from models.score.evidence import NOTABLE
 from models.score.model import PARTS, Model, parts_of
 
 WHOLE: Final = "detector, threshold in hindsight"
@@ -32,7 +33,7 @@ def detector_sightings(model: Model, tape: LabelledTape, rows: list[Rows]) -> di
     """Score the notable fills of a tape by the whole detector, and without each of its parts."""
     crowd, given = Crowd(), []
     for fills in assessed_fills(rows, model.scale):
-        notable = suspects_of(fills)
+        notable = fills.take(np.flatnonzero(fills.extra["odds"] > NOTABLE))
         around = crowd.meet(notable).weight
         parts = parts_of(notable.extra["odds"], around, notable.extra["persistence"])
         given.append((tape.codes(notable), notable.orders.ts, parts))
