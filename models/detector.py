@@ -84,5 +84,5 @@ class Detector:
 
 
 def suspects_of(rows: Rows) -> Rows:
-    """Give the fills that are notable: all that the alert stage needs."""
-    return rows.take(np.flatnonzero(rows.extra["odds"] > NOTABLE))
+    """Give the fills that are notable, and offers: all that the alert stage needs."""
+    return rows.take(np.flatnonzero((rows.extra["odds"] > NOTABLE) | rows.extra["offer"]))

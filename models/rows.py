@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.orders.batch import Int64s, OrderBatch, UInt64s
+from models.orders.batch import NONE, Int64s, OrderBatch, UInt64s
 
 NEVER: Final = int(np.iinfo(np.int64).max)
 LONG_AGO: Final = int(np.iinfo(np.int64).min)  # before any event
@@ -52,14 +52,24 @@ class Rows:
         )
 
 
+def owners(rows: Rows) -> UInt64s:
+    """Hash of each event's key, or of its account where it has none: its home after the markets."""
+    orders = rows.orders
+    accounts: UInt64s = orders.accounts.hashes[orders.account]
+    keyed = orders.key != NONE
+    if not keyed.any():
+        return accounts
+    return np.where(keyed, orders.keys.hashes[orders.key], accounts)
+
+
 class Merge:
     """One stream in order of time out of several, up to the time that all of them have passed.
 
     Events are ordered by (clock of the partition, clock of the market, hash of the market, hash of
-    the key), and as they came within one market and key. Where the two clocks agree, which is where
-    events come in order of time, no number of partitions can change that order, as long as each
-    market's order is kept. An event behind the time already passed is late: it is used on arrival
-    and counted.
+    the owner), and as they came within one market and owner. Where the two clocks agree, which is
+    where events come in order of time, no number of partitions can change that order, as long as
+    each market's order is kept. An event behind the time already passed is late: it is used on
+    arrival and counted.
     """
 
     def __init__(self, sources: int) -> None:
@@ -115,6 +125,5 @@ class _Part:
 
 def _time_order(rows: Rows) -> Int64s:
     market: UInt64s = rows.orders.markets.hashes[rows.orders.market]
-    key: UInt64s = rows.orders.keys.hashes[rows.orders.key]
-    order: Int64s = np.lexsort((key, market, rows.time, rows.merge_time))
+    order: Int64s = np.lexsort((owners(rows), market, rows.time, rows.merge_time))
     return order

@@ -15,7 +15,7 @@ from models.alerts.crowd import Crowd
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.market.state import DAY
-from models.orders.batch import Float64s, Int64s, OrderBatch, UInt64s
+from models.orders.batch import NONE, Float64s, Int64s, OrderBatch, UInt64s
 from models.rows import Merge, Rows
 from models.score.evidence import NOTABLE, Scale, blank_scale
 from models.score.forest import fit_forest
@@ -124,7 +124,7 @@ def _due(merge: Merge, keys: KeyStage) -> Iterator[Rows]:
     ready = merge.ready()
     if ready is not None:
         rows = keys.assess(ready)
-        yield rows.take(np.flatnonzero(rows.orders.is_fill))
+        yield rows.take(np.flatnonzero(rows.orders.is_fill & (rows.orders.key != NONE)))
 
 
 def _keys(rows: Rows) -> UInt64s:

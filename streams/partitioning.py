@@ -10,7 +10,7 @@ import numpy as np
 from aiokafka.partitioner import DefaultPartitioner
 
 from models.orders.batch import Int32s, OrderBatch, venue_and_symbol
-from models.rows import Rows
+from models.rows import Rows, owners
 from streams.frames import route
 
 _choose = DefaultPartitioner()
@@ -38,9 +38,8 @@ def by_partition(batch: OrderBatch, partitions: int) -> list[tuple[int, OrderBat
 
 
 def by_key(rows: Rows, partitions: int) -> list[tuple[int, Rows]]:
-    """Divide rows by the partition of keys that each belongs to."""
-    orders = rows.orders
-    homes = (orders.keys.hashes % np.uint64(partitions)).astype(np.int32)[orders.key]
+    """Divide rows by the partition of keys that each belongs to; without a key, by its account."""
+    homes: Int32s = (owners(rows) % np.uint64(partitions)).astype(np.int32)
     parts = route(homes)
     return [
         (home, rows if len(chosen) == len(rows) else rows.take(chosen)) for home, chosen in parts

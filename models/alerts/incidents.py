@@ -1,5 +1,6 @@
 """Incidents of keys: what belongs together, and when it is worth another alert."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,18 +45,18 @@ class Incident:
         ordered = sorted(self.sightings, key=lambda s: (-s.rank, s.ts, s.event_id))
         return ordered[:MAX_EVIDENCE]
 
-    def evidence(self) -> Evidence:
-        """Name the fills that weigh most."""
-        strongest = self.strongest()
-        return Evidence(
-            min(s.ts for s in strongest),
-            max(s.ts for s in strongest),
-            [s.event_id for s in strongest],
-        )
-
     def is_news(self, severity: Severity) -> bool:
         """Whether an alert of this severity says something that none has said yet."""
         return self.alerted is None or severity > self.alerted
+
+
+def evidence_of(sightings: Sequence[Sighting]) -> Evidence:
+    """Name fills as evidence, in the order given."""
+    return Evidence(
+        min(s.ts for s in sightings),
+        max(s.ts for s in sightings),
+        [s.event_id for s in sightings],
+    )
 
 
 class Incidents:

@@ -6,24 +6,16 @@ from typing import Final
 import numpy as np
 
 from models.alerts.crowd import Crowd
-from models.alerts.envelope import (
-    Action,
-    Alert,
-    AlertData,
-    AlertType,
-    Place,
-    Reason,
-    Severity,
-    alert_id,
-    as_score,
-    digits,
-)
+from models.alerts.envelope import Action, Alert, AlertType, Place, Reason, Severity, digits
 from models.alerts.incidents import Incident, Incidents, Sighting
+from models.alerts.raising import Allegation, alert_of
 from models.alerts.reasons import KINDS, Finding, Words, explain
 from models.apps.stage import AppStage
 from models.market.state import ADVERSE_MOVE
 from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
+from models.profiteers.stage import ProfiteerStage
 from models.rows import Rows
+from models.score.evidence import NOTABLE
 from models.score.model import Model, parts_of
 
 NOTEWORTHY: Final = 2.0  # rank from which a fill belongs to an incident; at most the threshold
@@ -51,32 +43,39 @@ class AlertStage:
         self._crowd = Crowd()
         self._incidents = Incidents()
         self._apps = AppStage(model)
+        self._profiteers = ProfiteerStage(model)
 
     def judge(self, rows: Rows) -> list[Alert]:
-        """Take notable fills in order of time and give the alerts that they raise."""
+        """Take notable fills and offers in order of time and give the alerts that they raise."""
         if not len(rows):
             return []
-        around = self._crowd.meet(rows)
-        parts = parts_of(rows.extra["odds"], around.weight, rows.extra["persistence"])
+        notable = np.flatnonzero(rows.extra["odds"] > NOTABLE)
+        suspects = rows if len(notable) == len(rows) else rows.take(notable)
+        around = self._crowd.meet(suspects)
+        parts = parts_of(suspects.extra["odds"], around.weight, suspects.extra["persistence"])
         ranks = self._model.rank(parts)
-        self.watch(rows, ranks)
+        self.watch(suspects, ranks)
         alerts: list[Alert] = []
-        heard = 0
+        heard = 0  # suspects that the app stage has heard of
+        known = 0  # rows that the profiteer stage has heard of
         for row in np.flatnonzero(ranks >= self._noteworthy).tolist():
+            alerts += self._profiteers.hear(rows, known, int(notable[row]))
+            known = int(notable[row])
             rank = float(ranks[row])
-            incident = self._note(rows, row, rank)
-            if rank < self._model.threshold:
-                continue
-            severity = self._severity(rank, incident)
-            if incident.is_news(severity):
-                reasons = self._reasons(rows, row, parts[row], around.rogue[row])
-                alerts.append(self._alert(rows, row, rank, severity, reasons, incident))
-                incident.alerted = severity
-                self._apps.hear(rows, heard, row + 1)
-                heard = row + 1
-                alerts += self._apps.misused(rows, row, rank, incident)
-        self._apps.hear(rows, heard, len(rows))
-        return alerts
+            incident = self._note(suspects, row, rank)
+            if rank >= self._model.threshold:
+                severity = self._severity(rank, incident)
+                if incident.is_news(severity):
+                    reasons = self._reasons(suspects, row, parts[row], around.rogue[row])
+                    alerts.append(self._alert(suspects, row, rank, severity, reasons, incident))
+                    incident.alerted = severity
+                    self._apps.hear(suspects, heard, row + 1)
+                    heard = row + 1
+                    alerts += self._apps.misused(suspects, row, rank, incident)
+            is_alerted = incident.alerted is not None
+            alerts += self._profiteers.bought(suspects, row, rank, alerted=is_alerted)
+        self._apps.hear(suspects, heard, len(suspects))
+        return alerts + self._profiteers.hear(rows, known, len(rows))
 
     def _note(self, rows: Rows, row: int, rank: float) -> Incident:
         orders = rows.orders
@@ -103,32 +102,29 @@ class AlertStage:
         reasons: list[Reason],
         incident: Incident,
     ) -> Alert:
-        orders, model = rows.orders, self._model
+        orders = rows.orders
         key = orders.keys.strings[orders.key[row]]
-        venue, symbol = venue_and_symbol(orders.markets.strings[orders.market[row]])
-        event_id = orders.event_id[row]
-        data = AlertData(
-            event_id=event_id,
-            event_ts=int(orders.ts[row]),
-            severity=severity.name.lower(),
-            score=as_score(rank),
-            threshold=as_score(model.threshold),
-            model=model.id,
-            config=model.config,
-            symbol=symbol,
-            venue=venue,
-            reasons=reasons,
-            recommended_action=_action(severity, reasons),
-            evidence=incident.evidence(),
+        allegation = Allegation(
+            AlertType.LEAKED_KEY,
+            key,
+            severity,
+            rank,
+            self._model.threshold,
+            reasons,
+            _action(severity, reasons),
+            incident.strongest(),
+        )
+        return alert_of(
+            allegation,
+            self._model,
+            rows,
+            row,
             api_key=key,
             account=orders.accounts.strings[orders.account[row]],
             app=_app(rows, row),
             notional=round(incident.notional, 2),
             impact_bps=round(1e4 * incident.impact / max(incident.notional, 1e-9), 2),
         )
-        places = [sighting.place for sighting in incident.strongest()]
-        identity = alert_id(AlertType.LEAKED_KEY, key, event_id)
-        return Alert(identity, AlertType.LEAKED_KEY, key, data, places)
 
     def _reasons(self, rows: Rows, row: int, parts: Float64s, rogue: Float32s) -> list[Reason]:
         """Give what moved the score most, strongest first, at least two."""

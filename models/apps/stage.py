@@ -2,20 +2,10 @@
 
 from typing import Final
 
-from models.alerts.envelope import (
-    Action,
-    Alert,
-    AlertData,
-    AlertType,
-    Reason,
-    Severity,
-    alert_id,
-    as_score,
-    digits,
-)
+from models.alerts.envelope import Action, Alert, AlertType, Reason, Severity, digits
 from models.alerts.incidents import Incident
+from models.alerts.raising import Allegation, alert_of
 from models.apps.leaks import SPENT, AppLeaks, Leak, Misuse
-from models.orders.batch import venue_and_symbol
 from models.rows import Rows
 from models.score.model import Model
 
@@ -49,30 +39,19 @@ class AppStage:
         return [] if leak is None else [self._alert(rows, row, leak, incident)]
 
     def _alert(self, rows: Rows, row: int, leak: Leak, incident: Incident) -> Alert:
-        orders, model = rows.orders, self._model
-        venue, symbol = venue_and_symbol(orders.markets.strings[orders.market[row]])
-        event_id = orders.event_id[row]
         severity = Severity.CRITICAL if len(leak.keys) >= MANY else Severity.HIGH
-        data = AlertData(
-            event_id=event_id,
-            event_ts=int(orders.ts[row]),
-            severity=severity.name.lower(),
-            score=as_score(leak.chance),
-            threshold=as_score(model.threshold),
-            model=model.id,
-            config=model.config,
-            symbol=symbol,
-            venue=venue,
-            reasons=_reasons(leak),
-            recommended_action=Action.FREEZE_APP,
-            evidence=incident.evidence(),
-            app=leak.app,
-            keys=leak.keys,
-            since=leak.since,
+        allegation = Allegation(
+            AlertType.APP_LEAK,
+            leak.app,
+            severity,
+            leak.chance,
+            self._model.threshold,
+            _reasons(leak),
+            Action.FREEZE_APP,
+            incident.strongest(),
         )
-        places = [sighting.place for sighting in incident.strongest()]
-        identity = alert_id(AlertType.APP_LEAK, leak.app, event_id)
-        return Alert(identity, AlertType.APP_LEAK, leak.app, data, places)
+        own = {"app": leak.app, "keys": leak.keys, "since": leak.since}
+        return alert_of(allegation, self._model, rows, row, **own)
 
 
 def _reasons(leak: Leak) -> list[Reason]:

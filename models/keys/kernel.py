@@ -9,7 +9,7 @@ from models.entities import Record, Table, find_or_add, joint_hash
 from models.keys import state as k
 from models.keys.baselines import close_day, close_hour, estimate, learn, surprise
 from models.market import state as m
-from models.market.kernel import advance_clock, decay, settled_time
+from models.market.clocks import advance_clock, decay, settled_time
 from models.orders.batch import BUY, Float32s
 
 USUAL_EVIDENCE: Final = 0.3  # an hour of any key may look a little rogue

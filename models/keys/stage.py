@@ -37,11 +37,14 @@ class KeyStage:
     def assess(self, rows: Rows) -> Rows:
         """Measure each event against what came before it, then learn it unless it is suspect.
 
-        Gives the same events with columns added, zeros where the event is no fill: `features` and
-        their `surprises`, shape (n, FEATURES); `values` and `usual`, (n, BASELINES), what the key
-        did and what its past made one expect, as logarithms; `odds`, (n,), the log odds that the
-        fill is rogue; `persistence`, (n,), how much more rogue the key's last hour looks than its
-        usual ones; `home`, (n,), hash of the app that the key usually uses, 0 for none.
+        Events without a key pass through unmeasured.
+
+        Gives the same events with columns added, zeros where the event is no fill of a key:
+        `features` and their `surprises`, shape (n, FEATURES); `values` and `usual`, (n, BASELINES),
+        what the key did and what its past made one expect, as logarithms; `odds`, (n,), the log
+        odds that the fill is rogue; `persistence`, (n,), how much more rogue the key's last hour
+        looks than its usual ones; `home`, (n,), hash of the app that the key usually uses, 0 for
+        none.
         """
         n, orders = len(rows), rows.orders
         self._keys = with_room(self._keys, len(orders.keys), self._max_keys)
@@ -131,6 +134,8 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     home: UInt64s,
 ) -> None:
     for i in range(len(time)):
+        if key_code[i] < 0:
+            continue
         name = key_hash[key_code[i]]
         row = find_or_add(keys, name)
         before = keys.rows[row].time

@@ -1,12 +1,12 @@
 """The market stage's arithmetic, event by event, so that cuts into batches change nothing."""
 
-from typing import Final
-
 import numpy as np
 from numba import njit
 
 from models.entities import FREE, Record, Table, find, find_or_add, joint_hash
 from models.market import state as s
+from models.market.clocks import advance_clock, decay, settled_time
+from models.market.dealers import is_offer, meet_dealer
 from models.orders.batch import (
     BUY,
     SELL,
@@ -19,52 +19,6 @@ from models.orders.batch import (
     UInt64s,
 )
 
-BEGINNING: Final = 1  # the anchor of a first time: whatever comes next may be before it
-
-
-@njit(cache=True)
-def advance_clock(row: Record, ts: int) -> int:
-    """Move a row's clock to an event's time and return the time that the state sees.
-
-    The clock is the running maximum of event time. A leap of more than JUMP_MS is provisional, and
-    so is the first time of all: if the next event does not agree, it was one bad timestamp, and the
-    clock is set back.
-    """
-    now = row.time
-    if now == 0:
-        row.time = ts
-        row.anchor = BEGINNING
-        return ts
-    if row.anchor > 0:
-        if ts < now - s.JUMP_MS:
-            now = row.anchor
-        row.anchor = 0
-    if ts > now + s.JUMP_MS:
-        row.anchor = now
-    now = max(now, ts)
-    row.time = now
-    return int(now)
-
-
-@njit(cache=True)
-def settled_time(row: Record) -> int:
-    """Time up to which sums decay, ms: of an unconfirmed leap no more than PATIENCE_MS.
-
-    So one bad timestamp does not wipe out what took weeks to learn.
-    """
-    if row.anchor > BEGINNING:
-        return int(min(row.time, row.anchor + s.PATIENCE_MS))
-    return int(row.time)
-
-
-@njit(cache=True)
-def decay(value: float, elapsed: float, window: float) -> float:
-    """Value of a decayed sum after `elapsed` ms without a contribution.
-
-    Below zero, as after a clock was set back, nothing decays: a sum must never grow by itself.
-    """
-    return float(value * np.exp(-max(elapsed, 0.0) / window))
-
 
 @njit(cache=True)
 def _decay_market(m: Record, elapsed: float) -> None:
@@ -76,6 +30,8 @@ def _decay_market(m: Record, elapsed: float) -> None:
     m.trades *= day
     ten = np.exp(-elapsed / (10.0 * s.MINUTE))
     m.sold_10m *= ten
+    m.sold_1h = decay(m.sold_1h, elapsed, s.WINDOWS[s.W_1H])
+    m.sold_7d = decay(m.sold_7d, elapsed, s.WINDOWS[s.W_7D])
     m.newcomers_10m *= ten
     m.buyers = decay(m.buyers, elapsed, s.CROWD_MS)
     if m.price > 0.0:
@@ -278,6 +234,7 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     markets: Table,
     app_markets: Table,
     seen: Table,
+    dealers: Table,
     fresh: Bools,
     market_hash: UInt64s,
     market: Int32s,
@@ -294,12 +251,19 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     is_fill: Bools,
     maker: Bools,
     price: Float64s,
+    qty: Float64s,
     notional: Float64s,
     arrival: Float64s,
     time_out: Int64s,
     context: Float32s,
+    dealer: Float32s,
+    offer: Bools,
 ) -> None:
-    """Learn a batch of events in order; writes each one's time and context, shape (n, CONTEXT)."""
+    """Learn a batch of events in order and write what is told of each.
+
+    Its time, its context, shape (n, CONTEXT), what is known of who sells, (n, DEALER), and whether
+    it is an offer (`models.market.dealers`).
+    """
     for i in range(len(ts)):
         if not fresh[i]:
             continue
@@ -323,8 +287,11 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         if side[i] == BUY and key[i] >= 0:
             app_name = app_hash[app[i]] if app[i] >= 0 else np.uint64(0)
             _meet_buyer(m, app_markets, seen, context[i], key_hash[key[i]], app_name)
-        if side[i] == SELL:
-            _learn_seller(m, account_hash[account[i]], notional[i])
-        elif counterparty[i] >= 0:
-            _learn_seller(m, account_hash[counterparty[i]], notional[i])
+        code = account[i] if side[i] == SELL else counterparty[i]
+        if code >= 0:
+            seller = account_hash[code]
+            _learn_seller(m, seller, notional[i])
+            sales = meet_dealer(m, dealers, seller, ts[i], qty[i], notional[i], dealer[i])
+            if side[i] == SELL and counterparty[i] < 0:
+                offer[i] = is_offer(context[i], dealer[i], sales)
         _learn_fill(m, role, price[i], notional[i], late)

@@ -26,6 +26,7 @@ class MarketStage:
         self._markets: Table = new_table(s.MARKET, min(64, max_markets))
         self._app_markets: Table = new_table(s.APP_MARKET, min(256, max_pairs))
         self._seen: Table = new_table(s.SEEN, min(1024, max_pairs))
+        self._dealers: Table = new_table(s.DEALER, min(1024, max_pairs))
         self._ids = Duplicates()
         self.duplicates = 0  # events that were seen before
         self.ahead = 0  # events too far ahead of the partition's clock for it to follow
@@ -39,19 +40,27 @@ class MarketStage:
         return int(self._clock[0])
 
     def observe(self, batch: OrderBatch) -> Rows:
-        """Learn a batch in order; gives the events of API keys, each once, with their `context`."""
+        """Learn a batch in order; gives the events of API keys and all offers, each once.
+
+        Columns added: `context`, shape (n, CONTEXT); `dealer`, (n, DEALING), of the account that
+        sells; `offer`, (n,), whether the alert stage must hear of the sale whoever it is.
+        """
         n = len(batch)
         fresh: Bools = self._ids.first_time(batch.event_hash)
         self.duplicates += n - int(fresh.sum())
         self._markets = with_room(self._markets, len(batch.markets), self._max_markets)
         self._app_markets = with_room(self._app_markets, n, self._max_pairs)
         self._seen = with_room(self._seen, n, self._max_pairs)
+        self._dealers = with_room(self._dealers, n, self._max_pairs)
         time = np.zeros(n, np.int64)
         context = np.zeros((n, len(s.CONTEXT)), np.float32)
+        dealer = np.zeros((n, len(s.DEALING)), np.float32)
+        offer = np.zeros(n, np.bool_)
         observe(
             self._markets,
             self._app_markets,
             self._seen,
+            self._dealers,
             fresh,
             batch.markets.hashes,
             batch.market,
@@ -68,17 +77,21 @@ class MarketStage:
             batch.is_fill,
             batch.maker,
             batch.price,
+            batch.qty,
             batch.notional,
             batch.arrival,
             time,
             context,
+            dealer,
+            offer,
         )
         merge_time = np.empty(n, np.int64)
         _follow(self._clock, time, fresh, merge_time)
         self.ahead += int((time > merge_time + s.JUMP_MS).sum())
-        observed = Rows(batch, time, merge_time, {"context": context})
-        keyed = fresh & (batch.key != NONE)
-        return observed if keyed.all() else observed.take(np.flatnonzero(keyed))
+        told = {"context": context, "dealer": dealer, "offer": offer}
+        observed = Rows(batch, time, merge_time, told)
+        wanted = fresh & ((batch.key != NONE) | offer)
+        return observed if wanted.all() else observed.take(np.flatnonzero(wanted))
 
 
 @njit(cache=True)

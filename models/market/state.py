@@ -23,6 +23,7 @@ LATE_MS: Final = MINUTE  # a fill later than this says nothing about the price a
 MAX_RETURN: Final = 0.1  # a trade's log return counts at most this much towards volatility
 CROWD_MS: Final = 15 * MINUTE  # how long a purchase makes a key one of a market's buyers
 SELLERS: Final = 8  # accounts remembered per market as its sellers
+REPORTS: Final = 4  # sales remembered of an account, to tell their second report from another sale
 ESTABLISHED_BY: Final = 50.0  # a seller whose burst is this many times its usual flow is new here
 MIN_SIGMA: Final = 0.01  # daily volatility is taken to be at least 1 %
 MIN_SPREAD: Final = 2e-4  # and a trade to move the price by at least 2 basis points
@@ -49,6 +50,8 @@ MARKET: Final = np.dtype(
         ("spread", "f4"),  # typical |log return| from trade to trade
         ("trades", "f4"),  # decayed over a day
         ("sold_10m", "f4"),  # USD sold by known accounts, decayed over 10 min
+        ("sold_1h", "f4"),  # the same, decayed over an hour
+        ("sold_7d", "f4"),  # and over a week; each sale once, whoever reports it
         ("newcomers_10m", "f4"),  # keys that bought here for the first time
         ("buyers", "f4"),  # distinct keys that bought, decayed over CROWD_MS
         ("sellers", SELLER, (SELLERS,)),
@@ -64,6 +67,19 @@ APP_MARKET: Final = np.dtype(
         ("newcomers_10m", "f4"),
         ("newcomers_7d", "f4"),
         ("buyers", "f4"),
+    ],
+    align=True,
+)
+
+# An account that sells in a market.
+DEALER: Final = np.dtype(
+    [
+        ("hash", "u8"),
+        ("time", "i8"),
+        ("sold_7d", "f4"),  # USD
+        ("sold_1h", "f4"),
+        ("sales_1h", "f4"),
+        ("reports", "u8", (REPORTS,)),  # the sales counted last
     ],
     align=True,
 )
@@ -108,3 +124,11 @@ CONTEXT: Final = (
     NEW_SELLER_SHARE,
     AGE_DAYS,
 ) = range(len(CONTEXT))
+
+# What the market stage tells of the account that sells, where it is known.
+DEALING: Final = (
+    "usual_share",  # of the market's selling, that one must expect of the account, 0..1
+    "sold_1h",  # USD that it sold here before, decayed over an hour
+    "all_sold_1h",  # the same, of all known sellers
+)
+USUAL_SHARE, SOLD_1H, ALL_SOLD_1H = range(len(DEALING))

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.alerts.envelope import MAX_EVIDENCE, Place, Severity
-from models.alerts.incidents import QUIET_MS, Incident, Incidents, Sighting
+from models.alerts.incidents import QUIET_MS, Incident, Incidents, Sighting, evidence_of
 from tests.factories import TS
 
 severities = st.sampled_from(Severity)
@@ -68,7 +68,7 @@ def test_evidence_is_the_strongest_fills_of_all_strongest_first(ranks: list[floa
         incident.add(seen, seen.ts, 1.0, 0.0)
         assert len(incident.sightings) <= 2 * MAX_EVIDENCE
     strongest = sorted(everything, key=lambda s: (-s.rank, s.ts))[:MAX_EVIDENCE]
-    evidence = incident.evidence()
+    evidence = evidence_of(incident.strongest())
     assert incident.strongest() == strongest
     assert evidence.event_ids == [s.event_id for s in strongest]
     assert evidence.from_ts == min(s.ts for s in strongest)
@@ -111,4 +111,4 @@ def test_an_incident_remembers_its_first_fill_however_weak_it_was() -> None:
     for number in range(100):
         incident.add(sighting(number, rank=float(number)), TS + number, 1.0, 0.0)
     assert incident.since == TS
-    assert incident.evidence().from_ts > TS
+    assert evidence_of(incident.strongest()).from_ts > TS

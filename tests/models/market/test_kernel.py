@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.market import state as s
-from models.market.kernel import _arrival, _learn_seller, _new_seller_share, advance_clock, decay
+from models.market.clocks import advance_clock, decay
+from models.market.kernel import _arrival, _learn_seller, _new_seller_share
 from tests.factories import TS
 
 TAKER, MAKER = 0, 1

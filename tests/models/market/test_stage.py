@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.market.stage import AGREEING, MarketStage
 from models.market.state import CONTEXT, DAY, HOUR, MINUTE
-from models.orders.batch import OrderBatch, stable_hashes
+from models.orders.batch import NONE, OrderBatch, stable_hashes
 from models.rows import Rows
 from tests.factories import TS, Event, bare_order, batch_of, market_tapes
 from tests.reference import WINDOWS, NaiveMarket, restate
@@ -16,7 +16,9 @@ LATEST = TS + 400 * DAY
 
 
 def observed(tape: list[Event], stage: MarketStage | None = None) -> Rows:
-    return (stage or MarketStage()).observe(batch_of(tape, LATEST))
+    """What is told of the events of API keys."""
+    rows = (stage or MarketStage()).observe(batch_of(tape, LATEST))
+    return rows.take(np.flatnonzero(rows.orders.key != NONE))
 
 
 def context(rows: Rows, row: int = -1) -> dict[str, float]:

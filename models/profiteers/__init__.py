@@ -1,0 +1,1 @@
+"""Accounts that sell into what leaked keys buy."""

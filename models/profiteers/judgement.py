@@ -1,0 +1,159 @@
+"""How unlikely it is that an account met the purchases of leaked keys by chance.
+
+Of N rogue fills in a market, an honest account is met by its usual share of the selling. What n of
+them says is the Poisson tail of n where N times that share is expected, over all markets together.
+Fills at one price may come of one resting order, which many meet: a price counts for a few at most.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import lgamma, log
+from typing import Final
+
+from models.alerts.envelope import Reason, digits
+from models.profiteers.dealings import Dealings, Market, Selling
+
+PRECISION: Final = 1e-9
+BY_ACCIDENT: Final = 0.2  # rogue fills that anybody may meet
+THRESHOLD: Final = 2.0  # -log10 of the chance from which an account is alerted
+LEAST: Final = 0.2  # share of its sales that must have gone to keys under suspicion
+CERTAIN: Final = 1.4  # decades from which the keys are taken to be misused without doubt
+DOMINANT: Final = 0.5  # share of all sales there from which the keys' own part adds to it
+PER_DOMINANCE: Final = 3.0  # decades that the whole of the sales, above twice that, would add
+LIFT: Final = 3.0  # times what is expected that an account must have met
+# What shows a thief where the keys may be honest: its share of sales that went to them, by itself
+# or as times the share of all sales there; its part of what they spent; minutes in which it sold.
+MOST: Final = 0.6
+FAR_MORE: Final = 4.0
+PART: Final = 0.15
+LONG: Final = 15
+PER_PRICE: Final = 1  # fills at one price that count, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """What an account received from alerted keys, and what that says."""
+
+    account: str
+    received: float  # USD
+    keys: list[str]  # from which most came first
+    fills: int
+    counted: int  # of the fills, those that count
+    of: int  # rogue fills in those markets
+    expected: float  # of the fills, by its usual share
+    devotion: float  # share of its recent sales there that went to suspect keys
+    surrounding: float  # the same share of all sales there
+    certainty: float  # decades by which the keys exceed the alerts' threshold, summed
+    part: float  # of what the keys spent, what the account received
+    minutes: int  # in which it sold to suspect keys
+    chance: float  # -log10 that an honest account meets so many
+
+    @property
+    def convicts(self) -> bool:
+        """Whether this is worth an alert.
+
+        Where the keys are misused beyond doubt, the count is enough; that the market lives on them
+        alone removes doubt. Otherwise it takes what only a thief does: for long, and far more than
+        others there, to live on a good part of what they spend.
+        """
+        is_chance = self.chance < THRESHOLD or self.counted < LIFT * self.expected
+        if is_chance or self.devotion < LEAST:
+            return False
+        is_devoted = self.devotion >= min(MOST, FAR_MORE * self.surrounding)
+        bleeds = is_devoted and self.part >= PART and self.minutes >= LONG
+        dominance = PER_DOMINANCE * max(self.surrounding - DOMINANT, 0.0)
+        return self.certainty + dominance >= CERTAIN or bleeds
+
+
+def suspect(dealings: Dealings, account: str, threshold: float) -> Suspicion | None:
+    """Judge an account; None if no key bought from it that reached the alerts' threshold."""
+    seller = dealings.sellers[account]
+    fills: dict[str, int] = {}
+    usd: dict[str, float] = {}
+    certainty = spent = 0.0
+    for number in seller.sprees:
+        spree = dealings.sprees.get(number)
+        if spree is None or not spree.alerted:
+            continue
+        certainty += max(spree.rank - threshold, 0.0)
+        spent += spree.notional
+        for market, sales in spree.sales[account].items():
+            fills[market] = fills.get(market, 0) + sales.count
+            usd[spree.key] = usd.get(spree.key, 0.0) + sales.notional
+    if not fills:
+        return None
+    expected = BY_ACCIDENT
+    counted = total = 0
+    for market, count in fills.items():
+        selling = seller.selling[market]
+        expected += selling.usual_share * dealings.markets[market].rogue
+        counted += min(count, PER_PRICE * len(selling.levels))
+        total += dealings.markets[market].rogue
+    return Suspicion(
+        account,
+        sum(usd.values()),
+        sorted(usd, key=lambda key: (-usd[key], key)),
+        sum(fills.values()),
+        counted,
+        total,
+        expected,
+        _share([seller.selling[market] for market in fills]),
+        _share([dealings.markets[market] for market in fills]),
+        certainty,
+        sum(usd.values()) / max(spent, 1e-9),
+        seller.minutes,
+        poisson_tail(counted, expected),
+    )
+
+
+def poisson_tail(count: int, expected: float) -> float:
+    """-log10 of the Poisson chance of `count` or more where `expected` are usual.
+
+    With e expected, it is the first term times 1 + e / (n + 1) + e^2 / ((n + 1) (n + 2)) + ...
+
+    >>> round(poisson_tail(1, 0.1), 4)  # 1 - exp(-0.1)
+    1.0215
+    >>> poisson_tail(2, 3.0)
+    0.0
+    """
+    if count <= expected:
+        return 0.0
+    total = term = 1.0
+    place = count + 1
+    while term > PRECISION * total:
+        term *= expected / place
+        total += term
+        place += 1
+    nats = count * log(expected) - expected - lgamma(count + 1) + log(total)
+    return -nats / log(10.0)
+
+
+def _share(sales: Sequence[Selling] | Sequence[Market]) -> float:
+    """Share of recent sales that went to keys under suspicion."""
+    recent = sum(one.recent for one in sales)
+    return min(1.0, recent / max(sum(one.sold for one in sales), 1e-9))
+
+
+def reasons_of(suspicion: Suspicion) -> list[Reason]:
+    """Say what speaks against an account, strongest first."""
+    count, keys = suspicion.fills, len(suspicion.keys)
+    whose = "1 key that looks" if keys == 1 else f"{keys} keys that look"
+    share = suspicion.devotion
+    return [
+        Reason(
+            "rogue_fills",
+            float(count),
+            digits(suspicion.expected),
+            0.7,
+            f"Sold {suspicion.received:,.0f} USD to {whose} leaked: {count} of the {suspicion.of} "
+            f"purchases of such keys there, where its usual share makes one expect at most "
+            f"{suspicion.expected:.2g}.",
+        ),
+        Reason(
+            "devotion",
+            digits(share),
+            digits(suspicion.expected / max(suspicion.of, 1)),
+            0.3,
+            f"{100 * share:.0f} % of what it sold there within the hour went to suspect keys.",
+        ),
+    ]

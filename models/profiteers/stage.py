@@ -1,0 +1,141 @@
+"""The profiteer stage: who sold what leaked keys bought."""
+
+from typing import Final
+
+import numpy as np
+
+from models.alerts.envelope import MAX_EVIDENCE, Action, Alert, AlertType, Place, Severity
+from models.alerts.incidents import Sighting
+from models.alerts.raising import Allegation, alert_of
+from models.market.state import ALL_SOLD_1H, SOLD_1H, USUAL_SHARE
+from models.orders.batch import BUY, NONE
+from models.profiteers.dealings import Dealings, Seller
+from models.profiteers.judgement import THRESHOLD, Suspicion, reasons_of, suspect
+from models.profiteers.matching import Matching, Offer, Purchase, Trade
+from models.rows import Rows
+from models.score.model import Model
+
+STEPS: Final = (0.0, 2.0, 6.0)  # decades above the threshold from which a severity begins
+LARGE: Final = 10_000.0  # USD received from which the worst is assumed
+SMALL: Final = 100.0  # USD received up to which it is not
+GROWN: Final = 4.0  # times what was last told: told again
+
+
+class ProfiteerStage:
+    """Accounts that sold to suspect keys lately."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._matching = Matching()
+        self._dealings = Dealings()
+
+    def hear(self, rows: Rows, start: int, stop: int) -> list[Alert]:
+        """Take in the offers from `start` to `stop`; gives alerts on those that sold."""
+        offers = np.flatnonzero(rows.extra["offer"][start:stop]) + start
+        alerts: list[Alert] = []
+        for row in offers.tolist():
+            offer = _offer(rows, row, int(rows.orders.account[row]))
+            purchase = self._matching.purchase_for(_trade(rows, row), offer)
+            if purchase is not None:
+                alerts += self._credit(rows, row, offer, purchase)
+        return alerts
+
+    def bought(self, rows: Rows, row: int, rank: float, *, alerted: bool) -> list[Alert]:
+        """Take in a noteworthy fill of a key, alerted or not; gives alerts on who sold."""
+        orders = rows.orders
+        key = orders.keys.strings[orders.key[row]]
+        alerts = self._purchase(rows, row, key, rank) if orders.side[row] == BUY else []
+        for account in self._dealings.alert(key) if alerted else ():
+            alerts += self._judge(rows, row, account)
+        return alerts
+
+    def _purchase(self, rows: Rows, row: int, key: str, rank: float) -> list[Alert]:
+        orders = rows.orders
+        sighting = Sighting(
+            rank,
+            int(orders.ts[row]),
+            orders.event_id[row],
+            Place(int(orders.partition[row]), int(orders.offset[row])),
+        )
+        purchase = Purchase(
+            key,
+            orders.markets.strings[orders.market[row]],
+            int(rows.merge_time[row]),
+            float(orders.price[row]),
+            float(orders.notional[row]),
+            sighting,
+        )
+        self._dealings.buy(purchase)
+        seller = int(orders.counterparty[row])
+        if seller != NONE:
+            offer: Offer | None = _offer(rows, row, seller)
+        else:
+            offer = self._matching.offer_for(_trade(rows, row), purchase)
+        return [] if offer is None else self._credit(rows, row, offer, purchase)
+
+    def _credit(self, rows: Rows, row: int, offer: Offer, purchase: Purchase) -> list[Alert]:
+        spree = self._dealings.sell(offer, purchase)
+        return self._judge(rows, row, offer.account) if spree is not None and spree.alerted else []
+
+    def _judge(self, rows: Rows, row: int, account: str) -> list[Alert]:
+        suspicion = suspect(self._dealings, account, self._model.threshold)
+        if suspicion is None or not suspicion.convicts:
+            return []
+        seller = self._dealings.sellers[account]
+        severity = _severity(suspicion)
+        grown = suspicion.received >= GROWN * seller.told_notional
+        if seller.told is not None and severity <= seller.told and not grown:
+            return []
+        seller.told = severity if seller.told is None else max(severity, seller.told)
+        seller.told_notional = suspicion.received
+        return [self._alert(rows, row, suspicion, severity, seller)]
+
+    def _alert(
+        self, rows: Rows, row: int, suspicion: Suspicion, severity: Severity, seller: Seller
+    ) -> Alert:
+        held = severity >= Severity.HIGH
+        strongest = sorted(seller.sightings, key=lambda s: (-s.rank, s.ts, s.event_id))
+        allegation = Allegation(
+            AlertType.PROFITEER,
+            suspicion.account,
+            severity,
+            suspicion.chance,
+            THRESHOLD,
+            reasons_of(suspicion),
+            Action.HOLD_WITHDRAWALS if held else Action.REVIEW,
+            strongest[:MAX_EVIDENCE],
+        )
+        return alert_of(
+            allegation,
+            self._model,
+            rows,
+            row,
+            account=suspicion.account,
+            received_notional=round(suspicion.received, 2),
+            from_keys=suspicion.keys,
+        )
+
+
+def _severity(suspicion: Suspicion) -> Severity:
+    """Rate how unlikely it is that this is honest, and how much was received."""
+    if suspicion.received < SMALL:
+        return Severity.LOW
+    severity = Severity(1 + sum(suspicion.chance >= THRESHOLD + step for step in STEPS))
+    return severity if suspicion.received >= LARGE else min(severity, Severity.HIGH)
+
+
+def _offer(rows: Rows, row: int, seller: int) -> Offer:
+    dealing = rows.extra["dealer"][row]
+    account = rows.orders.accounts.strings[seller]
+    return Offer(
+        account,
+        float(dealing[USUAL_SHARE]),
+        float(dealing[SOLD_1H]),
+        float(dealing[ALL_SOLD_1H]),
+    )
+
+
+def _trade(rows: Rows, row: int) -> Trade:
+    orders = rows.orders
+    market = orders.markets.strings[orders.market[row]]
+    return market, int(orders.ts[row]), float(orders.qty[row])
