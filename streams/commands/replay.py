@@ -99,6 +99,7 @@ def command(settings: Settings, as_json: bool, **flags: Any) -> None:
     request.check()
     model = load_model(settings)
     truth, replayed = _run(request, model, settings)
+    _warn_of_refusals(replayed, settings.dead_letter_ratio)
     scores = score(truth, replayed) if truth else None
     result = as_result(replayed, model, scores)
     if request.report:
@@ -126,6 +127,13 @@ def _run(request: Request, model: Model, settings: Settings) -> tuple[Labels | N
         tape = TopicTape(servers, request.topic, request.since, request.until, security)
         stack.enter_context(tape)
         return truth, _replay_topic(tape, model, alerts, intake, settings)
+
+
+def _warn_of_refusals(replayed: Replayed, ratio: float) -> None:
+    """Say where a worker would have stopped: what lies in the past is replayed to its end."""
+    if replayed.refused > ratio * replayed.events:
+        told = f"{replayed.refused:,} of {replayed.events:,} events were refused"
+        click.echo(f"warning: {told}; dead_letter_ratio is {ratio:g} (--dead keeps them)", err=True)
 
 
 @contextmanager

@@ -111,3 +111,15 @@ def test_a_folder_without_a_model_is_wrong_configuration(trained: Trained, tmp_p
     assert result.exit_code == 2
     assert "manifest.json" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_tape_of_which_too_much_is_refused_is_replayed_with_a_warning(
+    trained: Trained, tmp_path: Path
+) -> None:
+    tape = tmp_path / "orders.jsonl"
+    tape.write_bytes(b"bad\n" * 3 + trained.tape.read_bytes().splitlines(keepends=True)[0])
+    result = replay(trained, tmp_path / "a.jsonl", "--input", str(tape))
+    assert result.exit_code == 0, result.output
+    assert result.stderr == (
+        "warning: 3 of 4 events were refused; dead_letter_ratio is 0.5 (--dead keeps them)\n"
+    )
