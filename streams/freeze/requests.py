@@ -7,7 +7,8 @@ Whoever may write to that topic may ask: give the right to write to nobody else.
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import TracebackType
 from typing import Annotated, Any, Final, Self, TypeAlias
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Final, Self, TypeAlias
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from streams.freeze.actions import Entry, decode_entry
+from streams.freeze.actions import Entry, Outcome, decode_entry
 from streams.topics import TopicNames
 
 CONNECT_MS: Final = 5000
@@ -93,22 +94,34 @@ class Desk:
         self._consumer = KafkaConsumer(**common, group_id=None, enable_auto_commit=False)
         self._producer = KafkaProducer(**common)
         self._consumer.assign([self._place])
+        self._new: deque[bytes | None] = deque()  # entries that came and were not looked at
 
     def send(self, request: Request) -> None:
         """Put a request on its topic; returns when the brokers have it."""
         self._producer.send(self._topic, request.encode()).get(timeout=CONNECT_MS / 1000)
 
     def ask(self, request: Request, timeout_s: float) -> Entry | None:
-        """Send a request and give the hook's last word on it; None where none came in time."""
+        """Send a request and give the hook's answer; None where none came in time."""
         self._consumer.seek(self._place, self._consumer.end_offsets([self._place])[self._place])
         self.send(request)
+        return self._wait(lambda entry: entry.request == request.id, timeout_s)
+
+    def outcome(self, answer: Entry, timeout_s: float) -> Entry | None:
+        """Give what the exchange said to the case of an answer; None where that takes longer."""
+        ends = {Outcome.DONE, Outcome.FAILED}
+        return self._wait(lambda e: e.case == answer.case and e.outcome in ends, timeout_s)
+
+    def _wait(self, wanted: Callable[[Entry], bool], timeout_s: float) -> Entry | None:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            for record in self._consumer.poll(timeout_ms=0).get(self._place, ()):
-                entry = _read(record.value)
-                if entry is not None and entry.request == request.id:
+            while self._new:
+                entry = _read(self._new.popleft())
+                if entry is not None and wanted(entry):
                     return entry
-            time.sleep(LOOK_S)
+            polled = self._consumer.poll(timeout_ms=0).get(self._place, ())
+            self._new.extend(record.value for record in polled)
+            if not self._new:
+                time.sleep(LOOK_S)
         return None
 
     def close(self) -> None:
@@ -128,8 +141,8 @@ class Desk:
         self.close()
 
 
-def _read(value: bytes) -> Entry | None:
+def _read(value: bytes | None) -> Entry | None:
     try:
-        return decode_entry(value)
+        return decode_entry(value or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
