@@ -4,12 +4,13 @@ Counters are moved once per run of events, never per event; all else is read whe
 """
 
 import time
+from collections import Counter as Counts
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final, Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -43,6 +44,27 @@ class TableSize:
     table: str
     rows: int
     bytes: int
+
+
+class Kept(Protocol):
+    """A partition of a stage, whose state is of some size."""
+
+    kind: str
+
+    def snapshot(self) -> Any:
+        """Give its state, of which `records` are arrays by name."""
+
+
+def sizes_of(partitions: Iterable[Kept]) -> list[TableSize]:
+    """Add up what the records of some partitions hold; what is small beside them is left out."""
+    rows: Counts[str] = Counts()
+    size: Counts[str] = Counts()
+    for partition in partitions:
+        for name, records in partition.snapshot().records.items():
+            table = f"{partition.kind}.{name.strip('_')}"
+            rows[table] += len(records.array)
+            size[table] += records.array.nbytes
+    return [TableSize(table, rows[table], size[table]) for table in rows]
 
 
 class Metrics:

@@ -19,7 +19,6 @@ from typing import Final
 import faust
 from aiokafka.errors import KafkaError
 from faust.exceptions import FaustError
-from faust.tables.manager import TableManager
 from faust.types import TP
 from typing_extensions import override
 
@@ -38,17 +37,23 @@ class Watch:
     """What is known from outside of a worker's progress.
 
     `topics` are those that the worker reads, `limit_s` is how long a partition of them may stand
-    still while its lag grows; 0: for ever.
+    still while its lag grows, 0 for ever; `is_recovered` says whether their state is here.
     """
 
     def __init__(
-        self, app: faust.App, progress: Progress, topics: Sequence[str], limit_s: float
+        self,
+        app: faust.App,
+        progress: Progress,
+        topics: Sequence[str],
+        limit_s: float,
+        is_recovered: Callable[[], bool] = lambda: True,
     ) -> None:
         self._app = app
         self._progress = progress
         self._topics = frozenset(topics)
         self._asked_anyway = TP(topics[0], 0)  # so that a worker without partitions knows, too
         self._limit_s = limit_s
+        self._is_recovered = is_recovered
         self.interval_s = min(SLOWEST_S, limit_s / LOOKS) if limit_s else SLOWEST_S
         self._dog = Watchdog(limit_s or float("inf"), self.interval_s)
         self._unready = Stillness(self.interval_s)
@@ -70,12 +75,6 @@ class Watch:
         if self._reached is None or time.monotonic() - self._reached > 3 * self.interval_s + 1.0:
             return "brokers not reached: they have not answered lately"
         return ""
-
-    def _is_recovered(self) -> bool:
-        tables = self._app.tables
-        if not isinstance(tables, TableManager):
-            raise TypeError(f"the tables of the app are {type(tables)}; must be Faust's")
-        return not self._app.in_recovery and bool(tables.recovery.completed.is_set())
 
     async def run(self) -> None:
         """Look after the worker for as long as it runs.
@@ -101,7 +100,7 @@ class Watch:
             seconds = self._unready.look(self._times_ready, time.monotonic())
             if self._limit_s and seconds > UNREADY * self._limit_s:
                 raise StalledError(f"the worker has not been ready for {seconds:.0f} s: {reason}")
-            if ends is None or self._app.rebalancing or self._app.in_recovery:
+            if ends is None or self._app.rebalancing or not self._is_recovered():
                 self._dog.forget()
             else:
                 self._judge()

@@ -1,4 +1,5 @@
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from models.alerts.envelope import Action, Alert, AlertData, AlertType, Evidence
 from models.market.stage import MarketStage
-from streams.metrics import Metrics, TableSize, _Rate
+from streams.metrics import Metrics, TableSize, _Rate, sizes_of
 from streams.stages import MarketPartition
 from streams.transport import Run
 from streams.watchdog import Progress
@@ -107,6 +108,12 @@ def test_the_size_of_the_state_is_asked_for_at_every_scrape() -> None:
     assert (shown(metrics)["state_rows keys"], shown(metrics)["state_bytes keys"]) == (3, 1024)
     sizes[0] = TableSize("keys", 4, 2048)
     assert (shown(metrics)["state_rows keys"], shown(metrics)["state_bytes keys"]) == (4, 2048)
+
+
+def test_the_records_of_all_partitions_add_up() -> None:
+    array = SimpleNamespace(array=np.zeros(5, np.int64))
+    kept = SimpleNamespace(kind="keys", snapshot=lambda: SimpleNamespace(records={"_pairs": array}))
+    assert sizes_of([kept, kept]) == [TableSize("keys.pairs", 10, 80)]
 
 
 def test_a_stage_is_timed_run_by_run() -> None:
