@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from models.entities import Table, find_or_add, joint_hash, new_table, with_room
-from models.market.kernel import decay
+from models.market.clocks import decay
 from models.market.state import APP_BUYERS, BUYERS, CROWD_MS
 from models.orders.batch import SELL, Float32s, Int8s, Int32s, Int64s, UInt64s
 from models.rows import Rows

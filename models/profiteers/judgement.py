@@ -2,9 +2,10 @@
 
 Of N rogue fills in a market, an honest account is met by its usual share of the selling. What n of
 them says is the Poisson tail of n where N times that share is expected, over all markets together.
-Fills at one price may come of one resting order, which many meet: a price counts for a few at most.
+Fills at one price may come of one resting order, which many meet: a price counts once.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lgamma, log
@@ -14,12 +15,13 @@ from models.alerts.envelope import Reason, digits
 from models.profiteers.dealings import Dealings, Market, Selling
 
 PRECISION: Final = 1e-9
-BY_ACCIDENT: Final = 0.2  # rogue fills that anybody may meet
+BY_ACCIDENT: Final = 0.2  # rogue fills that anybody may meet in a market
 THRESHOLD: Final = 2.0  # -log10 of the chance from which an account is alerted
 LEAST: Final = 0.2  # share of its sales that must have gone to keys under suspicion
 CERTAIN: Final = 1.4  # decades from which the keys are taken to be misused without doubt
-DOMINANT: Final = 0.5  # share of all sales there from which the keys' own part adds to it
-PER_DOMINANCE: Final = 3.0  # decades that the whole of the sales, above twice that, would add
+DOMINANT: Final = 0.5  # share of all sales there from which on the keys' part adds to that
+PER_DOMINANCE: Final = 3.0  # decades per unit of that share
+NO_LESS: Final = 0.75  # times that share that an account must be devoted to the keys
 LIFT: Final = 3.0  # times what is expected that an account must have met
 # What shows a thief where the keys may be honest: its share of sales that went to them, by itself
 # or as times the share of all sales there; its part of what they spent; minutes in which it sold.
@@ -27,7 +29,7 @@ MOST: Final = 0.6
 FAR_MORE: Final = 4.0
 PART: Final = 0.15
 LONG: Final = 15
-PER_PRICE: Final = 1  # fills at one price that count, at most
+OFTEN: Final = 2  # rogue fills in a market; one alone says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,53 +54,58 @@ class Suspicion:
     def convicts(self) -> bool:
         """Whether this is worth an alert.
 
-        Where the keys are misused beyond doubt, the count is enough; that the market lives on them
-        alone removes doubt. Otherwise it takes what only a thief does: for long, and far more than
-        others there, to live on a good part of what they spend.
+        Where the keys are misused beyond doubt, the count is enough; that a market lives on them
+        alone removes doubt, that others buy there adds to it. Otherwise it takes what only a thief
+        does: for long, and far more than others there, to live on a good part of what they spend.
         """
         is_chance = self.chance < THRESHOLD or self.counted < LIFT * self.expected
-        if is_chance or self.devotion < LEAST:
+        if is_chance or self.devotion < max(LEAST, NO_LESS * self.surrounding):
             return False
         is_devoted = self.devotion >= min(MOST, FAR_MORE * self.surrounding)
         bleeds = is_devoted and self.part >= PART and self.minutes >= LONG
-        dominance = PER_DOMINANCE * max(self.surrounding - DOMINANT, 0.0)
+        dominance = PER_DOMINANCE * (self.surrounding - DOMINANT)
         return self.certainty + dominance >= CERTAIN or bleeds
 
 
 def suspect(dealings: Dealings, account: str, threshold: float) -> Suspicion | None:
-    """Judge an account; None if no key bought from it that reached the alerts' threshold."""
+    """Judge an account by the markets in which alerted keys met it more than once.
+
+    `threshold` is the rank from which keys are alerted. None if there is no such market.
+    """
     seller = dealings.sellers[account]
-    fills: dict[str, int] = {}
+    found = [dealings.sprees[number] for number in seller.sprees if number in dealings.sprees]
+    alerted = [spree for spree in found if spree.alerted]
+    met = Counter[str]()
+    for spree in alerted:
+        met.update({market: sales.count for market, sales in spree.sales[account].items()})
+    places = [market for market, count in met.items() if count >= OFTEN]
+    if not places:
+        return None
     usd: dict[str, float] = {}
     certainty = spent = 0.0
-    for number in seller.sprees:
-        spree = dealings.sprees.get(number)
-        if spree is None or not spree.alerted:
-            continue
-        certainty += max(spree.rank - threshold, 0.0)
-        spent += spree.notional
-        for market, sales in spree.sales[account].items():
-            fills[market] = fills.get(market, 0) + sales.count
-            usd[spree.key] = usd.get(spree.key, 0.0) + sales.notional
-    if not fills:
-        return None
-    expected = BY_ACCIDENT
-    counted = total = 0
-    for market, count in fills.items():
-        selling = seller.selling[market]
-        expected += selling.usual_share * dealings.markets[market].rogue
-        counted += min(count, PER_PRICE * len(selling.levels))
-        total += dealings.markets[market].rogue
+    for spree in alerted:
+        sales = spree.sales[account]
+        received = sum(sales[market].notional for market in places if market in sales)
+        if received > 0.0:
+            usd[spree.key] = usd.get(spree.key, 0.0) + received
+            spent += spree.notional
+            certainty += max(spree.rank - threshold, 0.0)
+    selling = {market: seller.selling[market] for market in places}
+    markets = {market: dealings.markets[market] for market in places}
+    counted = sum(min(met[market], len(selling[market].levels)) for market in places)
+    expected = sum(
+        BY_ACCIDENT + selling[market].usual_share * markets[market].rogue for market in places
+    )
     return Suspicion(
         account,
         sum(usd.values()),
         sorted(usd, key=lambda key: (-usd[key], key)),
-        sum(fills.values()),
+        sum(met[market] for market in places),
         counted,
-        total,
+        sum(market.rogue for market in markets.values()),
         expected,
-        _share([seller.selling[market] for market in fills]),
-        _share([dealings.markets[market] for market in fills]),
+        _share(list(selling.values())),
+        _share(list(markets.values())),
         certainty,
         sum(usd.values()) / max(spent, 1e-9),
         seller.minutes,

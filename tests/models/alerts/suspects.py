@@ -18,7 +18,7 @@ from tests.factories import TS, Event, bare_order, batch_of
 MINUTE: Final = 60_000
 ODDS: Final = 4.0  # of a fill where nothing else is said
 AT_THRESHOLD: Final = 5.0  # persistence that lifts such a fill to the threshold
-OF_STAGES: Final = ("odds", "persistence", "home", "surprises", "move")
+OF_STAGES: Final = ("odds", "persistence", "home", "surprises", "move", "dealing", "offer")
 
 
 def plain_model() -> Model:
@@ -38,8 +38,8 @@ def plain_model() -> Model:
 def suspect(number: int, rank: float = THRESHOLD + 0.1, **changes: Any) -> Event:
     """A fill of a lonely key with a rank of at least 2, one a minute, surprising in two ways.
 
-    `surprises` by feature, `move` (adverse log move) and `home` (the key's usual app) stand in for
-    what the earlier stages say.
+    `surprises` by feature, `move` (adverse log move), `home` (the key's usual app), `dealing` (of
+    the account that sells, as in DEALING) and `offer` stand in for what the earlier stages say.
     """
     above = (rank - THRESHOLD) * PER_DECADE / float(PART_WEIGHTS[PARTS.index("persistence")])
     said: Event = {
@@ -48,6 +48,8 @@ def suspect(number: int, rank: float = THRESHOLD + 0.1, **changes: Any) -> Event
         "surprises": {"surge": 3.0, "turnover": 3.0},
         "move": 0.01,
         "home": changes.get("app"),
+        "dealing": (0.0, 0.0, 0.0),
+        "offer": False,
     }
     event = bare_order(event_id=f"e-{number}", ts=TS + number * MINUTE)
     return event | said | changes
@@ -71,6 +73,8 @@ def rows_of(tape: Sequence[Event]) -> Rows:
         "values": np.zeros((n, len(BASELINES)), np.float32),
         "usual": np.zeros((n, len(BASELINES)), np.float32),
         "context": context,
+        "dealer": np.array([event["dealing"] for event in tape], np.float32),
+        "offer": np.array([event["offer"] for event in tape], np.bool_),
     }
     events = [{k: v for k, v in event.items() if k not in OF_STAGES} for event in tape]
     return Rows(batch_of(events, TS + 10**10), times, times, extra)

@@ -1,0 +1,101 @@
+from math import exp, factorial, log10
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.profiteers.dealings import Dealings
+from models.profiteers.judgement import (
+    LONG,
+    THRESHOLD,
+    Suspicion,
+    poisson_tail,
+    reasons_of,
+    suspect,
+)
+from tests.models.profiteers.sprees import KEYS_THRESHOLD, MARKET, dealt, offer, purchase
+
+
+def judged(dealings: Dealings, account: str = "thief") -> Suspicion:
+    suspicion = suspect(dealings, account, KEYS_THRESHOLD)
+    assert suspicion is not None
+    return suspicion
+
+
+@given(count=st.integers(1, 12), expected=st.floats(0.01, 11.0))
+def test_the_tail_equals_the_sum_over_all_smaller_counts(count: int, expected: float) -> None:
+    smaller = sum(exp(-expected) * expected**n / factorial(n) for n in range(count))
+    if count > expected and smaller < 1 - 1e-6:
+        assert poisson_tail(count, expected) == pytest.approx(-log10(1 - smaller), rel=1e-6)
+
+
+def test_no_more_than_expected_says_nothing() -> None:
+    assert poisson_tail(0, 0.2) == poisson_tail(5, 5.0) == 0.0
+
+
+def test_a_stranger_who_meets_three_victims_at_three_prices_is_a_profiteer() -> None:
+    assert judged(dealt(keys=3)).convicts
+    assert not judged(dealt(keys=2)).convicts
+
+
+def test_an_order_that_rests_at_one_price_counts_once_however_many_meet_it() -> None:
+    suspicion = judged(dealt(keys=9, rise=0.0))
+    assert (suspicion.fills, suspicion.counted) == (9, 1)
+    assert not suspicion.convicts
+
+
+def test_a_market_maker_who_always_quotes_there_is_not() -> None:
+    suspicion = judged(dealt(keys=12, offers=offer(usual_share=0.3), others=28))
+    assert (suspicion.fills, suspicion.of) == (12, 40)
+    assert not suspicion.convicts
+
+
+def test_who_sells_mostly_to_others_is_not() -> None:
+    assert judged(dealt(keys=6)).devotion == 1.0
+    served = judged(dealt(keys=6, offers=offer(sold_1h=50_000.0, all_sold_1h=60_000.0)))
+    assert served.devotion < 0.1
+    assert not served.convicts
+
+
+def test_keys_that_are_hardly_suspect_make_no_profiteer_of_a_short_meeting() -> None:
+    doubtful = judged(dealt(keys=3, rank=KEYS_THRESHOLD + 0.1, offers=offer(all_sold_1h=20_000.0)))
+    assert doubtful.chance > THRESHOLD
+    assert not doubtful.convicts
+
+
+def test_a_hardly_suspect_key_that_is_bled_for_long_makes_one() -> None:
+    dealings = dealt(
+        keys=1,
+        rank=KEYS_THRESHOLD + 0.1,
+        fills=LONG + 5,
+        offers=offer(all_sold_1h=2_000.0),
+    )
+    suspicion = judged(dealings)
+    assert suspicion.minutes >= LONG
+    assert suspicion.convicts
+
+
+def test_an_account_whose_keys_are_not_alerted_is_not_judged() -> None:
+    dealings = Dealings()
+    dealings.buy(purchase(0))
+    dealings.sell(offer(), purchase(0))
+    assert suspect(dealings, "thief", KEYS_THRESHOLD) is None
+
+
+def test_keys_are_named_by_what_they_paid_and_no_market_counts_twice() -> None:
+    dealings = dealt(keys=2)
+    rich = purchase(9, key="rich", notional=5_000.0)
+    dealings.buy(rich)
+    dealings.sell(offer(), rich)
+    dealings.alert("rich")
+    suspicion = judged(dealings)
+    assert suspicion.keys == ["rich", "k0", "k1"]
+    assert suspicion.received == 5_200.0
+    assert suspicion.of == dealings.markets[MARKET].rogue == 3
+
+
+def test_reasons_share_the_whole_and_are_sentences() -> None:
+    reasons = reasons_of(judged(dealt(keys=1, fills=4)))
+    assert sum(reason.contribution for reason in reasons) == pytest.approx(1.0)
+    assert all(reason.text.endswith(".") for reason in reasons)
+    assert "1 key that looks leaked" in reasons[0].text
