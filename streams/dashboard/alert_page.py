@@ -110,10 +110,12 @@ def timeline(db: sqlite3.Connection, row: sqlite3.Row, data: Json) -> list[Json]
     """
     evidence = data["evidence"]
     steps: list[Json] = [
-        {"ts": evidence["from_ts"], "what": "first_order", "clock": "event"},
         {"ts": row["event_ts"], "what": "alert_order", "clock": "event"},
         {"ts": row["raised_ts"], "what": "raised", "clock": "wall"},
     ]
+    first = min(evidence["from_ts"], data.get("since") or evidence["from_ts"])
+    if first < row["event_ts"]:
+        steps.append({"ts": first, "what": "first_order", "clock": "event"})
     triage = db.execute("SELECT * FROM triage WHERE alert_id = ?", (row["id"],))
     steps += [_step(step, step["what"]) | {"until": step["until"]} for step in triage]
     decisions = db.execute("SELECT * FROM decisions WHERE alert_id = ?", (row["id"],))

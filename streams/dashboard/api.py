@@ -174,7 +174,7 @@ def freezes(
 ) -> Json:
     """Give what the freeze hook decided, newest first."""
     with screen.model.reading() as db:
-        return freeze_page(db, screen.handles, now_ms(), before)
+        return freeze_page(db, screen.handles, screen.policy, now_ms(), before)
 
 
 @router.get("/health", summary="Brokers, lag, workers, model")

@@ -3,20 +3,25 @@
 import sqlite3
 from typing import Final
 
+from models.alerts.envelope import Severity
 from models.alerts.masking import masked
 from streams.dashboard.alert_views import Json, key_view
 from streams.dashboard.handles import Handles
+from streams.freeze.policy import Policy
 
 MOST_ENTRIES: Final = 200
 
 
-def freeze_page(db: sqlite3.Connection, handles: Handles, now: int, before: int = 0) -> Json:
-    """Give what the freeze hook's audit says."""
+def freeze_page(
+    db: sqlite3.Connection, handles: Handles, policy: Policy, now: int, before: int = 0
+) -> Json:
+    """Give what the freeze hook's audit says, and what the policy leaves."""
     return {
         "mode": _mode(db),
         "breaker": _switch(db, "breaker"),
         "kill_switch": _switch(db, "kill_switch"),
-        "counts": _counts(db, now),
+        "budgets": _budgets(db, policy, now),
+        "policy": {"here": policy.id, "in_use": _policy_in_use(db)},
         "pending": pending_cases(db, handles, now),
         "audit": audit(db, handles, before),
         "entries": db.execute("SELECT count(*) FROM freezes").fetchone()[0],
@@ -71,13 +76,24 @@ def audit(db: sqlite3.Connection, handles: Handles, before: int = 0) -> list[Jso
 def pending_cases(db: sqlite3.Connection, handles: Handles, now: int) -> list[Json]:
     """Give the cases that wait for somebody, the most urgent first."""
     rows = db.execute(
-        "SELECT * FROM freezes f WHERE outcome IN ('pending', 'approved') AND needs > 0"
-        " AND ifnull(until, ?1) >= ?1 AND NOT EXISTS"
-        " (SELECT 1 FROM freezes g WHERE g.case_id = f.case_id AND g.seq > f.seq)"
-        " ORDER BY ifnull(until, seq), seq LIMIT ?2",
+        "SELECT f.*, a.severity AS level, a.money, a.symbol FROM freezes f"
+        " LEFT JOIN alerts a ON a.id = f.alert_id"
+        " WHERE f.outcome IN ('pending', 'approved') AND f.needs > 0"
+        " AND ifnull(f.until, ?1) >= ?1 AND NOT EXISTS"
+        " (SELECT 1 FROM freezes g WHERE g.case_id = f.case_id AND g.seq > f.seq"
+        "  AND g.outcome != 'refused')"
+        " ORDER BY a.severity DESC, f.until, f.seq LIMIT ?2",
         (now, MOST_ENTRIES),
     )
-    return [entry_view(row, handles) for row in rows]
+    return [
+        {
+            **entry_view(row, handles),
+            "severity": Severity(row["level"]).name.lower() if row["level"] else None,
+            "money": row["money"],
+            "symbol": row["symbol"],
+        }
+        for row in rows
+    ]
 
 
 def _mode(db: sqlite3.Connection) -> str | None:
@@ -93,14 +109,31 @@ def _switch(db: sqlite3.Connection, act: str) -> Json | None:
     return dict(row) if row else None
 
 
-def _counts(db: sqlite3.Connection, now: int) -> Json:
-    """Count the freezes of the last minute, hour and day: what the budgets are spent on."""
-    spans = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
-    return {
-        name: db.execute(
-            "SELECT count(DISTINCT case_id) FROM freezes WHERE act = 'freeze_key'"
-            " AND outcome IN ('intended', 'would') AND ts > ?",
-            (now - span,),
-        ).fetchone()[0]
-        for name, span in spans.items()
-    }
+def _budgets(db: sqlite3.Connection, policy: Policy, now: int) -> list[Json]:
+    """Count what the hook froze by itself, beside what it may."""
+    spans = (
+        ("minute", 60_000, policy.budget.per_minute),
+        ("hour", 3_600_000, policy.budget.per_hour),
+        ("day", 86_400_000, policy.budget.per_day),
+    )
+    return [
+        {
+            "span": name,
+            "most": most,
+            "spent": db.execute(
+                "SELECT count(DISTINCT case_id) FROM freezes WHERE act = 'freeze_key'"
+                " AND outcome IN ('intended', 'would') AND ts > ?"
+                " AND json_extract(CAST(body AS TEXT), '$.approvers') = '[]'",
+                (now - length,),
+            ).fetchone()[0],
+        }
+        for name, length, most in spans
+    ]
+
+
+def _policy_in_use(db: sqlite3.Connection) -> str | None:
+    """Give the id of the policy under which the last entry was made."""
+    row = db.execute(
+        "SELECT json_extract(CAST(body AS TEXT), '$.policy') FROM freezes ORDER BY seq DESC LIMIT 1"
+    ).fetchone()
+    return str(row[0]) if row and row[0] else None

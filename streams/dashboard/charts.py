@@ -6,6 +6,7 @@ the orders are gone. While its window is still open, a chart that somebody looks
 
 import logging
 import queue
+import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,10 +17,9 @@ import msgspec
 from aiokafka.errors import KafkaError
 from typing_extensions import override
 
-from models.alerts.envelope import AlertType
 from streams.dashboard.alert_rows import ReadAlert, read_alert
 from streams.dashboard.feed import now_ms
-from streams.dashboard.read_model import ReadModel
+from streams.dashboard.read_model import DAY_MS, ReadModel
 from streams.order_window import (
     PLACES_HEADER,
     OrdersTopic,
@@ -145,9 +145,10 @@ class Charts(threading.Thread):
                 " LEFT JOIN charts c ON c.alert = a.n WHERE a.n = ?",
                 (number,),
             ).fetchone()
+            known = _profiteers(db, number)
         if row is None or (row["made_ts"] and now_ms() - row["made_ts"] < AGAIN_MS):
             return
-        chart = self._read(read_alert(row["body"]), row["places"])
+        chart = self._read(read_alert(row["body"]), row["places"], known)
         if not chart.bars:  # the orders are gone, or not there yet: what is kept stays
             return
         with self._model.writing() as db:
@@ -156,7 +157,7 @@ class Charts(threading.Thread):
                 (number, now_ms(), chart.complete, msgspec.json.encode(chart)),
             )
 
-    def _read(self, alert: ReadAlert, places: bytes) -> Chart:
+    def _read(self, alert: ReadAlert, places: bytes, profiteers: set[str]) -> Chart:
         if self._topic is None:
             servers = self._settings.bootstrap_servers()
             self._topic = OrdersTopic(servers, self._settings.orders_topic, self._client)
@@ -170,7 +171,7 @@ class Charts(threading.Thread):
                 break
         orders = [one.order for one in window.found if one.order.is_fill]
         orders = [order for order in orders if order.venue == data.venue]
-        return draw(alert, orders, from_ts, to_ts, complete=window.complete)
+        return draw(alert, orders, profiteers, from_ts, to_ts, complete=window.complete)
 
     def _leave(self) -> None:
         topic, self._topic = self._topic, None
@@ -178,14 +179,31 @@ class Charts(threading.Thread):
             topic.close()
 
 
+def _profiteers(db: sqlite3.Connection, number: int) -> set[str]:
+    """Accounts that alerts of this market and day call profiteers."""
+    rows = db.execute(
+        "SELECT DISTINCT p.account FROM alerts a JOIN alerts p ON p.kind = 'profiteer'"
+        " AND p.symbol = a.symbol AND p.venue = a.venue"
+        " AND abs(p.event_ts - a.event_ts) < ? WHERE a.n = ?",
+        (DAY_MS, number),
+    )
+    return {row["account"] for row in rows if row["account"]}
+
+
 def draw(
-    alert: ReadAlert, orders: list[WindowOrder], from_ts: int, to_ts: int, *, complete: bool
+    alert: ReadAlert,
+    orders: list[WindowOrder],
+    profiteers: set[str],
+    from_ts: int,
+    to_ts: int,
+    *,
+    complete: bool,
 ) -> Chart:
     """Make the chart of an alert from the fills of its market, in order of time."""
     keys = set(alert.named_keys())
     bought = [o for o in orders if o.api_key in keys and o.side == "buy"]
     sold = [o for o in orders if o.api_key in keys and o.side == "sell"]
-    sellers = _sellers(alert, orders, bought)
+    sellers = _sellers(orders, bought, profiteers)
     number = {account: place for place, account in enumerate(sellers)}
     taken = [o for o in orders if o.account in number and o.side == "sell"]
     width = max(1, (to_ts - from_ts + BARS - 1) // BARS)
@@ -202,15 +220,16 @@ def draw(
     )
 
 
-def _sellers(alert: ReadAlert, orders: list[WindowOrder], bought: list[WindowOrder]) -> list[str]:
-    """Name who sold to the suspect keys, the largest first; of a profiteer's alert, that one."""
+def _sellers(
+    orders: list[WindowOrder], bought: list[WindowOrder], profiteers: set[str]
+) -> list[str]:
+    """Name who sold to the suspect keys, the largest first; profiteers before all."""
     received: dict[str, float] = defaultdict(float)
     own = {order.account for order in bought}
     for order in bought:
         if order.counterparty and order.counterparty not in own:
             received[order.counterparty] += usd(order)
-    if alert.type is AlertType.PROFITEER:
-        received[alert.subject] = float("inf")
+    received |= dict.fromkeys(profiteers, float("inf"))
     present = {order.account for order in orders if order.side == "sell"}
     ordered = sorted(received.keys() & present, key=lambda account: (-received[account], account))
     return ordered[:MOST_SELLERS]

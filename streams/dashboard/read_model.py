@@ -171,9 +171,7 @@ def prune(db: sqlite3.Connection, keep_days: int, most: int = KEPT_ALERTS) -> in
 
 def _open(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    db = _connect(path)
-    if _version_of(db) != VERSION:
-        db.close()
+    if _version_of(path) != VERSION:
         for suffix in ("", "-wal", "-shm"):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # it holds full key ids
@@ -181,7 +179,8 @@ def _open(path: Path) -> sqlite3.Connection:
         db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
         entries = (("version", VERSION), ("epoch", secrets.token_hex(4)))
         db.executemany("INSERT INTO meta VALUES (?, ?)", entries)
-    return db
+        return db
+    return _connect(path)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -192,9 +191,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _version_of(db: sqlite3.Connection) -> str | None:
+def _version_of(path: Path) -> str | None:
+    """Read the version of a file; None where there is none, or it is no read model."""
+    if not path.exists():
+        return None
+    db = sqlite3.connect(path)
     try:
         row = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
-    except sqlite3.DatabaseError:  # no table yet, or no database at all
+    except sqlite3.DatabaseError:
         return None
+    finally:
+        db.close()
     return str(row[0]) if row else None

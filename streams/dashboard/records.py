@@ -172,9 +172,10 @@ def restate_freeze(db: sqlite3.Connection, which: str, value: object) -> None:
     rows = db.execute(f"SELECT a.id, a.api_key FROM alerts a WHERE {which}", (value,)).fetchall()  # noqa: S608 - `which` is fixed text
     for row in rows:
         last = db.execute(
-            "SELECT act, outcome, ts FROM freezes WHERE alert_id = ?1"
+            "SELECT act, outcome, ts FROM freezes WHERE ifnull(rule, '') != 'open_case' AND"
+            " (alert_id = ?1"
             " OR (api_key = ?2 AND act IN ('freeze_key', 'unfreeze_key')"
-            "     AND outcome NOT IN ('refused', 'would'))"
+            "     AND outcome NOT IN ('refused', 'would')))"
             " ORDER BY seq DESC LIMIT 1",
             (row["id"], row["api_key"]),
         ).fetchone()

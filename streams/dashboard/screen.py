@@ -3,7 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from streams.dashboard.access import Access
 from streams.dashboard.alert_list import changed_since
@@ -17,6 +17,8 @@ from streams.dashboard.health import Health, pulse_view
 from streams.dashboard.read_model import ReadModel, last_change
 from streams.dashboard.records import Intake, Taken
 from streams.dashboard.summary import summary
+from streams.freeze.assembly import policy_of
+from streams.freeze.policy import Policy
 from streams.security import kafka_security
 from streams.settings import Settings
 from streams.topics import TopicNames
@@ -34,6 +36,7 @@ class Screen:
     access: Access
     desk: Desk
     bell: Bell
+    policy: Policy  # of the freeze hook, as this dashboard's settings name it
     feed: Feed = field(init=False)
     charts: Charts = field(init=False)
     health: Health = field(init=False)
@@ -48,7 +51,9 @@ class Screen:
         client = kafka_security(settings)
         model = ReadModel(settings.dashboard_data / "read_model.sqlite")
         handles = Handles(secret)
-        screen = cls(settings, model, handles, access, Desk(settings, client), Bell())
+        screen = cls(
+            settings, model, handles, access, Desk(settings, client), Bell(), policy_of(settings)
+        )
         intake = Intake(TopicNames(**settings.topic_names()), handles)
         screen.charts = Charts(settings, model, client)
         screen.feed = Feed(settings, model, intake, screen.taken, client)
@@ -87,7 +92,3 @@ class Screen:
                 with self.model.reading() as db:
                     self._summed = (time.monotonic(), summary(db, now_ms()))
             return {**pulse_view(self.feed), "summary": self._summed[1]}
-
-    def client(self) -> dict[str, Any]:
-        """Give the arguments that secure a Kafka client."""
-        return kafka_security(self.settings)

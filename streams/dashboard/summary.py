@@ -58,7 +58,8 @@ def pending(db: sqlite3.Connection, now: int) -> int:
         db,
         "SELECT count(*) FROM freezes f WHERE outcome IN ('pending', 'approved')"
         " AND needs > 0 AND ifnull(until, ?1) >= ?1"
-        " AND NOT EXISTS (SELECT 1 FROM freezes g WHERE g.case_id = f.case_id AND g.seq > f.seq)",
+        " AND NOT EXISTS (SELECT 1 FROM freezes g WHERE g.case_id = f.case_id AND g.seq > f.seq"
+        " AND g.outcome != 'refused')",
         now,
     )
 

@@ -42,8 +42,10 @@ function options(box, data, alert, height, small) {
   const axis = { stroke: colour("--dim"), font: `11px ${colour("--font")}`, grid, ticks: { show: false } };
   const prices = data.bars.flatMap((bar) => [bar[1], bar[2]]);
   const lowest = Math.min(...prices), highest = Math.max(...prices), most = Math.max(...data.bars.map((bar) => bar[4]));
-  const room = (highest - lowest || highest * 0.01) * 0.06;
-  const bottom = lowest - room - (highest - lowest + 2 * room) * 0.34; // a third for the volume
+  const steep = lowest > 0 && highest / lowest > 6; // what multiplies is shown in powers of ten
+  const [bottom, top] = range(lowest, highest, steep);
+  const within = (splits) => splits.map((at) => (at < lowest - (highest - lowest) * 0.08 ? null : at));
+  const powers = steep ? { splits: () => marksOf(lowest, highest) } : {};
   return {
     width: box.clientWidth || 600,
     height,
@@ -53,12 +55,12 @@ function options(box, data, alert, height, small) {
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     scales: {
       x: { time: true, range: (_, from, to) => (from === to ? [from - 60, to + 60] : [from, to]) },
-      y: { range: () => [bottom, highest + room] },
+      y: { distr: steep ? 3 : 1, range: () => [bottom, top] },
       usd: { range: () => [0, most * 4] },
     },
     axes: [
       { ...axis, values: (_, splits) => splits.map((at) => clock(at * 1000).slice(0, splits.length > 1 && splits[1] - splits[0] < 60 ? 8 : 5)), space: 64, size: 26 },
-      { ...axis, size: small ? 50 : 62, values: (_, splits) => splits.map((at) => (at < lowest - room ? "" : number(at))) },
+      { ...axis, ...powers, size: small ? 54 : 66, grid: { ...grid, filter: (_, splits) => within(splits) }, filter: (_, splits) => within(splits), values: (_, splits) => splits.map((at) => (at === null ? "" : number(at))) },
     ],
     series: [
       {},
@@ -70,6 +72,30 @@ function options(box, data, alert, height, small) {
     bands: [{ series: [3, 2], fill: `color-mix(in srgb, ${colour("--price")} 22%, transparent)` }],
     hooks: { draw: [(plot) => drawMarks(plot, data, alert, small)], setCursor: small ? [] : [(plot) => tellCursor(plot, data, box)] },
   };
+}
+
+// A third of the height is kept for the volume.
+function range(lowest, highest, steep) {
+  const share = 0.36, air = 0.07;
+  if (steep) {
+    const [low, high] = [Math.log(lowest), Math.log(highest)];
+    return [Math.exp(low - (high - low) * (share + air)), Math.exp(high + (high - low) * air)];
+  }
+  const height = highest - lowest || highest * 0.01;
+  return [lowest - height * (share + air), highest + height * air];
+}
+
+// 1, 2, 5, 10, 20, …; of long ranges the powers of ten alone.
+function marksOf(lowest, highest) {
+  const steps = highest / lowest > 300 ? [1] : [1, 2, 5];
+  const marks = [];
+  for (let power = Math.floor(Math.log10(lowest)); power <= Math.log10(highest) + 1; power += 1) {
+    for (const step of steps) {
+      const at = Number((step * 10 ** power).toPrecision(1));
+      if (at >= lowest * 0.8 && at <= highest * 1.15) marks.push(at);
+    }
+  }
+  return marks;
 }
 
 function drawMarks(plot, data, alert, small) {
@@ -89,6 +115,7 @@ function drawMarks(plot, data, alert, small) {
   ctx.stroke();
   ctx.setLineDash([]);
   if (!small) {
+    ctx.textAlign = "left";
     ctx.font = `600 ${11 * scale}px ${colour("--font")}`;
     const wide = ctx.measureText("alert").width;
     const left = x + wide + 12 * scale > plot.bbox.left + plot.bbox.width ? x - wide - 6 * scale : x + 6 * scale;
@@ -139,6 +166,6 @@ export function legend(data, alert) {
   return h("div.legend", {},
     item("buy", `${whose} bought`, `${data.buys.length} · $${compact(sum(data.buys))}`),
     data.sells.length ? item("sold", `${whose} sold`, `${data.sells.length} · $${compact(sum(data.sells))}`) : null,
-    item("taken", data.sellers.length === 1 ? `${plain(data.sellers[0], 24)} sold` : `${data.sellers.length} accounts sold to ${alert.kind === "leaked_key" ? "it" : "them"}`, `${data.taken.length} · $${compact(sum(data.taken))}`),
+    data.taken.length ? item("taken", data.sellers.length === 1 ? `${plain(data.sellers[0], 24)} sold` : `${data.sellers.length} accounts sold to ${alert.kind === "leaked_key" ? "it" : "them"}`, `${data.taken.length} · $${compact(sum(data.taken))}`) : null,
     item("line", "Last price"), item("bars", "Volume"));
 }

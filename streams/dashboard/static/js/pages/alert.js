@@ -232,7 +232,7 @@ const TOLD = {
   first_order: "First suspect order", alert_order: "Order that raised the alert", raised: "Alert raised", claimed: "Claimed", released: "Given back", snoozed: "Snoozed", woken: "Woken",
   confirmed: "Leak confirmed", false_alarm: "Called a false alarm", withdrawn: "Reopened",
 };
-const ACTS = { freeze_key: "Freeze", unfreeze_key: "Unfreeze", freeze_app: "Freeze of the app", hold_withdrawals: "Hold of withdrawals", release_withdrawals: "Release of withdrawals", breaker: "Breaker", kill_switch: "Kill switch", review: "Review" };
+export const ACTS = { freeze_key: "Freeze", unfreeze_key: "Unfreeze", freeze_app: "Freeze of the app", hold_withdrawals: "Hold of withdrawals", release_withdrawals: "Release of withdrawals", breaker: "Breaker", kill_switch: "Kill switch", review: "Review" };
 const OUTCOMES = { would: "would be done (dry-run)", pending: "awaits approval", intended: "the exchange is told", done: "done", failed: "failed", refused: "refused", approved: "approved", rejected: "rejected", expired: "expired", on: "on", off: "off", cancelled: "cancelled" };
 const TONES = { done: "good", failed: "bad", confirmed: "bad", raised: "alert", false_alarm: "good", pending: "warn" };
 

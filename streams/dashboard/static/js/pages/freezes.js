@@ -2,12 +2,12 @@
 import { get, may, post } from "../api.js";
 import { askReason } from "../dialogs.js";
 import { fill, h, name, plain } from "../dom.js";
-import { age, count, now, time } from "../format.js";
-import { icon } from "../icons.js";
+import { age, count, now, time, usd } from "../format.js";
+import { icon, severity } from "../icons.js";
 import { empty, follow } from "../states.js";
 import { listen } from "../stream.js";
 import { appName, keyName, RULES, words } from "../words.js";
-import { freezeWords } from "./alert.js";
+import { ACTS, freezeWords } from "./alert.js";
 
 const MODES = {
   off: ["bad", "Off", "Every freeze is refused."],
@@ -31,7 +31,7 @@ function draw(box, data) {
   return fill(box,
     h(`div.banner.${stopped ? "bad" : tone}`, {}, icon(stopped ? "stop" : "freezes"), h("div.grow", {}, h("b", {}, stopped ? "Stopped: nothing is frozen" : `Mode: ${label}`), h("p.dim", {}, stopped ? plain(data.kill_switch.why, 300) : text)),
       stopped || open ? act("Resume", "resume") : act("Stop all freezing", "stop")),
-    h("div.figures", {}, fact("Await approval", count(data.pending.length)), fact("Within a minute", count(data.counts.minute), "freezes, toward the budget"), fact("Within an hour", count(data.counts.hour), "freezes"), fact("Within a day", count(data.counts.day), "freezes"),
+    h("div.figures", {}, fact("Await approval", count(data.pending.length)), data.budgets.map(budget),
       fact("Breaker", open ? "Open" : "Closed", open ? plain(data.breaker.why, 120) : "auto may go on", open)),
     h("section.card", {}, h("header", {}, h("h2", {}, "Await approval"), h("span.more", {}, count(data.pending.length))), data.pending.length ? h("ul.lines", {}, data.pending.map(pendingLine)) : empty("Nothing waits", null, "check")),
     h("section.card", {}, h("header", {}, h("h2", {}, "Audit"), h("span.more", {}, `${count(data.entries)} entries, newest first`)), data.audit.length ? h("div.scroll", { tabindex: 0, "aria-label": "Audit" }, h("table.grid", {}, h("thead", {}, h("tr", {}, h("th.num", {}, "No."), h("th", {}, "Time"), h("th", {}, "What"), h("th", {}, "Whom"), h("th", {}, "By"), h("th", {}, "Why"), h("th", {}, "Alert"))),
@@ -39,11 +39,19 @@ function draw(box, data) {
         h("td.dim", {}, plain(entry.why || words(RULES, entry.rule), 200)), h("td", {}, entry.alert ? h("a", { href: `/alerts/${entry.alert}` }, "open") : "–")))))) : empty("Nothing decided yet", null, "freezes")));
 }
 
+// What the hook froze by itself within a stretch of time, beside what it may.
+function budget(one) {
+  const left = Math.max(0, one.most - one.spent);
+  return h("div.figure", {}, h("span.label", {}, `Left this ${one.span}`), h(`span.value${left ? "" : ".critical"}`, {}, count(left), h("small.dim", {}, ` of ${count(one.most)}`)),
+    h("span.scale.low", { "aria-hidden": "true" }, h("i.fill", { style: { width: `${one.most ? (100 * left) / one.most : 0}%` } })));
+}
+
 const whom = (entry) => (entry.key ? keyName(entry.key) : entry.app ? appName(entry.app) : entry.account ? name(entry.account, 30) : "–");
 
 function pendingLine(entry) {
-  const ask = (what, title, danger) => h(`button.button.small${danger ? ".danger" : ""}`, { type: "button", disabled: !may("approver"), onclick: () => askReason({ title, action: title, danger, presets: ["Owner did not place these orders", "Owner confirmed the orders"], done: "The freeze hook has been asked.", act: (reason) => post(`/api/freezes/cases/${encodeURIComponent(entry.case)}`, { ask: what, reason }) }) }, title);
-  return h("li", {}, h("b", {}, freezeWords(entry)), whom(entry), h("span.grow.cut.dim", {}, plain(entry.why, 160)), entry.until ? h("span.dim.nowrap", {}, `${age(entry.until - now())} left`) : null,
+  const ask = (what, title, danger) => h(`button.button.small${danger ? ".warn" : ""}`, { type: "button", disabled: !may("approver"), onclick: () => askReason({ title, action: title, danger, presets: ["Owner did not place these orders", "Owner confirmed the orders"], done: "The freeze hook has been asked.", act: (reason) => post(`/api/freezes/cases/${encodeURIComponent(entry.case)}`, { ask: what, reason }) }) }, title);
+  return h("li", {}, entry.severity ? severity(entry.severity, false) : null, h("b", {}, words(ACTS, entry.act)), whom(entry), entry.symbol ? name(entry.symbol, 30) : null,
+    h("span.grow.cut.dim", {}, plain(entry.why, 160)), entry.money ? h("b.num", {}, usd(entry.money)) : null, entry.until ? h("span.dim.nowrap", {}, `${age(entry.until - now())} left`) : null,
     entry.alert ? h("a", { href: `/alerts/${entry.alert}` }, "alert") : null, ask("approve", "Approve", true), ask("reject", "Reject", false));
 }
 

@@ -296,7 +296,7 @@ function nothingMatches(clear) {
 
 function filterBar(filter, changed, shownCount) {
   let timer = 0;
-  const search = h("input.field.search", { type: "search", placeholder: "App, market, account, ab…yz", "aria-label": "Search alerts", value: filter.q, maxlength: 200, oninput: () => {
+  const search = h("input.field.search", { type: "search", placeholder: "App, market, key, account", "aria-label": "Search alerts", value: filter.q, maxlength: 200, oninput: () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       filter.q = search.value.trim();
@@ -319,10 +319,10 @@ function filterBar(filter, changed, shownCount) {
     changed();
   } }, "Mine");
   chips.push(() => own.setAttribute("aria-pressed", String(Boolean(filter.assignee))));
-  const sort = h("select.field.small", { "aria-label": "Order", onchange: () => {
+  const sort = h("select.field.small", { "aria-label": "Sort by", onchange: () => {
     filter.sort = sort.value;
     changed();
-  } }, [["newest", "Newest first"], ["severity", "Most severe first"], ["money", "Most at risk first"]].map(([value, label]) => h("option", { value, selected: filter.sort === value }, label)));
+  } }, [["newest", "Newest"], ["severity", "Severest"], ["money", "Most money"]].map(([value, label]) => h("option", { value, selected: filter.sort === value }, label)));
   const csv = h("a.button.small.quiet", { download: "roguekey-alerts.csv", href: "/api/alerts.csv" }, icon("down"), "CSV");
   const bar = h("div.filters", { role: "search" }, search,
     h("span.group", { role: "group", "aria-label": "Kind" }, Object.entries(KINDS).map(([value, label]) => chip("kind", value, label))),
