@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "lifecycle": "Remove keys that nobody uses: notice, two business days, removal.",
     "freeze-hook": "Freeze keys that alerts accuse, within a policy.",
     "freeze": "Show and decide what the freeze hook does.",
+    "evidence": "Gather what a disputed freeze needs, as a folder of files.",
     "mock-exchange": "Run a mock exchange, to try the freeze hook on.",
     "doctor": "Check settings, brokers, topics and model; say what to do.",
 }
