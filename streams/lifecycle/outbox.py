@@ -54,9 +54,9 @@ class Outbox:
     def __init__(self, sql: sqlite3.Connection) -> None:
         self._sql = sql
 
-    def add_step(self, call_id: str, step: Step, api_key: str, now: int) -> None:
-        """Intend a step; once, however often it is intended."""
-        self._add(call_id, Channel.STEP, step, api_key, None, now)
+    def add_step(self, call_id: str, step: Step, api_key: str, now: int) -> bool:
+        """Intend a step; says whether it was not intended before."""
+        return self._add(call_id, Channel.STEP, step, api_key, None, now)
 
     def add(self, channel: Channel, entry: Entry) -> None:
         """Intend to tell an entry."""
@@ -65,12 +65,13 @@ class Outbox:
 
     def _add(
         self, name: str, channel: Channel, kind: str, api_key: str, body: bytes | None, now: int
-    ) -> None:
-        self._sql.execute(
+    ) -> bool:
+        added = self._sql.execute(
             "INSERT OR IGNORE INTO outbox (id, channel, kind, api_key, body, made, next_try) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (name, channel, kind, api_key, body, now, now),
         )
+        return added.rowcount > 0
 
     def steps(self, step: Step, now: int, most: int, *, is_begun: bool) -> list[Delivery]:
         """Give steps of a kind whose turn it is: those attempted before, or the others."""

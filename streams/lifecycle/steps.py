@@ -15,7 +15,7 @@ from models.lifecycle.machine import KeyState, Mode, Step, done, flagged, next_s
 from models.lifecycle.policy import DAY_MS, Policy
 from streams.exchange.client import wait_s
 from streams.exchange.wire import Answer, Verdict
-from streams.lifecycle.entries import Entry, Kind, Reason, entry_id
+from streams.lifecycle.entries import Entry, Reason, entry_id
 from streams.lifecycle.holds import Hold
 from streams.lifecycle.key_rows import KeyRows
 from streams.lifecycle.outbox import PAUSE_S, Delivery, Outbox, pause_s
@@ -63,16 +63,17 @@ class Steps:
         if most > 0 and observed_since and now - observed_since >= self._policy.idle_ms:
             unused = self._keys.unused_since(now - self._policy.idle_ms, most)
         due = self._keys.notified_and_due(now, MOST)
-        if unused or due:
-            with self._store.transaction():
-                self._keys.save(flagged(key, observed_since, mode) for key in unused)
-                for key in unused:
-                    call_id = entry_id(Kind.NOTICE, key.api_key, key.renewed, now)
-                    self._outbox.add_step(call_id, Step.NOTICE, key.api_key, now)
-                for key in due:
-                    call_id = entry_id(Kind.CONFIRMATION, key.api_key, key.notified_at)
-                    self._outbox.add_step(call_id, Step.CONFIRMATION, key.api_key, now)
-        return len(unused) + len(due)
+        if not (unused or due):
+            return 0
+        with self._store.transaction():
+            self._keys.save(flagged(key, observed_since, mode) for key in unused)
+            added = [self._intend(Step.NOTICE, key, now, key.renewed, now) for key in unused]
+            added += [self._intend(Step.CONFIRMATION, key, now, key.notified_at) for key in due]
+        return sum(added)
+
+    def _intend(self, step: Step, key: KeyState, now: int, *basis: int) -> bool:
+        call_id = entry_id(DONE[step], key.api_key, *basis)
+        return self._outbox.add_step(call_id, step, key.api_key, now)
 
     def take(self, now: int, observed_since: int, limits: Limits, clock: Clock) -> int:
         """Attempt what is due, as long as what was read is the present; gives how many."""
@@ -151,8 +152,7 @@ class Steps:
         self._outbox.finish([delivery])
         self._tell(self._teller.done(after, step, at), step is Step.REMOVAL)
         if step is Step.CONFIRMATION:
-            call_id = entry_id(DONE[Step.REMOVAL], key.api_key, key.notified_at)
-            self._outbox.add_step(call_id, Step.REMOVAL, key.api_key, at)
+            self._intend(Step.REMOVAL, key, at, key.notified_at)
 
     def _fail(self, delivery: Delivery, key: KeyState, step: Step, answer: Answer, at: int) -> None:
         is_refused = answer.verdict is Verdict.REFUSED
