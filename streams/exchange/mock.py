@@ -23,6 +23,7 @@ from streams.exchange.wire import ID_HEADER, Operation
 
 HOST: Final = "127.0.0.1"
 MOST_BODY: Final = 1 << 20
+POLL_S: Final = 0.02  # how soon the server hears that it is to end
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS subjects (
@@ -200,7 +201,9 @@ class MockServer:
     def __init__(self, exchange: MockExchange, port: int = 0) -> None:
         self._server = ThreadingHTTPServer((HOST, port), _handler(exchange))
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_S,), daemon=True
+        )
 
     @property
     def url(self) -> str:

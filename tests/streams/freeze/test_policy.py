@@ -89,3 +89,7 @@ def test_the_same_content_has_the_same_id(tmp_path: Path) -> None:
     one = policy_of('mode = "auto"\nscore = 0.99', tmp_path)
     assert one.id == policy_of('score = 0.990\nmode = "auto"', tmp_path).id
     assert one.id != policy_of('score = 0.98\nmode = "auto"', tmp_path).id
+
+
+def test_the_example_shows_the_defaults() -> None:
+    assert load_policy(Path(__file__).parents[3] / "deploy" / "freeze.toml") == Policy()

@@ -1,0 +1,114 @@
+import base64
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from streams.exchange.client import ExchangeClient, Signer
+from streams.exchange.mock import Fault, MockExchange, MockServer
+from streams.exchange.wire import Verdict
+
+SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()
+
+
+@pytest.fixture
+def exchange() -> Iterator[MockExchange]:
+    mock = MockExchange(SECRET)
+    yield mock
+    mock.close()
+
+
+@pytest.fixture
+def server(exchange: MockExchange) -> Iterator[str]:
+    with MockServer(exchange) as serving:
+        yield serving.url
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[ExchangeClient]:
+    with ExchangeClient(server, Signer(SECRET), timeout_s=0.3) as signed:
+        yield signed
+
+
+def test_it_does_what_it_is_asked_to(client: ExchangeClient, exchange: MockExchange) -> None:
+    client.freeze_key("a", "1", "r")
+    client.freeze_key("b", "2", "r")
+    client.unfreeze_key("b", "3", "r")
+    client.remove_key("c", "4", "r")
+    client.hold_withdrawals("x", "5", "r")
+    state = exchange.state()
+    assert state["keys"] == {"a": "frozen", "b": "active", "c": "removed"}
+    assert state["accounts"] == {"x": "held"}
+    assert client.release_withdrawals("x", "6", "r").verdict == Verdict.DONE
+    assert exchange.state()["accounts"] == {"x": "active"}
+
+
+def test_it_acts_once_per_id(client: ExchangeClient, exchange: MockExchange) -> None:
+    assert [client.freeze_key("a", "1", "r").verdict for _ in range(3)] == [Verdict.DONE] * 3
+    assert len(exchange.state()["effects"]) == 1
+    assert client.freeze_key("other", "1", "r").status == 409
+
+
+def test_it_keeps_its_state(tmp_path: Path) -> None:
+    for call_id in ("1", "1", "2"):
+        mock = MockExchange(SECRET, tmp_path / "state")
+        with (
+            MockServer(mock) as server,
+            ExchangeClient(server.url, Signer(SECRET)) as client,
+        ):
+            assert client.freeze_key("a", call_id, "r").verdict == Verdict.DONE
+        effects = len(mock.state()["effects"])
+        mock.close()
+    assert effects == 2
+
+
+def test_it_believes_nobody_without_the_secret(server: str, exchange: MockExchange) -> None:
+    with ExchangeClient(server, Signer(OTHER)) as stranger:
+        assert stranger.freeze_key("a", "1", "r").status == 401
+    with ExchangeClient(server, Signer(SECRET), clock=lambda: time.time() - 600) as late:
+        assert late.freeze_key("a", "1", "r").status == 401
+    assert httpx.post(f"{server}/v1/key/freeze", trust_env=False).status_code == 401
+    assert exchange.state()["keys"] == {}
+
+
+def test_a_removed_key_is_gone(client: ExchangeClient) -> None:
+    client.remove_key("a", "1", "r")
+    assert client.unfreeze_key("a", "2", "r").status == 404
+    assert client.remove_key("a", "3", "r").verdict == Verdict.DONE
+
+
+@pytest.mark.parametrize(
+    ("fault", "verdict", "done"),
+    [
+        (Fault("status", status=500), Verdict.AGAIN, False),
+        (Fault("status", status=302, location="http://elsewhere/"), Verdict.REFUSED, False),
+        (Fault("slow", delay_s=0.6), Verdict.AGAIN, True),
+        (Fault("drop"), Verdict.AGAIN, False),
+        (Fault("lost"), Verdict.AGAIN, True),
+        (Fault("garbage"), Verdict.AGAIN, False),
+    ],
+)
+def test_it_fails_as_it_is_told_and_recovers(
+    fault: Fault, verdict: Verdict, done: bool, client: ExchangeClient, exchange: MockExchange
+) -> None:
+    exchange.faults = [fault]
+    assert client.freeze_key("a", "1", "r").verdict == verdict
+    deadline = time.monotonic() + 5
+    while done and not exchange.state()["effects"]:
+        assert time.monotonic() < deadline
+    assert bool(exchange.state()["effects"]) is done
+    assert client.freeze_key("a", "1", "r").verdict == Verdict.DONE
+    assert len(exchange.state()["effects"]) == 1
+
+
+def test_faults_are_set_over_http_for_some_calls_only(server: str, client: ExchangeClient) -> None:
+    faults = [{"kind": "status", "status": 503, "count": -1, "subject": "a"}]
+    assert httpx.post(f"{server}/mock/faults", json=faults, trust_env=False).status_code == 204
+    assert client.freeze_key("a", "1", "r").status == 503
+    assert client.freeze_key("b", "2", "r").verdict == Verdict.DONE
+    wrong = httpx.post(f"{server}/mock/faults", json=[{"kind": "odd"}], trust_env=False)
+    assert wrong.status_code == 400
+    assert httpx.get(f"{server}/mock/state", trust_env=False).json()["keys"] == {"b": "frozen"}
