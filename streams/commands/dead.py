@@ -4,6 +4,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Coroutine
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -13,6 +14,7 @@ from aiokafka.errors import KafkaError
 from kafka.errors import KafkaError as OtherKafkaError
 
 from models.alerts.masking import masked
+from streams.access import check_access
 from streams.commands.options import json_option, show, with_settings
 from streams.dead_replay import PutBack, put_back
 from streams.dead_topic import Choice, DeadTopicError, Found, Listing, latest, letter_at
@@ -103,7 +105,9 @@ def replay_letters(settings: Settings, as_json: bool, **flags: Any) -> None:
 
 def _run(settings: Settings, work: Coroutine[Any, Any, T]) -> T:
     try:
-        return asyncio.run(work)
+        with closing(work):
+            check_access(settings)
+            return asyncio.run(work)
     except DeadTopicError as error:
         raise click.ClickException(str(error)) from error
     except (KafkaError, OtherKafkaError) as error:
@@ -111,13 +115,16 @@ def _run(settings: Settings, work: Coroutine[Any, Any, T]) -> T:
 
 
 def _told(done: PutBack, settings: Settings, *, really: bool) -> str:
-    before = f"; {done.before:,} more were put back before (--again)" if done.before else ""
     if not done.meant:
         return "no such dead letter"
+    letters = f"{done.sent:,} dead letter{'' if done.sent == 1 else 's'}"
+    before = f"; {done.before:,} had been put back before (--again)" if done.before else ""
     if not really:
-        what = f"{done.sent:,} dead letters would go back to topic {settings.orders_topic}"
-        return f"{what}{before}: nothing is done without --yes"
-    return f"{done.sent:,} dead letters are back on topic {settings.orders_topic}{before}"
+        return (
+            f"{letters} would go back to topic {settings.orders_topic}{before}: "
+            "nothing is done without --yes"
+        )
+    return f"{letters} put back on topic {settings.orders_topic}{before}"
 
 
 def _described(found: Found) -> dict[str, Any]:
