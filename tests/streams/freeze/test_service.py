@@ -1,13 +1,16 @@
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from streams.broker import EmbeddedBroker
-from streams.freeze.actions import Outcome, Rule
+from streams.exchange.mock import Fault
+from streams.freeze.actions import Act, Outcome, Rule
 from streams.freeze.assembly import assembled
 from streams.freeze.outbox import OutboxError
 from streams.freeze.requests import Ask, Desk, new_request
@@ -32,7 +35,31 @@ def stand(broker: str, tmp_path: Path) -> Iterator[tuple[Settings, Callable[[], 
 
 
 def now(number: int, key: str) -> bytes:
-    return leak(number, key, event_ts=time.time_ns() // 1_000_000)
+    return leak(number, key, event_ts=now_ms())
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[None]:
+    """A hook that serves in a thread of its own."""
+    started = queue.Queue[Service]()
+
+    def serve() -> None:
+        with assembled(settings) as service:
+            started.put(service)
+            service.run()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    service = started.get(timeout=20)
+    try:
+        yield
+    finally:
+        service.stop()
+        thread.join()
 
 
 def once(settings: Settings) -> None:
@@ -91,17 +118,7 @@ def test_people_are_answered_by_the_hook(
     broker: str, stand: tuple[Settings, Callable[[], dict[str, str]]]
 ) -> None:
     settings, keys = stand
-    started = queue.Queue[Service]()
-
-    def run() -> None:
-        with assembled(settings) as service:
-            started.put(service)
-            service.run()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    service = started.get(timeout=20)
-    try:
+    with running(settings):
         put(broker, [now(1, "a")])
         with Desk([broker], TopicNames()) as desk:
             answer = None
@@ -112,10 +129,38 @@ def test_people_are_answered_by_the_hook(
             stopped = desk.ask(new_request(Ask.STOP, who="eva", reason="r"), 10)
             assert stopped is not None
             assert stopped.outcome == Outcome.ON
-    finally:
-        service.stop()
-        thread.join()
     assert keys() == {"a": "active"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by_message", [False, True])
+def test_within_a_second_of_the_kill_switch_nobody_is_frozen_any_more(
+    by_message: bool, broker: str, tmp_path: Path
+) -> None:
+    many = dict.fromkeys(("per_minute", "per_hour", "per_day"), 9999)
+    with exchange() as (mock, url):
+        settings = settings_for(broker, url, tmp_path, mode="auto", budget=many)
+        once(settings)
+        mock.faults = [Fault("slow", delay_s=0.1, count=-1)]
+        put(broker, [leak(n, f"k{n}", event_ts=now_ms(), app=f"p{n}") for n in range(400)])
+        with running(settings):
+            while len(mock.state()["effects"]) < 8:
+                time.sleep(0.01)
+            if by_message:
+                request = new_request(Ask.STOP, who="eva", reason="r").encode()
+                put(broker, [request], "roguekey.freeze.requests")
+            else:
+                (settings.freeze_folder / "STOP").touch()
+            stopped = time.time()
+            while sum(entry.outcome == Outcome.CANCELLED for entry in entries(broker)) < 100:
+                time.sleep(0.05)
+        effects = mock.state()["effects"]
+    assert max(effect["ts"] for effect in effects) < stopped + 1
+    assert len(effects) < 100
+    told = entries(broker)
+    outcomes = Counter(entry.outcome for entry in told if entry.act == Act.FREEZE_KEY)
+    assert outcomes[Outcome.DONE] + outcomes[Outcome.CANCELLED] == 400
+    assert [entry.outcome for entry in told if entry.act == Act.KILL_SWITCH] == [Outcome.ON]
 
 
 def test_two_hooks_never_share_a_folder(
