@@ -97,4 +97,4 @@ def _set_log_level(level: str) -> None:
     for library in LIBRARIES:
         logging.getLogger(library).setLevel(max(number, logging.WARNING))
     # A connection that is closed while it waits shows a traceback of the client's own.
-    logging.getLogger("kafka.net.selector").setLevel(logging.CRITICAL)
+    logging.getLogger("kafka.net").setLevel(logging.CRITICAL)
