@@ -13,8 +13,9 @@ from models.evaluation.labels import Labels
 from models.evaluation.verdicts import Truth
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
+from models.merge import Merge
 from models.orders.batch import NONE, Int64s, OrderBatch, UInt64s
-from models.rows import Merge, Rows
+from models.rows import Rows
 from models.score.evidence import Scale
 from models.simulation import Regime, simulate, to_orders
 from streams.intake import Intake

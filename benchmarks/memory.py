@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from models.merge import Merge
 from models.orders.batch import Names, OrderBatch
-from models.rows import Merge
 from streams.kernel_cache import use_fresh_kernels
 
 BATCH = 4096

@@ -12,8 +12,9 @@ from models.alerts.envelope import Alert
 from models.alerts.stage import AlertStage, Watch
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
+from models.merge import Merge
 from models.orders.batch import OrderBatch
-from models.rows import Merge, Rows
+from models.rows import Rows
 from models.score.evidence import NOTABLE
 from models.score.model import Model
 

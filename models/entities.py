@@ -5,8 +5,10 @@ record is a handful of cache lines where columns would be forty. The index is op
 linear probing over 64-bit hashes. Rows number at most `max_rows`; when they are all taken, a new
 entity takes the row of the longest idle of the next `SWEEP` rows (a clock hand), so memory is
 bounded and what is evicted depends on the events alone, not on how they were cut into batches.
+Each row that is entered is marked as changed, for the next checkpoint.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,6 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from models.orders.batch import Int32s, Int64s, UInt64s
+from models.snapshot import Records, Saved, UInt8s
 
 # One record of a structured array, its fields as attributes, which the type system cannot see.
 Record: TypeAlias = Any
@@ -23,6 +26,7 @@ FREE: Final = -1
 COUNT: Final = 0  # places in `meta`
 HAND: Final = 1
 EVICTED: Final = 2
+LIMIT: Final = 3
 
 
 class Table(NamedTuple):
@@ -31,7 +35,8 @@ class Table(NamedTuple):
     rows: NDArray[np.void]  # records with at least `hash` (u8) and `time` (i8, ms of last use)
     slot_hash: UInt64s  # shape (2^k,)
     slot_row: Int32s  # shape (2^k,), FREE where empty
-    meta: Int64s  # COUNT, HAND, EVICTED
+    meta: Int64s  # COUNT, HAND, EVICTED, and LIMIT: the rows that it may ever have, 0: not said yet
+    changed: UInt8s  # 1 for each row that was entered since it was last saved
 
 
 def new_table(dtype: np.dtype[Any], rows: int) -> Table:
@@ -41,21 +46,52 @@ def new_table(dtype: np.dtype[Any], rows: int) -> Table:
         np.zeros(rows, dtype),
         np.zeros(slots, np.uint64),
         np.full(slots, FREE, np.int32),
-        np.zeros(3, np.int64),
+        np.zeros(4, np.int64),
+        np.zeros(rows, np.uint8),
     )
 
 
 def with_room(table: Table, extra: int, max_rows: int) -> Table:
     """Give a table in which `extra` more entities fit, as far as `max_rows` allows."""
     count, size = int(table.meta[COUNT]), len(table.rows)
+    table.meta[LIMIT] = max_rows
     wanted = min(max_rows, count + extra)
     if wanted <= size:
         return table
     grown = new_table(table.rows.dtype, min(max_rows, max(2 * size, wanted)))
     grown.rows[:count] = table.rows[:count]
     grown.meta[:] = table.meta
+    grown.changed[:count] = table.changed[:count]
     _index(grown)
     return grown
+
+
+def saved(table: Table) -> Records:
+    """Give the records of a table, to be saved."""
+    count = int(table.meta[COUNT])
+    return Records(table.rows[:count], table.changed[:count])
+
+
+def tables_of(owner: object) -> dict[str, Table]:
+    """Tables among the attributes of an object, by name: whatever it has is saved."""
+    return {name: value for name, value in vars(owner).items() if isinstance(value, Table)}
+
+
+def saved_tables(owner: object) -> tuple[dict[str, Records], dict[str, list[int]]]:
+    """Give the records of an object's tables, and what `put_back` needs besides them."""
+    tables = tables_of(owner)
+    return (
+        {name: saved(table) for name, table in tables.items()},
+        {name: table.meta.tolist() for name, table in tables.items()},
+    )
+
+
+def put_back(owner: object, records: Saved, metas: Mapping[str, list[int]]) -> None:
+    """Give an object its tables again."""
+    for name, table in tables_of(owner).items():
+        meta = np.array(metas[name], np.int64)
+        most = int(meta[LIMIT]) or max(len(table.rows), len(records[name]))
+        setattr(owner, name, restored(records[name], meta, most))
 
 
 def restored(rows: NDArray[np.void], meta: Int64s, max_rows: int) -> Table:
@@ -98,10 +134,11 @@ def find(table: Table, name: np.uint64) -> int:
 
 @njit(cache=True)
 def find_or_add(table: Table, name: np.uint64) -> int:
-    """Row of the entity; a new one starts as zeros with its hash set."""
+    """Row of the entity, to be changed; a new one starts as zeros with its hash set."""
     slot = _slot_of(table, name)
     row = int(table.slot_row[slot])
     if row != FREE:
+        table.changed[row] = 1
         return row
     meta = table.meta
     if meta[COUNT] < len(table.rows):
@@ -113,6 +150,7 @@ def find_or_add(table: Table, name: np.uint64) -> int:
     table.slot_hash[slot] = name
     table.slot_row[slot] = row
     table.rows[row].hash = name
+    table.changed[row] = 1
     return row
 
 

@@ -15,8 +15,9 @@ from models.alerts.crowd import Crowd
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.market.state import DAY
+from models.merge import Merge
 from models.orders.batch import NONE, Float64s, Int64s, OrderBatch, UInt64s
-from models.rows import Merge, Rows
+from models.rows import Rows
 from models.score.evidence import NOTABLE, Scale, blank_scale
 from models.score.forest import fit_forest
 from models.score.model import PARTS, Model, parts_of

@@ -40,6 +40,7 @@ class Frame:
     columns: dict[str, Array]
     tables: dict[str, list[str]]
     meta: dict[str, int | str]
+    word: bytes = b""  # whatever the sender has to say besides
 
 
 Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
@@ -59,6 +60,7 @@ class _Header(msgspec.Struct, array_like=True):
     columns: dict[str, _Place]
     tables: dict[str, tuple[_Place, _Place]]  # UTF-8 bytes, lengths in characters
     meta: dict[str, int | str]
+    word: bytes = b""
 
 
 _encode_header: Final = msgspec.msgpack.Encoder().encode
@@ -96,13 +98,19 @@ class _Body:
         return self.add(name, np.frombuffer(text, np.uint8)), self.add(name, lengths)
 
 
-def pack(columns: Mapping[str, Array], tables: Mapping[str, Sequence[str]], meta: Meta) -> bytes:
+def pack(
+    columns: Mapping[str, Array],
+    tables: Mapping[str, Sequence[str]],
+    meta: Meta,
+    word: bytes = b"",
+) -> bytes:
     """Write a frame; a `FrameError` names the column or the table that does not fit in one."""
     body = _Body()
     contents = _Header(
         {name: body.add(name, array) for name, array in columns.items()},
         {name: body.add_table(name, strings) for name, strings in tables.items()},
         dict(meta),
+        word,
     )
     try:
         header = _encode_header(contents)
@@ -131,6 +139,7 @@ def unpack(data: bytes) -> Frame:
         {name: _array(data, body, name, place) for name, place in header.columns.items()},
         {name: _table(data, body, name, places) for name, places in header.tables.items()},
         header.meta,
+        header.word,
     )
 
 

@@ -38,7 +38,10 @@ class OrderFrame:
 
 
 def pack_orders(
-    batch: OrderBatch, extra: Mapping[str, Array] | None = None, meta: Meta | None = None
+    batch: OrderBatch,
+    extra: Mapping[str, Array] | None = None,
+    meta: Meta | None = None,
+    word: bytes = b"",
 ) -> bytes:
     """Write orders, and columns of n rows beside them, as a frame."""
     columns: dict[str, Array] = {name: getattr(batch, name) for name in _DTYPES}
@@ -50,7 +53,7 @@ def pack_orders(
     columns |= {_EXTRA + name: column for name, column in (extra or {}).items()}
     for name, column in columns.items():
         _require_rows(name, column, len(tables.get(name.removeprefix(_HASHES), batch)))
-    return pack(columns, tables, meta or {})
+    return pack(columns, tables, meta or {}, word)
 
 
 def unpack_orders(data: bytes) -> OrderFrame:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import aiokafka.codec
@@ -36,11 +36,21 @@ log = logging.getLogger(__name__)
 
 
 class App(faust.App):
-    """Faust app that keeps nothing on disk: tables live in memory and in their changelogs."""
+    """Faust app that keeps nothing on disk, and has something to do before it stops."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.before_stop: list[Callable[[], Awaitable[None]]] = []  # while it still reads
+        super().__init__(*args, **kwargs)
 
     @override
     async def on_first_start(self) -> None:
         """Faust would make its data directories here."""
+
+    @override
+    async def on_stop(self) -> None:
+        for work in self.before_stop:
+            await work()
+        await super().on_stop()
 
 
 def build_app(
@@ -54,7 +64,7 @@ def build_app(
     fetch_records: int = 16384,
     buffered_runs: int = 8,
     **more: Any,
-) -> faust.App:
+) -> App:
     """Faust app on `brokers` (`host:port` each), which coalesces the topics that ask for it.
 
     `group` is the consumer group, `instance` the static member id (a pod's name), `offset_reset`

@@ -183,6 +183,15 @@ class Settings(LifecycleSettings, WatchSettings):
         le=60_000,
         description="quiet time after which nobody waits for a partition, ms, 1 to 60000",
     )
+    checkpoint_interval_ms: int = Field(
+        default=5000,
+        ge=10,
+        le=600_000,
+        description="time between two checkpoints of the state, ms, 10 to 600000",
+    )
+    adopt_state: bool = Field(
+        default=False, description="go on with the state that another model has left"
+    )
     warmup: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
         default=(), description="order files that build the baselines on the very first start"
     )

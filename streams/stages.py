@@ -1,27 +1,37 @@
 """The three stages as the live worker runs them: bytes in, bytes out, state in memory.
 
-Each object is one partition of one stage. Nothing here touches Kafka. All remember how far they
-have read, so that what is delivered again changes nothing.
+Each object is one partition of one stage. Nothing here touches Kafka. What a partition knows and
+sends is a function of its input alone, offset by offset, whatever the runs in which that comes; so
+a partition that was restored from a checkpoint and reads on gives what it would have given.
 """
 
+import logging
 from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
-import numpy as np
+import msgspec
+from typing_extensions import override
 
 from models.alerts.envelope import Alert
 from models.alerts.stage import AlertStage
 from models.detector import suspects_of
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
+from models.merge import Merge, MergeState
 from models.orders.decode import decode
 from models.orders.refusals import Refusal
-from models.rows import NEVER, Merge, Rows
-from models.score.model import Model
+from models.rows import LONG_AGO, Rows
+from models.snapshot import Saved, Snapshot
 from streams.partitioning import by_key
-from streams.row_frames import pack_rows, unpack_rows
+from streams.row_frames import RowFrame, Word, pack_rows, unpack_rows
 from streams.transport import Run
 
 Frames = list[tuple[int, bytes]]  # partition of the next topic, frame
+
+UNKNOWN: Final = -1
+HELD_LANE: Final = 1  # in which a partition of keys speaks of what it holds back
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,16 @@ class DeadLetter:
     offset: int
 
 
+class Stage(Protocol):
+    """A stage of the detector, to be saved."""
+
+    def snapshot(self) -> Snapshot:
+        """Give the state as it is now."""
+
+    def restore(self, records: Saved, values: bytes) -> None:
+        """Take a state back."""
+
+
 class Reader:
     """How far a partition has been read."""
 
@@ -42,22 +62,69 @@ class Reader:
     def unread(self, run: Run) -> Run | None:
         """Give what of a run has not been read before, and note that it now is."""
         end, self.end = self.end, max(self.end, run.end)
-        if run.offsets[0] >= end:
-            return run
-        first = int(np.searchsorted(run.offsets, end))
-        if first == len(run):
-            return None
-        return Run(run.values[first:], run.offsets[first:], run.timestamps[first:])
+        return run.since(end)
 
 
-class MarketPartition:
+class Partition:
+    """What all three have in common: how far they have read, and how they are saved."""
+
+    kind: str
+
+    def __init__(self, stage: Stage, born: int) -> None:
+        self._saved_stage = stage
+        self._reader = Reader()
+        self.born = born  # when the state began, ms
+
+    @property
+    def end(self) -> int:
+        """Offset up to which the input is contained in the state."""
+        return self._reader.end
+
+    @property
+    def again_from(self) -> int:
+        """Offset from which the input has to be read again to go on from this state."""
+        return self.end
+
+    def snapshot(self) -> Snapshot:
+        """Give the state as it is now."""
+        stage = self._saved_stage.snapshot()
+        values = msgspec.msgpack.encode((self.end, self.born, stage.values, self._own()))
+        return Snapshot(stage.records, values)
+
+    def restore(self, records: Saved, values: bytes) -> None:
+        """Take a state back, in place of that of a new partition."""
+        kinds = tuple[int, int, bytes, msgspec.Raw]
+        self._reader.end, self.born, stage, own = msgspec.msgpack.decode(values, type=kinds)
+        self._saved_stage.restore(records, stage)
+        self._take_back(own)
+
+    def _own(self) -> Any:
+        raise NotImplementedError
+
+    def _take_back(self, own: msgspec.Raw) -> None:
+        raise NotImplementedError
+
+
+class MarketPartition(Partition):
     """One partition of orders; its rows go to the partitions of their keys."""
 
-    def __init__(self, partition: int, keys_partitions: int, stage: MarketStage) -> None:
+    kind = "market"
+
+    def __init__(
+        self,
+        partition: int,
+        keys_partitions: int,
+        stage: MarketStage,
+        *,
+        born: int = 0,
+        patience_ms: int = 0,
+    ) -> None:
+        super().__init__(stage, born)
         self._partition = partition
         self._targets = keys_partitions
         self._stage = stage
-        self._reader = Reader()
+        self._patience_ms = patience_ms  # how long a row waits for others after it was read
+        self._sent = [0] * keys_partitions  # rows, by partition of keys
         self.events = 0
         self.refused = 0
 
@@ -87,79 +154,179 @@ class MarketPartition:
         refused = [DeadLetter(values[r.row], r, int(offsets[r.row])) for r in decoded.refusals]
         self.events += len(unread)
         self.refused += len(refused)
-        return self._frames(rows), refused
+        return self._frames(rows, now_ms + self._patience_ms), refused
 
-    def idle(self) -> Frames:
-        """Tell every partition of keys that this one has been read to its end."""
-        frames = pack_rows(None, source=self._partition, passed=NEVER)
-        return [(target, frame) for target in range(self._targets) for frame in frames]
-
-    def _frames(self, rows: Rows) -> Frames:
-        parts = dict(by_key(rows, self._targets))
+    def quiet(self, since_ms: int) -> Frames:
+        """Tell every partition of keys that this one was read to its end at this time."""
         return [
-            (target, frame)
-            for target in range(self._targets)
-            for frame in pack_rows(
-                parts.get(target), source=self._partition, passed=self._stage.clock
-            )
+            (n, pack_rows(None, self._word(n, quiet=since_ms))[0]) for n in range(self._targets)
         ]
 
+    def _frames(self, rows: Rows, seen: int) -> Frames:
+        parts = dict(by_key(rows, self._targets))
+        frames: Frames = []
+        for target in range(self._targets):
+            part = parts.get(target)
+            packed = pack_rows(part, self._word(target, seen=seen))
+            frames += [(target, frame) for frame in packed]
+            self._sent[target] += 0 if part is None else len(part)
+        return frames
 
-class Merging:
+    def _word(self, target: int, *, quiet: int = LONG_AGO, seen: int = 0) -> Word:
+        return Word(
+            source=self._partition,
+            passed=(self._stage.clock,),
+            quiet=(quiet,),
+            born=self.born,
+            first=self._sent[target],
+            read=self.end,
+            seen=seen,
+        )
+
+    @override
+    def _own(self) -> Any:
+        return self._sent, self.events, self.refused
+
+    @override
+    def _take_back(self, own: msgspec.Raw) -> None:
+        found = msgspec.msgpack.decode(own, type=tuple[list[int], int, int])
+        self._sent, self.events, self.refused = found
+
+
+class Known(msgspec.Struct, array_like=True):
+    """What has been had from a source."""
+
+    born: int = UNKNOWN
+    rows: int = 0
+    read: int = 0
+
+
+class _Merged(msgspec.Struct, array_like=True):
+    known: list[Known]
+    merge: MergeState
+    sent: int
+    holes: int
+    alerts: int
+
+
+class Merging(Partition):
     """What the two later stages share: frames of several sources into one stream of rows."""
 
-    def __init__(self, sources: int) -> None:
-        self._merge = Merge(sources)
-        self._reader = Reader()
-        self.newest = int(np.iinfo(np.int64).min)  # latest time of any row that came in
-
-    @property
-    def passed(self) -> int:
-        """Time before which every row has gone through; NEVER when nothing is held."""
-        return self._merge.watermark
+    def __init__(self, sources: int, lanes: int, stage: Stage, born: int) -> None:
+        super().__init__(stage, born)
+        self._merge = Merge(sources, lanes)
+        self._known = [Known() for _ in range(sources)]
+        self._sent = 0  # rows
+        self.holes = 0  # frames that followed a lost one: all of it comes again
+        self.received = 0  # rows, in this life
+        self.alerts = 0
 
     @property
     def late(self) -> int:
         """Rows that came after their time had passed."""
         return self._merge.late
 
-    def _take(self, run: Run) -> Rows | None:
-        """Add a run of frames and give the rows that are due."""
-        unread = self._reader.unread(run)
-        for value in unread.values if unread else ():
+    @property
+    @override
+    def again_from(self) -> int:
+        origin = self._merge.origin
+        return self.end if origin is None else min(origin, self.end)
+
+    def _take(self, run: Run) -> list[Rows]:
+        """Add a run of frames one by one and give the rows that each of them made due."""
+        for value, offset in run.until(self.end):
             frame = unpack_rows(value)
-            self._merge.add(frame.source, frame.rows, frame.passed)
-            if frame.rows is not None:
-                self.newest = max(self.newest, int(frame.rows.merge_time.max()))
+            self._merge.resume(offset, frame.rows, seen=frame.word.seen)
+        unread = self._reader.unread(run)
+        if unread is None:
+            return []
+        lost = self._merge.give_up()
+        if lost:
+            log.warning("%d rows that were held back are gone from their topic", lost)
+        ready = (self._add(unpack_rows(value), offset) for value, offset in unread)
+        return [rows for rows in ready if rows is not None]
+
+    def _add(self, frame: RowFrame, offset: int) -> Rows | None:
+        """Add what is new in a frame, and give the rows that it made due."""
+        word = frame.word
+        known = self._known[word.source]
+        if word.born > known.born:
+            known = self._known[word.source] = Known(word.born, word.first)
+            self._merge.forget(word.source)
+        if word.born < known.born:
+            return None
+        if word.first > known.rows:
+            self.holes += 1
+            return None
+        if frame.rows is not None:
+            had = known.rows - word.first
+            self.received += len(frame.rows)
+            self._merge.hold(frame.rows, skip=had, seen=word.seen, origin=offset)
+            known.rows = max(known.rows, word.first + len(frame.rows))
+        if word.read >= known.read:
+            known.read = word.read
+            self._merge.hear(word.source, word.passed, word.quiet)
         return self._merge.ready()
+
+    @override
+    def _own(self) -> Any:
+        return _Merged(self._known, self._merge.save(), self._sent, self.holes, self.alerts)
+
+    @override
+    def _take_back(self, own: msgspec.Raw) -> None:
+        found = msgspec.msgpack.decode(own, type=_Merged)
+        self._known, self._sent = found.known, found.sent
+        self.holes, self.alerts = found.holes, found.alerts
+        self._merge.restore(found.merge)
 
 
 class KeyPartition(Merging):
     """One partition of keys; its suspects go to the alert stage."""
 
-    def __init__(self, partition: int, orders_partitions: int, stage: KeyStage) -> None:
-        super().__init__(orders_partitions)
+    kind = "keys"
+
+    def __init__(
+        self, partition: int, orders_partitions: int, stage: KeyStage, *, born: int = 0
+    ) -> None:
+        super().__init__(orders_partitions, 1, stage, born)
         self._partition = partition
         self._stage = stage
 
     def assess(self, run: Run) -> list[bytes]:
         """Take a run of frames and give frames of suspects."""
+        if run.end <= self.end:  # nothing but what is held is taken from it
+            self._take(run)
+            return []
         ready = self._take(run)
-        suspects = None if ready is None else suspects_of(self._stage.assess(ready))
-        return pack_rows(suspects, source=self._partition, passed=self.passed)
+        suspects = suspects_of(self._stage.assess(Rows.concat(ready))) if ready else None
+        passed, quiet = self._merge.lanes()
+        word = Word(
+            source=self._partition,
+            passed=tuple(passed),
+            quiet=tuple(quiet),
+            born=self.born,
+            first=self._sent,
+            read=self.end,
+            seen=self._merge.seen,
+        )
+        self._sent += 0 if suspects is None else len(suspects)
+        return pack_rows(suspects, word)
 
 
 class AlertPartition(Merging):
     """The alert stage, which sees the suspects of all keys."""
 
-    def __init__(self, keys_partitions: int, model: Model) -> None:
-        super().__init__(keys_partitions)
-        self._stage = AlertStage(model)
-        self.alerts = 0
+    kind = "alerts"
+
+    def __init__(
+        self, keys_partitions: int, orders_partitions: int, stage: AlertStage, *, born: int = 0
+    ) -> None:
+        super().__init__(keys_partitions, orders_partitions + HELD_LANE, stage, born)
+        self._stage = stage
 
     def judge(self, run: Run) -> list[Alert]:
         """Take a run of frames and give the alerts raised."""
         ready = self._take(run)
-        alerts = [] if ready is None else self._stage.judge(ready)
+        alerts = self._stage.judge(Rows.concat(ready)) if ready else []
         self.alerts += len(alerts)
         return alerts

@@ -103,7 +103,7 @@ def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list
 
 
 def changelog_spec(group: str, table: str, partitions: int) -> TopicSpec:
-    """Specification of the changelog of one Faust table, which Faust itself may not create."""
+    """Specification of the changelog of one table, which nobody else creates."""
     name = f"{group}-{table}-changelog"
     return TopicSpec(
         name,
@@ -113,6 +113,12 @@ def changelog_spec(group: str, table: str, partitions: int) -> TopicSpec:
         cleanup="compact",
         max_bytes=FRAME_BYTES,
     )
+
+
+def changelog_specs(group: str, partitions: int) -> list[TopicSpec]:
+    """Specifications of the changelogs of the three stages of a group of workers."""
+    sizes = {"market": partitions, "keys": partitions, "alerts": 1}
+    return [changelog_spec(group, table, count) for table, count in sizes.items()]
 
 
 def ensure_topics(

@@ -12,13 +12,13 @@ import contextlib
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import faust
 import numpy as np
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message, TopicT
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from typing_extensions import override
 
 MAX_RECORDS: Final = 4096
 EMPTY_FETCH_SECONDS: Final = 0.005
+FETCH_WAIT_MS: Final = 20  # a broker without news says so after as long
 REBALANCE_REST_SECONDS: Final = 0.02
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,26 @@ class Run:
     def __len__(self) -> int:
         return len(self.values)
 
+    def __iter__(self) -> Iterator[tuple[bytes, int]]:
+        return zip(self.values, self.offsets.tolist(), strict=True)
+
+    def since(self, offset: int) -> Self | None:
+        """Give the records from an offset on; None without any."""
+        return self._part(int(np.searchsorted(self.offsets, offset)), len(self))
+
+    def until(self, offset: int) -> Self | tuple[()]:
+        """Give the records before an offset."""
+        return self._part(0, int(np.searchsorted(self.offsets, offset))) or ()
+
+    def _part(self, start: int, stop: int) -> Self | None:
+        if start == 0 and stop == len(self):
+            return self
+        if start >= stop:
+            return None
+        return type(self)(
+            self.values[start:stop], self.offsets[start:stop], self.timestamps[start:stop]
+        )
+
     @property
     def end(self) -> int:
         """Offset to read on from once all records are done."""
@@ -74,12 +95,60 @@ class RawSchema(faust.Schema[Any, Any]):
         return message.value
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The driver's thread, with a short rest after a fetch that the broker answered empty at once.
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A partition as a fetch found it that had nothing more to give."""
 
-    Kafka itself holds an empty fetch back for a while; the embedded broker does not, and the
-    fetching routine would spin.
+    asked_ms: int  # when the fetch was sent: nothing that was there by then is missing
+    handed: int  # offset behind the last record that left the driver since the start
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The driver's thread, which knows when each partition was last found empty.
+
+    It rests for a moment after a fetch that the broker answered empty at once. Kafka itself holds
+    an empty fetch back for a while; the embedded broker does not, and the routine would spin.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._asked_ms: dict[TP, int] = {}  # when the fetch was sent that was answered last
+        self._handed: dict[TP, int] = {}
+        super().__init__(*args, **kwargs)
+
+    async def quiet(self, partitions: Iterable[TP]) -> dict[TP, Quiet]:
+        """Give those of the partitions that are read to their end."""
+        found: dict[TP, Quiet] = await self.call_thread(self._quiet, list(partitions))
+        return found
+
+    async def _quiet(self, partitions: list[TP]) -> dict[TP, Quiet]:
+        # In the thread, where a position moves in one step with what is handed over.
+        subscription = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return {}
+        found = {}
+        for tp in partitions:
+            state = subscription.assignment.state_value(driver.ensure_aiokafka_TP(tp))
+            asked = self._asked_ms.get(tp)
+            if state is None or asked is None or state.highwater is None:
+                continue
+            if state.has_valid_position and state.position >= state.highwater:
+                found[tp] = Quiet(asked, self._handed.get(tp, 0))
+        return found
+
+    @override
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        fetched = await super()._fetch_records(*args, **kwargs)
+        for tp, records in fetched.items():
+            self._handed[TP(tp.topic, tp.partition)] = records[-1].offset + 1
+        return fetched
+
+    def _note(self, assignment: Any, request: Any, asked_ms: int) -> None:
+        """Note when each partition of a fetch was asked for, if it was answered."""
+        for topic, partitions in request.topics:
+            for number, *_ in partitions:
+                state = assignment.state_value(TopicPartition(topic, number))
+                if state is not None and (state.timestamp or 0) >= asked_ms:
+                    self._asked_ms[TP(topic, number)] = asked_ms
 
     async def seek_to_reset(self, *partitions: TP) -> None:
         """Seek to where a group without a commit begins, `consumer_auto_offset_reset`."""
@@ -91,22 +160,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     @override
     async def on_start(self) -> None:
         await super().on_start()
-        _rest_after_empty_fetches(self._ensure_consumer())
+        fetcher = self._ensure_consumer()._fetcher
+        fetcher._fetch_max_wait_ms = FETCH_WAIT_MS
+        fetch = fetcher._proc_fetch_request
 
+        async def watched(assignment: Any, node: Any, request: Any) -> bool:
+            asked_ms, started = time.time_ns() // 1_000_000, time.monotonic()
+            fetched: bool = await fetch(assignment, node, request)
+            self._note(assignment, request, asked_ms)
+            if not fetched and time.monotonic() - started < EMPTY_FETCH_SECONDS:
+                with contextlib.suppress(asyncio.CancelledError):  # as the routine itself does
+                    await asyncio.sleep(EMPTY_FETCH_SECONDS)
+            return fetched
 
-def _rest_after_empty_fetches(consumer: AIOKafkaConsumer) -> None:
-    fetcher = consumer._fetcher
-    fetch = fetcher._proc_fetch_request
-
-    async def rested(*request: Any) -> bool:
-        started = time.monotonic()
-        fetched: bool = await fetch(*request)
-        if not fetched and time.monotonic() - started < EMPTY_FETCH_SECONDS:
-            with contextlib.suppress(asyncio.CancelledError):  # as the routine itself does
-                await asyncio.sleep(EMPTY_FETCH_SECONDS)
-        return fetched
-
-    fetcher._proc_fetch_request = rested
+        fetcher._proc_fetch_request = watched
 
 
 class Consumer(driver.Consumer):
@@ -175,21 +242,22 @@ class Consumer(driver.Consumer):
         self._in_flight[tp].append((message, run.end))
         return message
 
-    def is_read_up(self, tp: TP) -> bool:
-        """Whether a coalesced partition is read to where it ended at the last fetch, and acked.
+    async def quiet(self, partitions: Iterable[TP]) -> dict[TP, Quiet]:
+        """Give those of the partitions that are read to their end, and as of when."""
+        return {} if self.app.rebalancing else await self._thread.quiet(partitions)
 
-        What was fetched may still be on its way from the driver's thread: ask twice, with rest
-        between, before you rely on it.
+    async def commit_now(self, tp: TP) -> bool:
+        """Commit what is acknowledged of a coalesced partition.
+
+        True says that the group took it, and so that the partition was still ours.
         """
-        if self.app.rebalancing or any(not m.acked for m, _ in self._in_flight[tp]):
+        offset = self._new_offset(tp)
+        if offset is None or tp not in self.assignment():
             return False
-        subscription = self._thread._ensure_consumer()._subscription.subscription
-        if subscription is None or subscription.assignment is None:
+        if not await self._commit({tp: offset}) or tp not in self.assignment():
             return False
-        state = subscription.assignment.state_value(tp)
-        if state is None or state.highwater is None or not state.has_valid_position:
-            return False
-        return bool(state.position >= state.highwater)
+        self._committed_offset[tp] = offset
+        return True
 
     @override
     def _new_offset(self, tp: TP) -> int | None:

@@ -9,7 +9,8 @@ from kafka import KafkaAdminClient
 
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
-from models.rows import Merge, Rows
+from models.merge import Merge
+from models.rows import Rows
 from models.score.model import Model
 from streams.intake import Intake, Progress
 from streams.partitioning import by_key, by_partition

@@ -3,32 +3,34 @@
     orders ─▶ market stage ─▶ keys ─▶ key stage ─▶ suspects ─▶ alert stage ─▶ alerts
                    └▶ dead letters
 
-State lives in memory, by partition. An event is acknowledged when everything that came of it lies
-with the brokers and nothing of it is held back any more: delivery is at least once, and what is
-delivered again is known by its offset, its event id or its alert id.
+State lives in memory, by partition, and in changelogs (`streams.keeper`). An event is acknowledged
+when the state that contains it is saved and everything that came of it lies with the brokers. What
+is delivered again after a crash is known by its offset, its number or its alert id.
 """
 
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from faust.streams import Stream
-from faust.types import TP, EventT, StreamT
+from faust.types import TP, StreamT
 
 from models.alerts.envelope import Alert
-from models.rows import NEVER
+from models.alerts.stage import AlertStage
+from streams.changelog import Changelog
+from streams.checkpoints import Identity
 from streams.dead_letters import Letter, RefusalLimit
-from streams.metrics import Metrics
+from streams.keeper import Keeper, Worked
+from streams.metrics import Metrics, sizes_of
 from streams.runtime import build_app
-from streams.security import faust_credentials
+from streams.security import faust_credentials, kafka_security
 from streams.settings import Settings
-from streams.stages import AlertPartition, DeadLetter, KeyPartition, MarketPartition
-from streams.topics import TopicNames
+from streams.stages import AlertPartition, DeadLetter, KeyPartition, MarketPartition, Partition
+from streams.topics import TopicNames, changelog_specs
 from streams.transport import Consumer, Run, coalesced_topic
 from streams.warmup import Stages
 from streams.watchdog import Progress as Places
@@ -36,14 +38,16 @@ from streams.watchdog import Progress as Places
 ONLY: Final = 0  # the one partition of the suspects topic
 FRAMES_AT_ONCE: Final = 64  # a frame holds thousands of rows
 BUFFERED_RUNS: Final = 2  # what waits longer is better fetched as one larger run
-IDLE_AGAIN_S: Final = 1.0  # whoever takes a partition over must hear of idle sources too
+QUIET_EVERY_S: Final = (0.005, 0.1)  # while anything happens: at least, at most
+QUIET_AT_REST_S: Final = 0.25
+RESTLESS_S: Final = 1.0  # after anything happened
 COUNTS_S: Final = 10.0
+COMMITS_S: Final = 3600.0  # Faust's own commits; the keeper's come with each checkpoint
 CONTENT_TYPE: Final = b"application/cloudevents+json"
 
+P = TypeVar("P", bound=Partition)
+
 log = logging.getLogger(__name__)
-
-
-Held = deque[tuple[int, EventT[Run]]]  # latest time of any row of a run, the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +61,8 @@ class Message:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """A run that has been worked through, and what must happen before it is acknowledged."""
-
-    event: EventT[Run]
-    stream: Stream[Run]
-    held: Held  # runs of the same partition of which rows may be held
-    newest: int  # latest time of any row so far, ms
-    passed: int  # time before which every row has gone through, ms
-    sent: list[Awaitable[Any]]  # what came of it, on its way to the brokers
-
-
-Progress = tuple[list[Awaitable[Any]], int, int]  # sent, newest, passed: as in Handled
-Handle = Callable[[TP, Run], Awaitable[Progress]]
+Sent = list[Awaitable[Any]]  # messages on their way to the brokers
+Handle = Callable[[Any, TP, Run], Awaitable[Sent]]
 
 
 class Worker:
@@ -81,31 +73,49 @@ class Worker:
             brokers,
             group=group_of(settings),
             offset_reset=settings.auto_offset_reset,
+            commit_seconds=COMMITS_S,
             buffered_runs=BUFFERED_RUNS,
             producer_linger=0.0,  # frames are batches already
             broker_credentials=faust_credentials(settings),
         )
-        self._names = TopicNames(**settings.topic_names())
+        self._names = names = TopicNames(**settings.topic_names())
         self._partitions = settings.partitions
-        self._idle_s = settings.idle_heartbeat_ms / 1000
+        self._patience_ms = settings.idle_heartbeat_ms
         self._stages = stages
-        self._markets: dict[int, MarketPartition] = {}
-        self._keys: dict[int, KeyPartition] = {}
-        self._alerts: dict[int, AlertPartition] = {}
-        self._held: dict[TP, Held] = {}
-        self._handled: asyncio.Queue[Handled] = asyncio.Queue()
-        self._one_at_a_time = asyncio.Lock()
         self.places = Places()
-        self.metrics = Metrics(self.places)
+        self.metrics = Metrics(self.places, lambda: sizes_of(self._all_recovered()))
         self._refusals = settings.dead_letter_ratio, settings.dead_letter_window
         self._limits: dict[int, RefusalLimit] = {}
-        names, most = self._names, settings.batch_events
-        self._agent(names.orders, self._observe, most)
+        self._keeper = Keeper(
+            self.app,
+            Changelog(brokers, kafka_security(settings)),
+            tables=dict(
+                zip(
+                    (names.orders, names.keys, names.suspects),
+                    (
+                        spec.name
+                        for spec in changelog_specs(group_of(settings), settings.partitions)
+                    ),
+                    strict=True,
+                )
+            ),
+            make={
+                names.orders: self._new_market,
+                names.keys: self._new_key,
+                names.suspects: self._new_alert,
+            },
+            identity=Identity(stages.model.id, settings.partitions),
+            interval_s=settings.checkpoint_interval_ms / 1000,
+            adopt=settings.adopt_state,
+            on_checkpoint=self.metrics.checkpoint_done,
+        )
+        self._one_at_a_time = asyncio.Lock()
+        self._stirred = 0.0  # when anything happened last
+        self._agent(names.orders, self._observe, settings.batch_events)
         self._agent(names.keys, self._assess, FRAMES_AT_ONCE)
         self._agent(names.suspects, self._judge, FRAMES_AT_ONCE)
         self.app.on_partitions_assigned.connect(self._on_assigned)
-        self.app.task(self._acknowledge)
-        self.app.task(self._tell_idleness)
+        self.app.task(self._tell_quiet)
         self.app.task(self._tell_counts)
 
     @property
@@ -118,80 +128,88 @@ class Worker:
             if not isinstance(stream, Stream):
                 raise TypeError(f"the stream of {topic} is {type(stream)}; must be Faust's Stream")
             async for event in stream.noack().events():
-                tp = event.message.tp
-                held = self._held.setdefault(tp, deque())
-                self.places.begin(tp, event.value)
+                owned = await self._keeper.owned(event.message.tp)
+                if owned is None:
+                    continue
+                self.places.begin(owned.tp, event.value)
                 with self.metrics.stage(topic):
-                    sent, newest, passed = await handle(tp, event.value)
-                self.places.done(tp, event.value)
-                self._handled.put_nowait(Handled(event, stream, held, newest, passed, sent))
+                    sent = await handle(owned.partition, owned.tp, event.value)
+                self.places.done(owned.tp, event.value)
+                self._keeper.worked(owned, Worked(event, stream, event.value.end, sent))
                 await asyncio.sleep(0)  # let the producer begin
 
         agent.__name__ = agent.__qualname__ = topic
         self.app.agent(coalesced_topic(self.app, topic, max_records=most), name=topic)(agent)
 
-    async def _acknowledge(self) -> None:
-        """Acknowledge runs in order, while the agents work on the next ones.
-
-        What is delivered and of which nothing was held any more when it was sent is done with.
-        """
-        while True:
-            run = await self._handled.get()
-            for delivered in run.sent:
-                await delivered
-            run.held.append((run.newest, run.event))
-            while run.held and run.held[0][0] < run.passed:
-                await run.stream.ack(run.held.popleft()[1])
-
-    async def _observe(self, tp: TP, run: Run) -> Progress:
-        async with self._one_at_a_time:  # idleness must not overtake what was read
-            market = self._market(tp.partition)
+    async def _observe(self, market: MarketPartition, tp: TP, run: Run) -> Sent:
+        self._stirred = time.monotonic()
+        async with self._one_at_a_time:  # what is told of a partition must not overtake its rows
             before = market.events
             with self.metrics.counting(tp.partition, market):
                 frames, refused = market.observe(run, time.time_ns() // 1_000_000)
-            reasons = [letter.refusal for letter in refused]
-            self._limit(tp).take(market.events - before, reasons)
-            letters = [self._dead_letter(tp, letter) for letter in refused]
+            self._limit(tp).take(market.events - before, [letter.refusal for letter in refused])
             self.metrics.refused(refused)
-            return await self._send([*self._to_keys(frames), *letters]), 0, NEVER
+            letters = [self._dead_letter(tp, letter) for letter in refused]
+            return await self._send([*self._to_keys(frames), *letters])
 
-    async def _assess(self, tp: TP, run: Run) -> Progress:
-        keys = self._key(tp.partition)
+    async def _assess(self, keys: KeyPartition, _: TP, run: Run) -> Sent:
+        before = keys.received
         frames = keys.assess(run)
-        sent = await self._send(Message(self._names.suspects, frame, ONLY) for frame in frames)
-        return sent, keys.newest, keys.passed
+        if keys.received != before:
+            self._stirred = time.monotonic()
+        return await self._send(Message(self._names.suspects, frame, ONLY) for frame in frames)
 
-    async def _judge(self, tp: TP, run: Run) -> Progress:
-        stage = self._alert(tp.partition)
+    async def _judge(self, stage: AlertPartition, _: TP, run: Run) -> Sent:
         alerts = stage.judge(run)
         self.metrics.alerted(alerts)
-        sent = await self._send(self._alert_message(alert) for alert in alerts)
-        return sent, stage.newest, stage.passed
+        return await self._send(self._alert_message(alert) for alert in alerts)
 
-    async def _tell_idleness(self) -> None:
-        """Let nobody wait for a partition of orders that has nothing more."""
-        quiet: dict[int, float] = {}  # since when
-        told: dict[int, float] = {}
+    async def _on_assigned(self, *sent: Any, **_: Any) -> None:
+        """Count anew."""
+        _, assigned = sent  # Faust sends the app first
+        self._limits.clear()
+        self.places.assigned()
+        self.metrics.assigned(tp.partition for tp in assigned if tp.topic == self._names.orders)
+
+    async def _tell_quiet(self) -> None:
+        """Tell of partitions of orders when they were last found to have nothing more.
+
+        Often while anything happens, since others wait to hear it; now and then when nothing does.
+        """
+        least, most = QUIET_EVERY_S
+        patience_s = self._patience_ms / 1000
+        told = 0.0
         while not self.app.should_stop:
-            await asyncio.sleep(self._idle_s)
+            await asyncio.sleep(min(max(least, patience_s), most))
             now = time.monotonic()
-            for partition in list(self._markets):
-                async with self._one_at_a_time:
-                    market = self._markets.get(partition)
-                    if market is None or not self._is_read_up(partition):
-                        quiet.pop(partition, None)
-                        told.pop(partition, None)
-                    elif now - quiet.setdefault(partition, now) < self._idle_s / 2:
-                        continue
-                    elif now - told.get(partition, -IDLE_AGAIN_S) >= IDLE_AGAIN_S:
-                        told[partition] = now
-                        sent = await self._send(self._to_keys(market.idle()))
-                        await asyncio.gather(*sent)
+            is_restless = now - self._stirred < RESTLESS_S + 2 * patience_s
+            if is_restless or now - told >= QUIET_AT_REST_S:
+                told = now
+                await self._tell_quiet_once()
 
-    def _is_read_up(self, partition: int) -> bool:
-        consumer = self.app.consumer
-        tp = TP(self._names.orders, partition)
-        return isinstance(consumer, Consumer) and consumer.is_read_up(tp)
+    async def _tell_quiet_once(self) -> None:
+        consumer, topic = self.app.consumer, self._names.orders
+        markets = self._recovered(topic, MarketPartition)
+        if not markets or not isinstance(consumer, Consumer):
+            return
+        found = await consumer.quiet(TP(topic, number) for number in markets)
+        async with self._one_at_a_time:
+            for tp, quiet in found.items():
+                market = markets[tp.partition]
+                if quiet.handed <= market.end:  # else some of it is still on its way here
+                    await self._send(self._to_keys(market.quiet(quiet.asked_ms)))
+
+    def _recovered(self, topic: str, kind: type[P]) -> dict[int, P]:
+        found = self._keeper.recovered(topic)
+        return {n: partition for n, partition in found.items() if isinstance(partition, kind)}
+
+    def is_recovered(self) -> bool:
+        """Whether the state of every partition that is assigned now is here."""
+        return self._keeper.is_recovered()
+
+    def _all_recovered(self) -> Iterator[Partition]:
+        for topic in self.topics:
+            yield from self._keeper.recovered(topic).values()
 
     async def _tell_counts(self) -> None:
         """Log every now and then what was counted since the start."""
@@ -201,14 +219,17 @@ class Worker:
 
     def counts(self) -> dict[str, int]:
         """Count what went through the partitions that are assigned now, and what was odd."""
-        markets, keys = self._markets.values(), self._keys.values()
+        names = self._names
+        markets = self._recovered(names.orders, MarketPartition).values()
+        keys = self._recovered(names.keys, KeyPartition).values()
+        alerts = self._recovered(names.suspects, AlertPartition).values()
         return {
             "events": sum(market.events for market in markets),
             "refused": sum(market.refused for market in markets),
             "duplicates": sum(market.duplicates for market in markets),
             "ahead": sum(market.ahead for market in markets),
             "late": sum(key.late for key in keys),
-            "alerts": sum(alert.alerts for alert in self._alerts.values()),
+            "alerts": sum(alert.alerts for alert in alerts),
         }
 
     async def _send(self, messages: Iterable[Message]) -> list[Awaitable[Any]]:
@@ -242,44 +263,15 @@ class Worker:
             self._limits[tp.partition] = RefusalLimit(source, *self._refusals)
         return self._limits[tp.partition]
 
-    def _market(self, partition: int) -> MarketPartition:
-        if partition not in self._markets:
-            stage = self._stages.market(partition)
-            self._markets[partition] = MarketPartition(partition, self._partitions, stage)
-        return self._markets[partition]
+    def _new_market(self, number: int) -> MarketPartition:
+        stage = self._stages.market(number)
+        return MarketPartition(number, self._partitions, stage, patience_ms=self._patience_ms)
 
-    def _key(self, partition: int) -> KeyPartition:
-        if partition not in self._keys:
-            stage = self._stages.key(partition)
-            self._keys[partition] = KeyPartition(partition, self._partitions, stage)
-        return self._keys[partition]
+    def _new_key(self, number: int) -> KeyPartition:
+        return KeyPartition(number, self._partitions, self._stages.key(number))
 
-    def _alert(self, partition: int) -> AlertPartition:
-        if partition not in self._alerts:
-            self._alerts[partition] = AlertPartition(self._partitions, self._stages.model)
-        return self._alerts[partition]
-
-    async def _on_assigned(self, *sent: Any, **_: Any) -> None:
-        """Drop the state of partitions that went elsewhere, and begin that of orders."""
-        _, assigned = sent  # Faust sends the app first
-        owned = {
-            name: {tp.partition for tp in assigned if tp.topic == name}
-            for name in (self._names.orders, self._names.keys, self._names.suspects)
-        }
-        by_topic: dict[str, dict[int, Any]] = {
-            self._names.orders: self._markets,
-            self._names.keys: self._keys,
-            self._names.suspects: self._alerts,
-        }
-        for name, states in by_topic.items():
-            for partition in states.keys() - owned[name]:
-                del states[partition]
-        self._held.clear()  # all of it is read again
-        self._limits.clear()
-        self.places.assigned()
-        self.metrics.assigned(owned[self._names.orders])
-        for partition in owned[self._names.orders]:
-            self._market(partition)
+    def _new_alert(self, _: int) -> AlertPartition:
+        return AlertPartition(self._partitions, self._partitions, AlertStage(self._stages.model))
 
 
 def group_of(settings: Settings) -> str:

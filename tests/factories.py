@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from models.orders.batch import OrderBatch
 from models.orders.decode import decode
+from models.rows import Rows
 
 TS: Final = 1_670_562_611_123  # 2022-12-09, the day of the 3Commas leak
 NOW_MS: Final = TS + 86_400_000
@@ -126,3 +127,15 @@ def market_tapes(draw: st.DrawFn, max_size: int = 40) -> list[Event]:
             event["arrival_price"] = event["price"] * draw(st.sampled_from([0.9, 1.0, 1.02]))
         tape.append(event)
     return tape
+
+
+def rows_of(events: list[Event]) -> Rows:
+    """Give events as rows in order of time, each with its number as a column."""
+    batch = batch_of(events)
+    mark = np.array([int(event["event_id"][2:]) for event in events], np.int64)
+    return Rows(batch, batch.ts, batch.ts, {"mark": mark, "pair": np.stack([mark, -mark], 1)})
+
+
+def numbered(number: int, ts: int, symbol: str = "S0") -> Event:
+    """Give an event with a number, some ms after TS."""
+    return bare_order(event_id=f"e-{number}", ts=TS + ts, symbol=symbol)

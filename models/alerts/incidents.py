@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 from models.alerts.envelope import MAX_EVIDENCE, Evidence, Place, Severity
+from models.snapshot import Remembering
 
 QUIET_MS: Final = 30 * 60_000  # an incident is over when nothing was suspect for so long
 
@@ -59,8 +60,10 @@ def evidence_of(sightings: Sequence[Sighting]) -> Evidence:
     )
 
 
-class Incidents:
+class Incidents(Remembering):
     """The open incident of each key; those of quiet keys are forgotten."""
+
+    remembered: ClassVar = {"_open": dict[str, Incident], "_swept": int}
 
     def __init__(self) -> None:
         self._open: dict[str, Incident] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from models.alerts.crowd import Crowd
@@ -11,12 +12,14 @@ from models.alerts.incidents import Incident, Incidents, Sighting
 from models.alerts.raising import Allegation, alert_of
 from models.alerts.reasons import KINDS, Finding, Words, explain
 from models.apps.stage import AppStage
+from models.entities import put_back, saved_tables
 from models.market.state import ADVERSE_MOVE
 from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
 from models.profiteers.stage import ProfiteerStage
 from models.rows import Rows
 from models.score.evidence import NOTABLE
 from models.score.model import Model, parts_of
+from models.snapshot import Saved, Snapshot
 
 NOTEWORTHY: Final = 2.0  # rank from which a fill belongs to an incident; at most the threshold
 REASONS: Final = 5  # an alert gives at most so many
@@ -32,6 +35,13 @@ def nobody(_: Rows, __: Float64s) -> None:
     """Watch nothing."""
 
 
+class _Values(msgspec.Struct, array_like=True):
+    crowd: dict[str, list[int]]
+    incidents: bytes
+    apps: bytes
+    profiteers: bytes
+
+
 class AlertStage:
     """Open incidents of all keys."""
 
@@ -44,6 +54,22 @@ class AlertStage:
         self._incidents = Incidents()
         self._apps = AppStage(model)
         self._profiteers = ProfiteerStage(model)
+
+    def snapshot(self) -> Snapshot:
+        """Give the state as it is now."""
+        records, crowd = saved_tables(self._crowd)
+        parts = (self._incidents, self._apps, self._profiteers)
+        return Snapshot(
+            records, msgspec.msgpack.encode(_Values(crowd, *(part.save() for part in parts)))
+        )
+
+    def restore(self, records: Saved, values: bytes) -> None:
+        """Take a state back, in place of that of a new stage."""
+        found = msgspec.msgpack.decode(values, type=_Values)
+        put_back(self._crowd, records, found.crowd)
+        self._incidents.restore(found.incidents)
+        self._apps.restore(found.apps)
+        self._profiteers.restore(found.profiteers)
 
     def judge(self, rows: Rows) -> list[Alert]:
         """Take notable fills and offers in order of time and give the alerts that they raise."""

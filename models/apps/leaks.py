@@ -9,7 +9,7 @@ usual size do not.
 """
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from models.keys import state as k
 from models.market.state import DAY
 from models.orders.batch import NONE
 from models.rows import Rows
+from models.snapshot import Remembering
 
 WINDOW_MS: Final = DAY
 FEWEST: Final = 2  # keys; one misused key says nothing about its app
@@ -64,8 +65,10 @@ class Leak:
     spending: float  # mean surprise in what they spend
 
 
-class AppLeaks:
+class AppLeaks(Remembering):
     """The apps of the last day."""
+
+    remembered: ClassVar = {"_apps": dict[str, App], "_names": dict[int, str], "_swept": int}
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold  # rank from which a key counts as misused

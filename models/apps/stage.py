@@ -19,6 +19,14 @@ class AppStage:
         self._model = model
         self._leaks = AppLeaks(model.threshold)
 
+    def save(self) -> bytes:
+        """Give what is remembered."""
+        return self._leaks.save()
+
+    def restore(self, saved: bytes) -> None:
+        """Remember again what was saved."""
+        self._leaks.restore(saved)
+
     def hear(self, rows: Rows, start: int, stop: int) -> None:
         """Take in the notable fills from `start` to `stop`: they tell the size of the apps."""
         self._leaks.hear(rows, start, stop)

@@ -2,10 +2,18 @@
 
 from typing import Final
 
+import msgspec
 import numpy as np
 from numba import njit
 
-from models.entities import Table, find_or_add, new_table, with_room
+from models.entities import (
+    Table,
+    find_or_add,
+    new_table,
+    put_back,
+    saved_tables,
+    with_room,
+)
 from models.keys import kernel
 from models.keys import state as k
 from models.orders.batch import (
@@ -19,6 +27,7 @@ from models.orders.batch import (
 )
 from models.rows import Rows
 from models.score.evidence import NO_EVIDENCE, SUSPECT, Scale, chance, weigh
+from models.snapshot import Saved, Snapshot
 
 MAX_KEYS: Final = 4_000_000
 MAX_PAIRS: Final = 16_000_000
@@ -33,6 +42,15 @@ class KeyStage:
         self._max_pairs = max_pairs
         self._keys: Table = new_table(k.KEY, min(256, max_keys))
         self._pairs: Table = new_table(k.PAIR, min(1024, max_pairs))
+
+    def snapshot(self) -> Snapshot:
+        """Give the state as it is now."""
+        records, tables = saved_tables(self)
+        return Snapshot(records, msgspec.msgpack.encode(tables))
+
+    def restore(self, records: Saved, values: bytes) -> None:
+        """Take a state back, in place of that of a new stage."""
+        put_back(self, records, msgspec.msgpack.decode(values, type=dict[str, list[int]]))
 
     def assess(self, rows: Rows) -> Rows:
         """Measure each event against what came before it, then learn it unless it is suspect.

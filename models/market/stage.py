@@ -2,19 +2,29 @@
 
 from typing import Final
 
+import msgspec
 import numpy as np
 from numba import njit
 
-from models.entities import Table, new_table, with_room
+from models.entities import Table, new_table, put_back, saved_tables, with_room
 from models.market import state as s
 from models.market.duplicates import Duplicates
 from models.market.kernel import observe
 from models.orders.batch import NONE, Bools, Int64s, OrderBatch
 from models.rows import Rows
+from models.snapshot import Saved, Snapshot
 
 MAX_MARKETS: Final = 100_000
 MAX_PAIRS: Final = 20_000_000
 AGREEING: Final = 3  # events in a row that must lie ahead before the partition's clock follows
+
+
+class _Values(msgspec.Struct, array_like=True):
+    tables: dict[str, list[int]]
+    ids: tuple[int, int]
+    clock: list[int]
+    duplicates: int
+    ahead: int
 
 
 class MarketStage:
@@ -38,6 +48,20 @@ class MarketStage:
     def clock(self) -> int:
         """Time up to which this partition has been read, ms; 0 before the first event."""
         return int(self._clock[0])
+
+    def snapshot(self) -> Snapshot:
+        """Give the state as it is now."""
+        records, tables = saved_tables(self)
+        values = _Values(tables, self._ids.place, self._clock.tolist(), self.duplicates, self.ahead)
+        return Snapshot(records | {"ids": self._ids.records()}, msgspec.msgpack.encode(values))
+
+    def restore(self, records: Saved, values: bytes) -> None:
+        """Take a state back, in place of that of a new stage."""
+        found = msgspec.msgpack.decode(values, type=_Values)
+        put_back(self, records, found.tables)
+        self._ids.restore(records["ids"], found.ids)
+        self._clock[:] = found.clock
+        self.duplicates, self.ahead = found.duplicates, found.ahead
 
     def observe(self, batch: OrderBatch) -> Rows:
         """Learn a batch in order; gives the events of API keys and all offers, each once.

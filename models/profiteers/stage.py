@@ -1,6 +1,6 @@
 """The profiteer stage: who sold what leaked keys bought."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from models.profiteers.judgement import THRESHOLD, Suspicion, reasons_of, suspec
 from models.profiteers.matching import Matching, Offer, Purchase, Trade
 from models.rows import Rows
 from models.score.model import Model
+from models.snapshot import Remembering
 
 STEPS: Final = (0.0, 2.0, 6.0)  # decades above the threshold from which a severity begins
 LARGE: Final = 10_000.0  # USD received from which the worst is assumed
@@ -21,8 +22,10 @@ SMALL: Final = 100.0  # USD received up to which it is not
 GROWN: Final = 4.0  # times what was last told: told again
 
 
-class ProfiteerStage:
+class ProfiteerStage(Remembering):
     """Accounts that sold to suspect keys lately."""
+
+    remembered: ClassVar = {"_matching": Matching, "_dealings": Dealings}
 
     def __init__(self, model: Model) -> None:
         self._model = model

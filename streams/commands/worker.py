@@ -18,7 +18,13 @@ from streams.runtime import Companion, ended_by_sigterm, run_worker
 from streams.security import kafka_security
 from streams.settings import ConfigError, Settings
 from streams.tapes import TapeError
-from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
+from streams.topics import (
+    TopicError,
+    TopicNames,
+    changelog_specs,
+    ensure_topics,
+    topic_specs,
+)
 from streams.warmup import Stages, is_first_start, warm_stages
 from streams.watch import Watch
 from streams.worker import Worker, group_of
@@ -36,6 +42,8 @@ LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "numba")
     "replication_factor",
     "app_id",
     "auto_offset_reset",
+    "checkpoint_interval_ms",
+    "adopt_state",
     "warmup",
     "http_host",
     "http_port",
@@ -76,7 +84,8 @@ def _companions(
     worker: Worker, settings: Settings, listening: socket.socket | None
 ) -> list[Companion]:
     """Give what watches the worker, and what tells of it where somebody may listen."""
-    watch = Watch(worker.app, worker.places, worker.topics, settings.watchdog_s)
+    limit_s = settings.watchdog_s
+    watch = Watch(worker.app, worker.places, worker.topics, limit_s, worker.is_recovered)
     if listening is None:
         return [watch.run]
     click.echo(f"health and metrics at {address_of(listening)}")
@@ -105,7 +114,10 @@ def _brokers(settings: Settings, stack: ExitStack) -> list[str]:
         click.echo(f"embedded broker at {brokers[0]}")
     ensure_topics(
         brokers,
-        topic_specs(TopicNames(**settings.topic_names()), settings.partitions),
+        [
+            *topic_specs(TopicNames(**settings.topic_names()), settings.partitions),
+            *changelog_specs(group_of(settings), settings.partitions),
+        ],
         replication=settings.replication_factor,
         limits=limits,
         client={"bootstrap_timeout_ms": CONNECT_MS, **kafka_security(settings)},

@@ -7,156 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.orders.batch import Names, OrderBatch
-from models.rows import NEVER, Merge, Rows
-from tests.factories import Event, bare_order, batch_of, tapes
-
-MARKETS = 6
-
-
-def rows_of(events: list[Event]) -> Rows:
-    batch = batch_of(events)
-    mark = np.array([int(event["event_id"][2:]) for event in events], np.int64)
-    return Rows(batch, batch.ts, batch.ts, {"mark": mark, "pair": np.stack([mark, -mark], 1)})
-
-
-@st.composite
-def keyed_tapes(draw: st.DrawFn) -> list[Event]:
-    """Events of few keys in few markets, often at the same time."""
-    steps = draw(st.lists(st.integers(0, 2), max_size=40))
-    times = np.cumsum([1_670_562_611_123, *steps])[1:].tolist()
-    return [
-        bare_order(
-            event_id=f"e-{n}",
-            ts=ts,
-            symbol=f"S{draw(st.integers(0, MARKETS - 1))}",
-            api_key=draw(st.sampled_from(["k1", "k2", "k3"])),
-        )
-        for n, ts in enumerate(times)
-    ]
-
-
-def released(merge: Merge) -> list[str]:
-    ready = merge.ready()
-    return [] if ready is None else ready.orders.event_id
-
-
-def all_at_once(tape: list[Event]) -> list[str]:
-    merge = Merge(1)
-    merge.add(0, rows_of(tape) if tape else None, NEVER)
-    return released(merge)
-
-
-@given(keyed_tapes(), st.integers(1, 8), st.data())
-def test_the_order_depends_neither_on_the_number_of_sources_nor_on_how_they_are_cut(
-    tape: list[Event], sources: int, data: st.DataObject
-) -> None:
-    source_of = data.draw(st.lists(st.integers(0, sources - 1), min_size=8, max_size=8))
-    queues: list[list[Event]] = [[] for _ in range(sources)]
-    for event in tape:
-        queues[source_of[int(event["symbol"][1:])]].append(event)
-    merge = Merge(sources)
-    order: list[str] = []
-    ended: set[int] = set()
-    while len(ended) < sources:
-        source = data.draw(st.sampled_from([n for n in range(sources) if n not in ended]))
-        queue = queues[source]
-        if not queue:
-            merge.idle(source)
-            ended.add(source)
-        else:
-            cut = data.draw(st.integers(1, len(queue)))
-            chunk, queues[source] = queue[:cut], queue[cut:]
-            # What has been passed: the last event, or any time up to the next one.
-            until = queues[source][0]["ts"] if queues[source] else chunk[-1]["ts"]
-            merge.add(
-                source, rows_of(chunk), data.draw(st.integers(chunk[-1]["ts"], max_value=until))
-            )
-        if data.draw(st.booleans()):
-            order += released(merge)
-    order += released(merge)
-    assert order == all_at_once(tape)
-    assert merge.late == 0
-
-
-@given(keyed_tapes())
-def test_events_come_out_by_time_and_as_they_came_within_one_market_and_key(
-    tape: list[Event],
-) -> None:
-    order = [tape[int(event_id[2:])] for event_id in all_at_once(tape)]
-    assert [event["ts"] for event in order] == [event["ts"] for event in tape]
-    for name in {(event["symbol"], event["api_key"]) for event in tape}:
-        came = [e for e in tape if (e["symbol"], e["api_key"]) == name]
-        assert [e for e in order if (e["symbol"], e["api_key"]) == name] == came
-
-
-def event(number: int, ts: int, symbol: str = "S0") -> Event:
-    return bare_order(event_id=f"e-{number}", ts=1_670_562_611_123 + ts, symbol=symbol)
-
-
-def at(ts: int) -> int:
-    return 1_670_562_611_123 + ts
-
-
-def test_nothing_is_released_that_a_source_may_still_come_before() -> None:
-    merge = Merge(2)
-    merge.add(0, rows_of([event(0, 5), event(1, 7)]), at(7))
-    assert merge.ready() is None
-    merge.add(1, None, at(5))  # it may still come at 5 itself
-    assert merge.ready() is None
-    merge.add(1, None, at(6))
-    assert released(merge) == ["e-0"]
-    merge.idle(1)
-    assert merge.ready() is None
-    merge.idle(0)
-    assert released(merge) == ["e-1"]
-    assert merge.ready() is None
-
-
-def test_the_watermark_is_what_all_sources_that_are_not_idle_have_passed() -> None:
-    merge = Merge(3)
-    assert merge.watermark == np.iinfo(np.int64).min
-    for source, passed in enumerate([30, 10, 20]):
-        merge.add(source, None, passed)
-    assert merge.watermark == 10
-    merge.idle(1)
-    assert merge.watermark == 20
-    merge.add(1, None, 15)  # it goes on
-    assert merge.watermark == 15
-    for source in range(3):
-        merge.idle(source)
-    assert merge.watermark == NEVER
-
-
-def test_a_late_event_is_used_on_arrival_and_counted() -> None:
-    merge = Merge(2)
-    merge.add(0, rows_of([event(0, 5), event(1, 9)]), at(9))
-    merge.idle(1)
-    assert released(merge) == ["e-0"]
-    merge.add(1, rows_of([event(2, 3, "S1"), event(3, 8, "S1")]), at(8))
-    assert merge.late == 0
-    assert released(merge) == ["e-2"]
-    assert merge.late == 1
-    merge.idle(1)
-    merge.idle(0)
-    assert released(merge) == ["e-3", "e-1"]
-    assert merge.late == 1
-
-
-def test_events_of_one_release_are_in_order_though_the_first_of_them_is_late() -> None:
-    merge = Merge(1)
-    merge.add(0, rows_of([event(0, 5)]), NEVER)
-    merge.ready()
-    merge.add(0, rows_of([event(1, 7), event(2, 4)]), NEVER)
-    assert released(merge) == ["e-2", "e-1"]
-
-
-def test_after_a_leap_that_the_clock_of_the_partition_awaits_time_decides() -> None:
-    tape = [event(0, 1, "S0"), event(1, 9, "S1"), event(2, 5, "S2"), event(3, 1, "S3")]
-    rows = rows_of(tape)
-    waiting = Rows(rows.orders, rows.time, np.full(4, at(1)), rows.extra)
-    merge = Merge(1)
-    merge.add(0, waiting, NEVER)
-    assert released(merge)[2:] == ["e-2", "e-1"]
+from models.rows import Rows
+from tests.factories import Event, batch_of, numbered, rows_of, tapes
 
 
 @given(tapes(min_size=1), st.data())
@@ -205,7 +57,7 @@ def test_a_batch_put_together_of_several_can_be_put_together_and_reduced_again(
 
 
 def test_columns_that_a_stage_adds_stay_with_their_rows() -> None:
-    rows = rows_of([event(n, n) for n in range(4)]).with_columns(score=np.arange(4.0))
+    rows = rows_of([numbered(n, n) for n in range(4)]).with_columns(score=np.arange(4.0))
     assert rows.take(np.array([3, 1])).extra["score"].tolist() == [3.0, 1.0]
     assert rows.take(np.array([3, 1])).extra["mark"].tolist() == [3, 1]
 
@@ -248,19 +100,3 @@ def meant(batch: OrderBatch, column: str, table: str) -> list[tuple[str, int] | 
         (names.strings[code], int(names.hashes[code])) if code >= 0 else None
         for code in codes.tolist()
     ]
-
-
-def test_what_is_held_for_a_partition_that_lags_is_not_touched_until_it_is_due() -> None:
-    merge = Merge(2)
-    parts = [rows_of([event(2 * n, 2 * n), event(2 * n + 1, 2 * n + 1)]) for n in range(20)]
-    for n, part in enumerate(parts):
-        merge.add(0, part, at(2 * n + 1))
-        assert merge.ready() is None
-    order: list[str] = []
-    for ts in range(1, 42, 3):  # behind the last of one part, or behind the first of the next
-        merge.add(1, None, at(ts))
-        order += released(merge)
-    merge.idle(0)
-    order += released(merge)
-    assert order == [f"e-{n}" for n in range(40)]
-    assert merge.late == 0

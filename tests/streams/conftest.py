@@ -24,7 +24,7 @@ from streams.runtime import DEFAULT_GROUP
 from streams.security import kafka_security
 from streams.settings import Settings, load_settings
 from streams.topic_tape import TopicTape
-from streams.topics import TopicNames, TopicSpec, ensure_topics, topic_specs
+from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
 from tests.models.simulation.worlds import small_tape
 from tests.streams.kafka_cluster import KafkaCluster, what_is_missing
 from tests.streams.kafka_secured import Secured, secured_cluster
@@ -203,7 +203,8 @@ def run_command(*arguments: str, values: Mapping[str, str]) -> subprocess.Comple
 
 def put_on_topic(broker: EmbeddedBroker, tape: Path, partitions: int) -> None:
     """Make all topics and put a tape on that of orders, as `roguekey produce` does."""
-    ensure_topics([broker.address], topic_specs(TopicNames(), partitions), limits=TOPIC_LIMITS)
+    specs = [*topic_specs(TopicNames(), partitions), *changelog_specs(DEFAULT_GROUP, partitions)]
+    ensure_topics([broker.address], specs, limits=TOPIC_LIMITS)
     asyncio.run(produce_files([tape], [broker.address], "orders"))
 
 

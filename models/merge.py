@@ -1,0 +1,198 @@
+"""One stream in order of time out of several, and when nobody is waited for.
+
+Events are ordered by (clock of the partition, clock of the market, hash of the market, hash of the
+owner), and as they came within one market and owner. Where the two clocks agree, which is where
+events come in order of time, no number of partitions can change that order, as long as each
+market's order is kept.
+
+A source says two things of itself, both true for ever, whoever repeats them and however late:
+- passed: all of its events before this event time have been handed over;
+- quiet: at this moment of the wall clock it had been read to its end, and all of that handed over.
+An event waits for every source until that has passed its event time, or was quiet at a moment that
+the event names, its `seen`: a while after it was itself read. So an event that lies with the
+brokers by then is never overtaken, whether its source is slow, has crashed or has no owner at
+present; and a source with nothing more holds up nobody longer than it takes to say so again.
+What depends on the wall clock is this and no more: an event that reaches the brokers later than
+that, behind others that are later by their own time, may be used on arrival, or still in order.
+
+A source that merges others itself speaks for each of them in a lane of its own.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from models.orders.batch import Int64s, UInt64s
+from models.rows import LONG_AGO, NEVER, Rows, owners
+
+ALWAYS: Final = NEVER  # the `seen` of events that wait for every source that is not idle
+
+
+class HeldPart(msgspec.Struct, array_like=True):
+    """Which events of one part are held back."""
+
+    origin: int
+    rows: bytes  # their places, int64
+
+
+class MergeState(msgspec.Struct, array_like=True):
+    """All that a merge knows, but for the events that it holds."""
+
+    passed: list[list[int]]
+    quiet: list[list[int]]
+    released: int
+    late: int
+    held: list[HeldPart]
+
+
+class Merge:
+    """The sources, what they said, and the events that wait.
+
+    An event behind the time already released is late: it is used on arrival and counted.
+    """
+
+    def __init__(self, sources: int, lanes: int = 1) -> None:
+        self._passed = np.full((sources, lanes), LONG_AGO)  # NEVER while a source is idle
+        self._quiet = np.full((sources, lanes), LONG_AGO)
+        self._held: list[_Part] = []
+        self._again: dict[int, Int64s] = {}  # what was held when the state was saved
+        self._released = LONG_AGO
+        self.seen = LONG_AGO  # the latest `seen` of all that was released
+        self.late = 0
+
+    @property
+    def watermark(self) -> int:
+        """Time that all sources have passed, ms; NEVER when every source is idle."""
+        return int(self._passed.min())
+
+    def add(
+        self, source: int, rows: Rows | None, passed: int, *, seen: int = ALWAYS, origin: int = 0
+    ) -> None:
+        """Take the next events of a source of one lane, which has passed the time `passed`."""
+        self.hold(rows, seen=seen, origin=origin)
+        self._passed[source] = passed
+
+    def hold(
+        self, rows: Rows | None, *, skip: int = 0, seen: int = ALWAYS, origin: int = 0
+    ) -> None:
+        """Take events but for the first few; `origin` is where they can be had again."""
+        if rows is not None and len(rows) > skip:
+            self._held.append(_Part(rows, np.arange(skip, len(rows)), seen, origin))
+
+    def hear(self, source: int, passed: Sequence[int], quiet: Sequence[int]) -> None:
+        """Note what a source says of itself, a number for each lane."""
+        self._passed[source] = passed
+        np.maximum(self._quiet[source], quiet, out=self._quiet[source])
+
+    def forget(self, source: int) -> None:
+        """Forget what a source has said."""
+        self._passed[source] = self._quiet[source] = LONG_AGO
+
+    def idle(self, source: int) -> None:
+        """Note that a source has been read to its end: nobody waits for it until it goes on."""
+        self._passed[source] = NEVER
+
+    def lanes(self) -> tuple[list[int], list[int]]:
+        """Say of this merge as one source what it has passed and when it was quiet, by lane.
+
+        A lane for each of its own, and one for the events that it holds.
+        """
+        earliest = min((part.earliest for part in self._held), default=NEVER)
+        return [*self._passed.ravel().tolist(), earliest], [*self._quiet.ravel().tolist(), LONG_AGO]
+
+    def ready(self) -> Rows | None:
+        """Give the events that nothing can come before any more, in order; None without any."""
+        if not self._held:
+            return None
+        until = self._due_before()
+        ending = [part for part in self._held if part.earliest < until]
+        if not ending:
+            return None
+        self.seen = max(self.seen, *(part.seen for part in ending))
+        rows = Rows.concat([part.release(until) for part in ending])
+        self._held = [part for part in self._held if part.earliest < NEVER]
+        self.late += int((rows.merge_time < self._released).sum())
+        self._released = max(self._released, int(rows.merge_time.max()))
+        return rows.take(_time_order(rows))
+
+    @property
+    def origin(self) -> int | None:
+        """Where the oldest part came from of which anything is held; None without any."""
+        return min([*(part.origin for part in self._held), *self._again], default=None)
+
+    def save(self) -> MergeState:
+        """Give the state; what is held must be had again from where it came."""
+        held = [HeldPart(part.origin, part.held.tobytes()) for part in self._held]
+        again = [HeldPart(origin, rows.tobytes()) for origin, rows in self._again.items()]
+        return MergeState(
+            self._passed.tolist(), self._quiet.tolist(), self._released, self.late, held + again
+        )
+
+    def restore(self, state: MergeState) -> None:
+        """Take a state back; `resume` must then be given the parts of which anything was held."""
+        self._passed[:], self._quiet[:] = state.passed, state.quiet
+        self._released, self.late = state.released, state.late
+        self._again = {part.origin: np.frombuffer(part.rows, np.int64) for part in state.held}
+
+    def resume(self, origin: int, rows: Rows | None, *, seen: int) -> None:
+        """Hold again what was held of a part when the state was saved."""
+        held = self._again.pop(origin, None)
+        if held is not None and rows is not None:
+            self._held.append(_Part(rows, held, seen, origin))
+
+    def give_up(self) -> int:
+        """Wait no longer for parts that were not had again; gives how many events they held."""
+        lost = sum(len(rows) for rows in self._again.values())
+        self._again.clear()
+        return lost
+
+    def _due_before(self) -> int:
+        """Time from which an event is held that has to wait for some source."""
+        passed, quiet = self._passed.ravel(), self._quiet.ravel()
+        if (quiet == LONG_AGO).all():
+            return int(passed.min())
+        seen = np.array([part.seen for part in self._held])
+        waits_for = quiet < seen[:, None]  # (parts, lanes of all sources)
+        limits = np.where(waits_for, passed, NEVER).min(axis=1).tolist()
+        return min(
+            (part.first_from(limit) for part, limit in zip(self._held, limits, strict=True)),
+            default=NEVER,
+        )
+
+
+class _Part:
+    """Events that came together, and which of them are still to be released."""
+
+    def __init__(self, rows: Rows, held: Int64s, seen: int, origin: int) -> None:
+        self._rows = rows
+        self.held = held  # places in `rows`
+        self.seen = seen
+        self.origin = origin
+        times = rows.merge_time[held]
+        self.earliest = int(times.min(initial=NEVER))  # of what is held, ms; NEVER without any
+        self._latest = int(times.max(initial=LONG_AGO))
+
+    def first_from(self, time: int) -> int:
+        """Time of the first event that is not before a time; NEVER without any."""
+        if self.earliest >= time:
+            return self.earliest
+        if self._latest < time:
+            return NEVER
+        times = self._rows.merge_time[self.held]
+        return int(times[times >= time].min())
+
+    def release(self, until: int) -> Rows:
+        """Give the events before a time, and hold them no longer."""
+        times = self._rows.merge_time[self.held]
+        is_due = times < until
+        due, self.held = self.held[is_due], self.held[~is_due]
+        self.earliest = int(times[~is_due].min(initial=NEVER))
+        return self._rows if len(due) == len(self._rows) else self._rows.take(due)
+
+
+def _time_order(rows: Rows) -> Int64s:
+    market: UInt64s = rows.orders.markets.hashes[rows.orders.market]
+    order: Int64s = np.lexsort((owners(rows), market, rows.time, rows.merge_time))
+    return order
