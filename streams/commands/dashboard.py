@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from contextlib import closing, suppress
 
 import click
 
@@ -33,13 +34,11 @@ def command(settings: Settings) -> None:
     """
     settings.bootstrap_servers()
     _set_log_level(settings.log_level)
-    _must_be_free(settings)
     screen = Screen.of(settings)
-    click.echo(f"dashboard at {address(settings)}")
-    try:
+    with closing(screen.model), suppress(KeyboardInterrupt):
+        _must_be_free(settings)
+        click.echo(f"dashboard at {address(settings)}")
         Server(screen).run()
-    except KeyboardInterrupt:
-        return
 
 
 def address(settings: Settings) -> str:

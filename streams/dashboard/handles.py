@@ -8,21 +8,25 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from streams.settings import ConfigError
+
 SECRET_BYTES: Final = 32
 HANDLE_CHARS: Final = 20  # 80 bits
 
 
 def load_secret(path: Path) -> bytes:
     """Read this installation's secret; make it where there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         secret = path.read_bytes()
     except FileNotFoundError:
         secret = secrets.token_bytes(SECRET_BYTES)
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(secret)
+    except OSError as error:
+        raise ConfigError(f"dashboard_data: {path} cannot be used: {error.strerror}") from None
     if len(secret) < SECRET_BYTES:
-        raise ValueError(f"{path} holds {len(secret)} bytes; must hold {SECRET_BYTES} or more")
+        raise ConfigError(f"{path} holds {len(secret)} bytes; must hold {SECRET_BYTES} or more")
     return secret
 
 

@@ -4,6 +4,7 @@ It holds nothing of its own: delete the file, and the topics rebuild it. Rows an
 they come from are written in one transaction. One connection writes, any number read meanwhile.
 """
 
+import fcntl
 import os
 import secrets
 import sqlite3
@@ -11,7 +12,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
+
+from streams.settings import ConfigError
 
 VERSION: Final = "1"  # of the schema; a file of another version is built anew
 KEPT_ALERTS: Final = 100_000
@@ -87,6 +90,7 @@ class ReadModel:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._owned = _own(path)
         self._writer = _open(path)
         self.epoch = str(self._meta("epoch"))  # of this file: changes are numbered within it
 
@@ -125,6 +129,7 @@ class ReadModel:
         """Close the file; connections that read close by themselves."""
         with self._lock:
             self._writer.close()
+            self._owned.close()
 
     def _meta(self, name: str) -> Any:
         row = self._writer.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
@@ -169,8 +174,22 @@ def prune(db: sqlite3.Connection, keep_days: int, most: int = KEPT_ALERTS) -> in
     return db.execute("DELETE FROM alerts WHERE n <= ? OR raised_ts < ?", limits).rowcount
 
 
+def _own(path: Path) -> IO[str]:
+    """Keep other dashboards from writing to the same file, as long as this is open."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.with_suffix(".lock").open("a")
+    except OSError as error:
+        raise ConfigError(f"dashboard_data: {error.filename}: {error.strerror}") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise ConfigError(f"dashboard_data: another dashboard runs on {path.parent}") from None
+    return file
+
+
 def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
     if _version_of(path) != VERSION:
         for suffix in ("", "-wal", "-shm"):
             Path(f"{path}{suffix}").unlink(missing_ok=True)

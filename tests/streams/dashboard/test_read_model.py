@@ -10,6 +10,7 @@ from streams.dashboard.read_model import DAY_MS, ReadModel, prune
 from streams.dashboard.records import Record
 from streams.dashboard.triage import Step
 from streams.dispositions import Outcome
+from streams.settings import ConfigError
 from tests.streams.dashboard.samples import (
     NAMES,
     NOW,
@@ -107,3 +108,11 @@ def test_old_alerts_and_more_than_the_most_are_dropped(tmp_path: Path) -> None:
         assert prune(db, keep_days=1, most=2) == 2
         assert db.execute("SELECT count(*) FROM alert_keys").fetchone()[0] == 2
     model.close()
+
+
+def test_two_dashboards_never_write_to_one_file(tmp_path: Path) -> None:
+    model = ReadModel(tmp_path / "m.sqlite")
+    with pytest.raises(ConfigError, match="another dashboard"):
+        ReadModel(tmp_path / "m.sqlite")
+    model.close()
+    ReadModel(tmp_path / "m.sqlite").close()

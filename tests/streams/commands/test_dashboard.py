@@ -1,0 +1,43 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from streams.cli import run
+
+LOCAL = ["--brokers", "127.0.0.1:9"]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(["dashboard", *arguments]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_without_brokers_it_says_how_to_name_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "brokers is not set" in refused(capsys)
+
+
+def test_it_does_not_open_itself_to_others(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = ["--dashboard-data", str(tmp_path)]
+    said = refused(capsys, *LOCAL, *folder, "--dashboard-host", "0.0.0.0")  # noqa: S104
+    assert "needs dashboard_tokens" in said
+
+
+def test_a_missing_file_of_tokens_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ["--dashboard-data", str(tmp_path), "--dashboard-tokens", str(tmp_path / "none")]
+    assert "cannot be read" in refused(capsys, *LOCAL, *arguments)
+
+
+def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        arguments = ["--dashboard-data", str(tmp_path), "--dashboard-port", port]
+        assert "cannot listen" in refused(capsys, *LOCAL, *arguments)
