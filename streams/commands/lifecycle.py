@@ -35,7 +35,7 @@ from streams.topic_tape import as_ms
 from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
 
 CONNECT_MS: Final = 5000
-IDLE_S: Final = 1.0  # between two looks, when nothing is to be done
+IDLE_S: Final = 5.0  # between two looks, when nothing is to be done
 LIBRARIES: Final = ("aiokafka", "kafka", "httpx", "httpcore")
 PREFIX: Final = "--lifecycle-"
 POLICY: Final = (

@@ -12,7 +12,7 @@ from streams.lifecycle.key_rows import KeyRows
 from streams.lifecycle.store import Place, Reached, Store
 from streams.lifecycle.uses import Use, Uses, decode_uses, hours_of
 
-FLUSH_EVENTS: Final = 250_000  # in one transaction, at most
+FLUSH_EVENTS: Final = 2_000_000  # in one transaction, at most: the fewer, the faster
 Bounds = Mapping[Place, tuple[int, int]]
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Self
 
 SCHEMA_VERSION: Final = 1
 BUSY_S: Final = 10.0  # an operator's command may be writing
+CACHE_KIB: Final = 65_536
 HOUR_MS: Final = 3_600_000
 
 # `unused`, `due` and `heard` hold only the keys that may be next, so that looking costs nothing.
@@ -89,6 +90,7 @@ class Store:
             if not read_only:
                 self.sql.execute("PRAGMA journal_mode = WAL")
                 self.sql.execute("PRAGMA synchronous = FULL")
+                self.sql.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             self._check_version(make=not read_only)
         except sqlite3.Error as error:
             raise StateError(f"state file {path} cannot be used: {error}") from error
