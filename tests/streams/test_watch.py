@@ -14,6 +14,8 @@ from streams.broker import EmbeddedBroker
 from streams.runtime import EXIT_FAILED, EXIT_HUNG
 from streams.topics import TopicSpec, ensure_topics
 
+pytestmark = pytest.mark.slow  # each starts a process and waits for its end
+
 LIMIT_S = 1.0
 
 # Its agent does what the poisoned record says: `await` something that never comes, and so on.
@@ -119,7 +121,6 @@ def test_a_stage_that_hangs_ends_the_worker_with_one_line(shared: EmbeddedBroker
     assert said.count("\n") == 1
 
 
-@pytest.mark.slow
 def test_a_blocked_event_loop_ends_the_process_and_says_where(shared: EmbeddedBroker) -> None:
     hanging = Hanging(shared.address, "blocked")
     hanging.send(b"block")
@@ -130,7 +131,6 @@ def test_a_blocked_event_loop_ends_the_process_and_says_where(shared: EmbeddedBr
     )
 
 
-@pytest.mark.slow
 def test_even_a_worker_in_which_python_does_not_run_any_more_ends(shared: EmbeddedBroker) -> None:
     hanging = Hanging(shared.address, "held")
     hanging.send(b"hold_python")
@@ -139,7 +139,6 @@ def test_even_a_worker_in_which_python_does_not_run_any_more_ends(shared: Embedd
     assert "in hold_python" in said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("death", ["fail", "leave"])
 def test_an_agent_that_dies_takes_the_worker_along(shared: EmbeddedBroker, death: str) -> None:
     hanging = Hanging(shared.address, death)
@@ -149,7 +148,6 @@ def test_an_agent_that_dies_takes_the_worker_along(shared: EmbeddedBroker, death
     assert said.count("worker ends: ") == 1
 
 
-@pytest.mark.slow
 def test_a_worker_that_was_frozen_goes_on(shared: EmbeddedBroker) -> None:
     hanging = Hanging(shared.address, "frozen")
     hanging.freeze(1.5 * LIMIT_S)
