@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from models.alerts.envelope import Place
 from streams.partitioning import partition_of
+from streams.topic_tape import TopicTapeError, topic_partitions
 
 BLOCK: Final = 2048  # records of the first look back; each further one is twice as long
 POLL_MS: Final = 1000
@@ -161,10 +162,10 @@ class OrdersTopic:
         self._runner.close()
 
     async def _assign(self) -> list[TopicPartition]:
-        if self.topic not in await self._consumer.topics():
-            raise OrderWindowError(f"topic {self.topic} does not exist")
-        numbers = sorted(self._consumer.partitions_for_topic(self.topic))
-        return [TopicPartition(self.topic, number) for number in numbers]
+        try:
+            return await topic_partitions(self._consumer, self.topic)
+        except TopicTapeError as error:
+            raise OrderWindowError(str(error)) from error
 
     async def _at(self, places: list[Place]) -> list[FoundOrder]:
         found = []

@@ -18,7 +18,6 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -32,6 +31,7 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from streams.lifecycle.settings import LifecycleSettings
+from streams.security_settings import SecuritySettings
 from streams.watch_settings import WatchSettings
 
 PREFIX: Final = "ROGUEKEY_"
@@ -42,11 +42,6 @@ DEFAULT_PARTITIONS: Final = 4
 _ADDRESS: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _URL: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/[^\s?#]*)?")
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
-
-
-_OF_SASL: Final = ("sasl_username", "sasl_password", "sasl_password_file")
-_OF_TLS: Final = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
-_WITH: Final = {"SASL": ("SASL_SSL", "SASL_PLAINTEXT"), "SSL": ("SASL_SSL", "SSL")}
 
 
 class ConfigError(click.ClickException):
@@ -82,7 +77,7 @@ def _comma_separated(value: object) -> object:
 Topic = Annotated[str, AfterValidator(_topic)]
 
 
-class Settings(LifecycleSettings, WatchSettings):
+class Settings(SecuritySettings, LifecycleSettings, WatchSettings):
     """Checked settings. The constructor reads nothing from outside; `load_settings` does."""
 
     model_config = SettingsConfigDict(
@@ -96,26 +91,6 @@ class Settings(LifecycleSettings, WatchSettings):
     brokers: Annotated[str, AfterValidator(_addresses)] = Field(
         default="",
         description="Kafka brokers, host:port, comma-separated; empty: an embedded broker",
-    )
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        default="PLAINTEXT", description="how to speak to the brokers; SSL stands for TLS"
-    )
-    sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
-        default="SCRAM-SHA-512", description="how to prove to the brokers who we are"
-    )
-    sasl_username: str = Field(default="", description="user on the brokers")
-    sasl_password: SecretStr = Field(default=SecretStr(""), description="password of that user")
-    sasl_password_file: Path | None = Field(
-        default=None, description="file that holds the password, instead of sasl_password"
-    )
-    ssl_cafile: Path | None = Field(
-        default=None, description="certificates to trust brokers by (PEM); without, the system's"
-    )
-    ssl_certfile: Path | None = Field(
-        default=None, description="our own certificate, where brokers ask for one (PEM)"
-    )
-    ssl_keyfile: Path | None = Field(
-        default=None, description="private key of our own certificate, not encrypted (PEM)"
     )
     orders_topic: Topic = Field(default="orders", description="topic of order events (input)")
     alerts_topic: Topic = Field(default="alerts", description="topic of alerts (output)")
@@ -273,27 +248,6 @@ class Settings(LifecycleSettings, WatchSettings):
                 both = f"{owners[name]}_topic and {kind}_topic"
                 raise ValueError(f"{both} are both {name!r}; must differ")
             owners[name] = kind
-        return self
-
-    @model_validator(mode="after")
-    def _security_is_whole(self) -> Self:
-        protocol, passwords = self.security_protocol, [self.sasl_password, self.sasl_password_file]
-        if "SASL" in protocol and not (self.sasl_username and any(passwords)):
-            missing = (
-                "sasl_password or sasl_password_file" if self.sasl_username else "sasl_username"
-            )
-            raise ValueError(f"security_protocol is {protocol}, which needs {missing}")
-        if all(passwords):
-            raise ValueError("sasl_password and sasl_password_file are both set; must be one")
-        if (self.ssl_certfile is None) != (self.ssl_keyfile is None):
-            raise ValueError("ssl_certfile and ssl_keyfile go together; one of them is not set")
-        for part, names in {"SASL": _OF_SASL, "SSL": _OF_TLS}.items():
-            unused = [name for name in names if getattr(self, name)]
-            if unused and part not in protocol.split("_"):
-                raise ValueError(
-                    f"{unused[0]} is set, but security_protocol is {protocol};"
-                    f" must be {' or '.join(_WITH[part])}"
-                )
         return self
 
     def bootstrap_servers(self) -> list[str]:

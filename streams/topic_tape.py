@@ -91,14 +91,7 @@ class TopicTape:
     ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         """Go to the first offsets, and give them with those behind the last."""
         consumer = self._consumer
-        # The names of all topics, since to ask for one that is missing may make it.
-        if self.topic not in await consumer.topics():
-            raise TopicTapeError(f"topic {self.topic} does not exist, or is hidden from this user")
-        await self._learn_partitions()
-        places = [
-            TopicPartition(self.topic, number)
-            for number in sorted(consumer.partitions_for_topic(self.topic))
-        ]
+        places = await topic_partitions(consumer, self.topic)
         consumer.assign(places)
         begin, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         if since is not None:
@@ -108,12 +101,6 @@ class TopicTape:
         for place in places:
             consumer.seek(place, begin[place])
         return begin, end
-
-    async def _learn_partitions(self) -> None:
-        """Have the client learn about the topic, which it does about those that it reads."""
-        first = TopicPartition(self.topic, 0)
-        self._consumer.assign([first])
-        await self._consumer.end_offsets([first])
 
     async def _first_at(
         self, ms: int, ends: Mapping[TopicPartition, int]
@@ -144,6 +131,19 @@ class TopicTape:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+async def topic_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    """Give the partitions of a topic; `TopicTapeError` where there is none of that name."""
+    # The names of all topics, since to ask for one that is missing may make it.
+    if topic not in await consumer.topics():
+        raise TopicTapeError(f"topic {topic} does not exist, or is hidden from this user")
+    first = TopicPartition(topic, 0)
+    consumer.assign([first])  # the client learns about the topics only that it reads
+    await consumer.end_offsets([first])
+    return [
+        TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))
+    ]
 
 
 async def _start(bootstrap_servers: list[str], client: Mapping[str, Any]) -> AIOKafkaConsumer:

@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 
 import click
 
+from streams.access import check_access
 from streams.commands.options import with_settings
 from streams.dashboard.screen import Screen
 from streams.dashboard.server import Server
@@ -32,7 +33,7 @@ def command(settings: Settings) -> None:
     own, which can be deleted at any time. On loopback whoever uses the machine is trusted; any
     other address needs tokens or a proxy that names the user. SIGTERM or Ctrl-C ends it.
     """
-    settings.bootstrap_servers()
+    check_access(settings)
     _set_log_level(settings.log_level)
     screen = Screen.of(settings)
     with closing(screen.model), suppress(KeyboardInterrupt):

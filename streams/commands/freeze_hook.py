@@ -11,6 +11,7 @@ from typing import Final
 import click
 from kafka.errors import KafkaError
 
+from streams.access import check_access
 from streams.commands.options import json_option, show, with_settings
 from streams.freeze.assembly import assembled, kill_file_of, policy_of
 from streams.freeze.outbox import OutboxError
@@ -51,6 +52,7 @@ def command(settings: Settings, only_explain: bool, once: bool, as_json: bool) -
         _explain(settings, policy, as_json=as_json)
         return
     _set_log_level(settings.log_level)
+    check_access(settings)
     try:
         with assembled(settings) as service, _ended_by_signals(service):
             click.echo(f"freeze hook in mode {policy.mode}, policy {policy.id}", err=True)

@@ -16,6 +16,7 @@ from typing_extensions import override
 from models.lifecycle.calendar import CalendarError, calendar
 from models.lifecycle.machine import Mode
 from models.lifecycle.policy import policy
+from streams.access import check_access
 from streams.commands.options import json_option, show, with_settings
 from streams.exchange.client import ExchangeClient, SecretError, Signer, read_signer
 from streams.lifecycle.feed import FeedError, KafkaFeed
@@ -261,6 +262,7 @@ def _signer(settings: Settings, name: str) -> Signer:
 
 def _feed(settings: Settings) -> KafkaFeed:
     brokers, security = settings.bootstrap_servers(), kafka_security(settings)
+    check_access(settings)
     names = TopicNames(**settings.topic_names())
     ours = {names.orders, names.lifecycle}
     ensure_topics(

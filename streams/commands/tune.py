@@ -13,10 +13,12 @@ from models.evaluation.decisions import Decision
 from models.evaluation.labels import LabelsError
 from models.evaluation.sweep import GRID, Choice, Costs, cheapest, held_out, sweep, within_budget
 from models.score.model import Model
+from streams.access import check_access
 from streams.commands.options import ORDER_FILE, inputs_option, json_option, show, with_settings
 from streams.commands.replay import load_model
 from streams.dispositions import DispositionError, dispositions_on, read_dispositions
 from streams.intake import progress_bar, stored_bytes
+from streams.security import kafka_security
 from streams.settings import Settings
 from streams.tapes import TapeError
 from streams.topic_tape import TopicTape, TopicTapeError
@@ -170,7 +172,9 @@ def _decisions(source: str | None, settings: Settings) -> list[Decision]:
         return decisions_of(read_dispositions(Path(source)))
     if not settings.brokers:
         raise click.UsageError(f"--dispositions {source} is no file; for a topic, give --brokers")
-    with TopicTape(settings.bootstrap_servers(), source) as tape:
+    servers, security = settings.bootstrap_servers(), kafka_security(settings)
+    check_access(settings)
+    with TopicTape(servers, source, client=security) as tape:
         found, refused = dispositions_on(tape)
     if refused:
         click.echo(f"{refused} records of {source} are no dispositions: left out", err=True)

@@ -88,7 +88,9 @@ class KafkaFeed:
         return self._runner.run(self._bounds())
 
     async def _bounds(self) -> dict[Place, tuple[int, int]]:
-        await self._consumer._client.force_metadata_update()  # noqa: SLF001 - shows new partitions
+        client = self._consumer._client  # noqa: SLF001 - nothing public shows new partitions
+        client.set_topics(self._topics)  # it learns about the topics only that it reads
+        await client.force_metadata_update()
         for topic in self._topics:
             if not self._consumer.partitions_for_topic(topic):
                 raise FeedError(f"topic {topic} does not exist")

@@ -1,12 +1,15 @@
 """Every command that speaks to brokers, against one that lets in only who proves to be somebody."""
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
+from streams.broker import free_port
 from streams.children import Command
 from streams.cli import run
 from streams.intake import Intake
@@ -24,16 +27,29 @@ Told = Callable[[list[str], dict[str, str]], tuple[int, str, str]]
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Told:
+def told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Told:
     """Run a command in this process; gives its exit code and what it said."""
 
     def run_here(arguments: list[str], values: dict[str, str]) -> tuple[int, str, str]:
-        for name, value in variables({**values, "http_port": "0"}).items():
+        for name, value in variables(values | in_folders(tmp_path)).items():
             monkeypatch.setenv(name, value)
         code = run(arguments)
         return code, *capfd.readouterr()
 
     return run_here
+
+
+def in_folders(folder: Path) -> dict[str, str]:
+    """Give settings by which commands keep to a folder and to no port of others."""
+    return {
+        "http_port": "0",
+        "dashboard_port": str(free_port()),
+        "dashboard_data": str(folder / "dashboard"),
+        "freeze_folder": str(folder / "freeze"),
+        "lifecycle_state": str(folder / "lifecycle"),
+    }
 
 
 def values_on(topic: str, settings: Settings) -> list[bytes]:
@@ -95,9 +111,25 @@ def refusals(secured: Secured) -> dict[str, tuple[dict[str, str], str]]:
     }
 
 
+COMMANDS = (
+    "worker",
+    "produce",
+    "replay",
+    "doctor",
+    "freeze-hook",
+    "lifecycle",
+    "dashboard",
+    "dead",
+)
+
+
 def commands(trained: Trained, folder: Path) -> dict[str, list[str]]:
     model = ["--model", str(trained.model_dir)]
     return {
+        "freeze-hook": ["freeze-hook", "--once"],
+        "lifecycle": ["lifecycle", "--once"],
+        "dashboard": ["dashboard"],
+        "dead": ["dead", "list"],
         "worker": ["worker", *model],
         "produce": ["produce", "--input", str(trained.tape)],
         "replay": ["replay", "--from-topic", "orders", "--alerts", str(folder / "a"), *model],
@@ -106,7 +138,7 @@ def commands(trained: Trained, folder: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("wrong", ["user", "authority", "protocol"])
-@pytest.mark.parametrize("command", ["worker", "produce", "replay", "doctor"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_who_is_refused_reads_why_in_one_line(
     secured: Secured, trained: Trained, tmp_path: Path, told: Told, command: str, wrong: str
 ) -> None:
@@ -127,6 +159,30 @@ def test_who_is_let_in_but_may_do_nothing_reads_so_in_one_line(
     assert code == 1
     assert err.count("\n") == 1
     assert "this user" in out + err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["freeze-hook", "--once"], ["lifecycle", "--once"], ["dead", "list"]],
+)
+def test_every_consumer_is_let_in(secured: Secured, told: Told, arguments: list[str]) -> None:
+    values = secured.values(**names_of_its_own())
+    settings = Settings.model_validate(values)
+    specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
+    ensure_topics(settings.bootstrap_servers(), specs, client=kafka_security(settings))
+    code, out, err = told(arguments, values)
+    assert code == 0, out + err
+
+
+def test_the_dashboard_is_let_in(secured: Secured, tmp_path: Path) -> None:
+    values = secured.values(**names_of_its_own()) | in_folders(tmp_path)
+    address = f"http://127.0.0.1:{values['dashboard_port']}"
+    with Command(["dashboard"], variables(values), tmp_path / "log") as dashboard:
+        while True:
+            assert dashboard.exit_code is None, dashboard.last_words()
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{address}/api/health").json()["pulse"]["reachable"]:
+                    break
 
 
 def test_not_even_debugging_shows_the_password(secured: Secured, trained: Trained) -> None:
