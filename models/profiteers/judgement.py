@@ -21,7 +21,6 @@ LEAST: Final = 0.2  # share of its sales that must have gone to keys under suspi
 CERTAIN: Final = 1.4  # decades from which the keys are taken to be misused without doubt
 DOMINANT: Final = 0.5  # share of all sales there from which on the keys' part adds to that
 PER_DOMINANCE: Final = 3.0  # decades per unit of that share
-NO_LESS: Final = 0.75  # times that share that an account must be devoted to the keys
 LIFT: Final = 3.0  # times what is expected that an account must have met
 # What shows a thief where the keys may be honest: its share of sales that went to them, by itself
 # or as times the share of all sales there; its part of what they spent; minutes in which it sold.
@@ -54,16 +53,17 @@ class Suspicion:
     def convicts(self) -> bool:
         """Whether this is worth an alert.
 
-        Where the keys are misused beyond doubt, the count is enough; that a market lives on them
-        alone removes doubt, that others buy there adds to it. Otherwise it takes what only a thief
-        does: for long, and far more than others there, to live on a good part of what they spend.
+        Where the keys are misused beyond doubt, the count is enough; that the market and the
+        account live on them alone removes doubt, that others buy there adds to it. Otherwise it
+        takes what only a thief does: for long, and far more than others there, to live on a good
+        part of what they spend.
         """
         is_chance = self.chance < THRESHOLD or self.counted < LIFT * self.expected
-        if is_chance or self.devotion < max(LEAST, NO_LESS * self.surrounding):
+        if is_chance or self.devotion < LEAST:
             return False
         is_devoted = self.devotion >= min(MOST, FAR_MORE * self.surrounding)
         bleeds = is_devoted and self.part >= PART and self.minutes >= LONG
-        dominance = PER_DOMINANCE * (self.surrounding - DOMINANT)
+        dominance = PER_DOMINANCE * (min(self.surrounding, self.devotion) - DOMINANT)
         return self.certainty + dominance >= CERTAIN or bleeds
 
 
