@@ -124,7 +124,9 @@ def held_against_labels(shown: Shown) -> Result:
         for alert in shown.alerts
         if alert.type == AlertType.LEAKED_KEY
     ]
-    scores = score_alerts(labels, alerted)
+    apps = [alert.subject for alert in shown.alerts if alert.type == AlertType.APP_LEAK]
+    accounts = [alert.subject for alert in shown.alerts if alert.type == AlertType.PROFITEER]
+    scores = score_alerts(labels, alerted, apps, accounts)
     return Result(scores, by_incident(labels, alerted), by_look_alike(labels, scores.false))
 
 

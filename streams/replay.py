@@ -35,6 +35,8 @@ class Replayed:
     alerted: list[tuple[str, int]] = field(
         default_factory=list
     )  # key and ms, each leaked_key alert
+    apps: list[str] = field(default_factory=list)  # that app_leak alerts name, again and again
+    accounts: list[str] = field(default_factory=list)  # the same of profiteer alerts
 
     @property
     def events_per_second(self) -> float:
@@ -48,6 +50,8 @@ class AlertFile:
     def __init__(self, path: Path) -> None:
         self.count = 0
         self.alerted: list[tuple[str, int]] = []
+        self.apps: list[str] = []
+        self.accounts: list[str] = []
         try:
             self._file = path.open("wb")
         except OSError as error:
@@ -60,6 +64,10 @@ class AlertFile:
             self.count += 1
             if alert.type is AlertType.LEAKED_KEY:
                 self.alerted.append((alert.subject, alert.data.event_ts))
+            elif alert.type is AlertType.APP_LEAK:
+                self.apps.append(alert.subject)
+            else:
+                self.accounts.append(alert.subject)
 
     def __enter__(self) -> Self:
         return self
@@ -161,4 +169,6 @@ def _replayed(detector: Detector, intake: Intake, alerts: AlertFile, started: fl
         first_ts=intake.first_ts,
         last_ts=intake.last_ts,
         alerted=alerts.alerted,
+        apps=alerts.apps,
+        accounts=alerts.accounts,
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from models.evaluation.labels import Labels
+from models.evaluation.named import Named
 from models.evaluation.scoreboard import Scoreboard, score_alerts
 from models.score.model import Model
 from streams.replay import Replayed
@@ -20,7 +21,8 @@ def score(labels: Labels, replayed: Replayed) -> Scoreboard:
     """Score a replay by the labels of what happened while it lasted."""
     if replayed.first_ts is None or replayed.last_ts is None:
         return score_alerts(Labels({}), [])
-    return score_alerts(labels.within(replayed.first_ts, replayed.last_ts), replayed.alerted)
+    happened = labels.within(replayed.first_ts, replayed.last_ts)
+    return score_alerts(happened, replayed.alerted, replayed.apps, replayed.accounts)
 
 
 def as_result(replayed: Replayed, model: Model, scores: Scoreboard | None) -> dict[str, Any]:
@@ -85,7 +87,14 @@ def _findings(scores: Scoreboard) -> list[tuple[str, str]]:
         ("median rogue orders until the alert", _shown(scores.median_rogue_orders_before, "{:g}")),
         ("rogue notional", f"{scores.rogue_notional:,.0f} USD"),
         ("loss prevented", _shown(scores.loss_prevented, "{:.1%}")),
+        ("leaking apps named", _named(scores.apps)),
+        ("sellers named", _named(scores.sellers)),
     ]
+
+
+def _named(named: Named) -> str:
+    due = len(named.missed) + len(named.rightly)
+    return f"{len(named.rightly)} of {due}, {len(named.falsely)} falsely"
 
 
 def _shown(value: float | None, form: str) -> str:

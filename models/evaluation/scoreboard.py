@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from models.evaluation.labels import UNKNOWN, Labels
+from models.evaluation.named import Named, apps_named, sellers_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,20 @@ class Scoreboard:
     median_rogue_orders_before: float | None  # before the alert, and those that raised it
     rogue_notional: float  # USD, of all leaked keys
     loss_prevented: float | None  # share of it that came after the key's alert
+    apps: Named  # as leaking
+    sellers: Named  # as profiteers
 
 
-def score_alerts(labels: Labels, alerted: Iterable[tuple[str, int]]) -> Scoreboard:
+def score_alerts(
+    labels: Labels,
+    alerted: Iterable[tuple[str, int]],
+    apps: Iterable[str] = (),
+    accounts: Iterable[str] = (),
+) -> Scoreboard:
     """Hold leaked-key alerts, each a key and the time (ms) of the order that raised it, to labels.
 
-    Alerts may come in any order. `loss_prevented` takes it that the key is frozen at once.
+    Alerts may come in any order. `loss_prevented` takes it that the key is frozen at once. `apps`
+    and `accounts` are those that app-leak and profiteer alerts name.
     """
     times: dict[str, list[int]] = {}
     for key, ts in alerted:
@@ -71,6 +80,8 @@ def score_alerts(labels: Labels, alerted: Iterable[tuple[str, int]]) -> Scoreboa
         median_rogue_orders_before=median(before) if before else None,
         rogue_notional=round(rogue, 2),
         loss_prevented=saved / rogue if rogue else None,
+        apps=apps_named(labels, apps),
+        sellers=sellers_named(labels, accounts),
     )
 
 

@@ -7,7 +7,7 @@ from streams.replay_report import as_text, score, write_report
 
 LABELS = Labels(
     {"k1": Leak(0, 1000, [(1000, 10.0), (2000, 30.0)]), "k2": Leak(0, 9000, [(9000, 1.0)])},
-    [LabelledIncident(0, "blitz")],
+    [LabelledIncident(0, "blitz", app="app1", sellers=["u1", "u2"])],
 )
 REPLAYED = Replayed(
     events=5000,
@@ -17,6 +17,8 @@ REPLAYED = Replayed(
     first_ts=500,
     last_ts=4000,
     alerted=[("k1", 1000), ("k9", 1500)],
+    apps=["app1", "app1", "app2"],
+    accounts=["u2"],
 )
 
 
@@ -35,6 +37,8 @@ def test_the_text_says_what_a_reader_asks_first() -> None:
     assert "leaked keys caught: 1 of 1" in lines
     assert "caught, blitz: 1 of 1" in lines
     assert "loss prevented: 75.0%" in lines
+    assert "leaking apps named: 1 of 1, 1 falsely" in lines
+    assert "sellers named: 1 of 2, 0 falsely" in lines
 
 
 def test_what_cannot_be_said_is_a_dash(tmp_path: Path) -> None:
