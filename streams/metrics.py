@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Final, Protocol
+from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from models.alerts.envelope import Alert, AlertType, Severity
-from streams.stages import DeadLetter, MarketPartition
+from streams.stages import DeadLetter, MarketPartition, Partition
 from streams.watchdog import Progress
 
 STAGE_SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -46,16 +46,7 @@ class TableSize:
     bytes: int
 
 
-class Kept(Protocol):
-    """A partition of a stage, whose state is of some size."""
-
-    kind: str
-
-    def snapshot(self) -> Any:
-        """Give its state, of which `records` are arrays by name."""
-
-
-def sizes_of(partitions: Iterable[Kept]) -> list[TableSize]:
+def sizes_of(partitions: Iterable[Partition]) -> list[TableSize]:
     """Add up what the records of some partitions hold; what is small beside them is left out."""
     rows: Counts[str] = Counts()
     size: Counts[str] = Counts()

@@ -1,5 +1,4 @@
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,11 +7,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from models.alerts.envelope import Action, Alert, AlertData, AlertType, Evidence
 from models.market.stage import MarketStage
+from models.market.state import MARKET
 from streams.metrics import Metrics, TableSize, _Rate, sizes_of
 from streams.stages import MarketPartition
 from streams.transport import Run
 from streams.watchdog import Progress
-from tests.factories import encode, order
+from tests.factories import NOW_MS, encode, order
 
 
 def shown(metrics: Metrics) -> dict[str, float]:
@@ -111,9 +111,13 @@ def test_the_size_of_the_state_is_asked_for_at_every_scrape() -> None:
 
 
 def test_the_records_of_all_partitions_add_up() -> None:
-    array = SimpleNamespace(array=np.zeros(5, np.int64))
-    kept = SimpleNamespace(kind="keys", snapshot=lambda: SimpleNamespace(records={"_pairs": array}))
-    assert sizes_of([kept, kept]) == [TableSize("keys.pairs", 10, 80)]
+    partitions = [MarketPartition(number, 4, MarketStage()) for number in range(2)]
+    for number, partition in enumerate(partitions):
+        events = [encode(order(event_id=f"{number}-{n}", symbol=f"s{n}")) for n in range(3)]
+        partition.observe(run_of(*events), NOW_MS)
+    sizes = {size.table: size for size in sizes_of(partitions)}
+    assert sizes["market.markets"].rows == 6
+    assert sizes["market.markets"].bytes == 6 * MARKET.itemsize
 
 
 def test_a_stage_is_timed_run_by_run() -> None:

@@ -67,8 +67,11 @@ def test_it_becomes_ready_and_counts_what_it_reads(
         assert len(lags) == 9  # of orders and keys four each, and suspects
         while sum(metrics_of(client)[name] for name in lags) > 0:
             assert process.poll() is None
-        seen = metrics_of(client)
+        while (seen := metrics_of(client))["roguekey_checkpoints_total"] == 0:
+            assert process.poll() is None
     assert seen["roguekey_events_total"] == events
+    assert seen["roguekey_checkpoint_bytes_total"] >= seen["roguekey_checkpoint_last_bytes"] > 0
+    assert seen['roguekey_state_rows{table="keys.keys"}'] > 0
     assert seen['roguekey_stage_seconds_count{stage="orders"}'] >= 4
     alerts = len(everything_on(broker.address, "alerts"))
     assert sum(n for name, n in seen.items() if name.startswith("roguekey_alerts_total")) == alerts
