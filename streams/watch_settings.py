@@ -16,7 +16,8 @@ class WatchSettings(BaseSettings):
         default=8790,
         ge=0,
         le=65535,
-        description="port of that, 0 to 65535; 0: none. Not set, and 8790 is taken: the next free",
+        description="port of a worker's health and metrics, 0 to 65535; 0: none; where it is not"
+        " set and 8790 is taken, the next free one",
     )
     watchdog_s: float = Field(
         default=60.0,
