@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-kafka lint types bench lock clean
+.PHONY: help setup demo test test-all test-kafka lint types bench asyncapi lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ types: setup ## mypy, strict
 
 bench: setup ## the benchmarks; the results go to benchmarks/results
 	$(BIN)/python -m benchmarks
+
+asyncapi: setup ## write the topics' description again: deploy/asyncapi.yaml
+	$(BIN)/python -m streams.asyncapi > deploy/asyncapi.yaml
 
 lock: setup ## resolve the dependencies again into deploy/requirements.lock
 	$(BIN)/uv pip compile --quiet --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url \

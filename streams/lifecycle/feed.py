@@ -88,12 +88,14 @@ class KafkaFeed:
         return self._runner.run(self._bounds())
 
     async def _bounds(self) -> dict[Place, tuple[int, int]]:
+        # The names of all topics, since to ask for one that is missing may make it.
+        existing = await self._consumer.topics()
+        for topic in self._topics:
+            if topic not in existing:
+                raise FeedError(f"topic {topic} does not exist")
         client = self._consumer._client  # noqa: SLF001 - nothing public shows new partitions
         client.set_topics(self._topics)  # it learns about the topics only that it reads
         await client.force_metadata_update()
-        for topic in self._topics:
-            if not self._consumer.partitions_for_topic(topic):
-                raise FeedError(f"topic {topic} does not exist")
         places = [
             TopicPartition(topic, number)
             for topic in self._topics
