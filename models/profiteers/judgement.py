@@ -23,10 +23,12 @@ DOMINANT: Final = 0.5  # share of all sales there from which on the keys' part a
 PER_DOMINANCE: Final = 3.0  # decades per unit of that share
 LIFT: Final = 3.0  # times what is expected that an account must have met
 # What shows a thief where the keys may be honest: its share of sales that went to them, by itself
-# or as times the share of all sales there; its part of what they spent; minutes in which it sold.
+# or as times the share of all sales there; its part of what they spent, with the one and with the
+# other; minutes in which it sold.
 MOST: Final = 0.6
 FAR_MORE: Final = 4.0
 PART: Final = 0.15
+LITTLE: Final = 0.08
 LONG: Final = 15
 OFTEN: Final = 2  # rogue fills in a market; one alone says nothing
 
@@ -61,10 +63,11 @@ class Suspicion:
         is_chance = self.chance < THRESHOLD or self.counted < LIFT * self.expected
         if is_chance or self.devotion < LEAST:
             return False
-        is_devoted = self.devotion >= min(MOST, FAR_MORE * self.surrounding)
-        bleeds = is_devoted and self.part >= PART and self.minutes >= LONG
+        far_more = self.devotion >= FAR_MORE * self.surrounding
+        is_devoted = far_more or self.devotion >= MOST
+        bleeds = is_devoted and self.part >= (LITTLE if far_more else PART)
         dominance = PER_DOMINANCE * (min(self.surrounding, self.devotion) - DOMINANT)
-        return self.certainty + dominance >= CERTAIN or bleeds
+        return self.certainty + dominance >= CERTAIN or (bleeds and self.minutes >= LONG)
 
 
 def suspect(dealings: Dealings, account: str, threshold: float) -> Suspicion | None:
