@@ -1,6 +1,7 @@
 """What the inactive-key policy tells the world: entries of `key.lifecycle`, keyed by API key.
 
-The notifier's webhook gets the same bytes. Delivery is at least once: `id` tells a repeated entry.
+The notifier's webhook gets entries of the same form, the id as `webhook-id`. Delivery is at least
+once: `id` tells a repeated entry.
 Readers ignore fields that they do not know; new ones are added with a default.
 """
 

@@ -37,7 +37,7 @@ class Delivery:
     channel: Channel
     kind: str
     api_key: str
-    body: bytes | None  # of a step it is written when it is attempted
+    body: bytes | None  # of a notice or a confirmation it is written when it is attempted
     attempts: int  # before this one
     first_try: int  # ms; 0: none yet
     told: int  # when its failure was last told, ms; 0: never
@@ -89,11 +89,11 @@ class Outbox:
         )
 
     def begin(self, deliveries: Iterable[Delivery], now: int) -> None:
-        """Keep that they are attempted now."""
+        """Keep that they are attempted now, and with what."""
         self._sql.executemany(
-            "UPDATE outbox SET attempts = attempts + 1, "
+            "UPDATE outbox SET attempts = attempts + 1, body = ?, "
             "first_try = CASE first_try WHEN 0 THEN ? ELSE first_try END WHERE seq = ?",
-            ((now, delivery.seq) for delivery in deliveries),
+            ((delivery.body, now, delivery.seq) for delivery in deliveries),
         )
 
     def postpone(self, delivery: Delivery, until: int, told: int = 0) -> None:

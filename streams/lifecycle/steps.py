@@ -8,14 +8,14 @@ makes the same call again, which is the same call to whoever gets it.
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from models.lifecycle.machine import KeyState, Mode, Step, done, flagged, next_step
 from models.lifecycle.policy import DAY_MS, Policy
 from streams.exchange.client import wait_s
 from streams.exchange.wire import Answer, Verdict
-from streams.lifecycle.entries import Entry, Reason, entry_id
+from streams.lifecycle.entries import Entry, Reason, decode_entry, entry_id
 from streams.lifecycle.holds import Hold
 from streams.lifecycle.key_rows import KeyRows
 from streams.lifecycle.outbox import PAUSE_S, Delivery, Outbox, pause_s
@@ -26,6 +26,7 @@ from streams.lifecycle.telling import DONE, Teller
 FRESH_MS: Final = 15_000  # within which what was read counts as the present
 AT_ONCE: Final = 64  # steps between two looks at the clock
 CALLS: Final = 8  # at a time
+LETTER_MS: Final = 600_000  # after which a letter, whose dates are of its writing, is written anew
 MOST: Final = 1000  # keys in one transaction
 
 Clock = Callable[[], int]  # ms since the Unix epoch
@@ -110,30 +111,38 @@ class Steps:
     ) -> None:
         now = clock()
         keys = self._keys.get(delivery.api_key for delivery in deliveries)
+        due = [
+            self._written(delivery, keys[delivery.api_key], step, now)
+            for delivery in deliveries
+            if self._is_due(keys[delivery.api_key], step, observed_since, now)
+        ]
         with self._store.transaction():
-            self._outbox.begin(deliveries, now)
-        due = [d for d in deliveries if self._is_due(keys[d.api_key], step, observed_since, now)]
-
-        def call(delivery: Delivery) -> Answer:
-            return self._call(delivery, keys[delivery.api_key], step, now)
-
+            self._outbox.begin(due, now)
         with ThreadPoolExecutor(CALLS) as pool:
-            answers = dict(zip((d.seq for d in due), pool.map(call, due), strict=True))
+            answers = dict(zip((d.seq for d in due), pool.map(self._call, due), strict=True))
         at = clock()
         with self._store.transaction():
             for delivery in deliveries:
                 self._settle(delivery, keys[delivery.api_key], step, answers.get(delivery.seq), at)
+
+    def _written(self, delivery: Delivery, key: KeyState, step: Step, now: int) -> Delivery:
+        """Write what the owner is told: once for all attempts, and anew when it is out of date."""
+        if step is Step.REMOVAL:
+            return delivery
+        if delivery.body and now - decode_entry(delivery.body).ts < LETTER_MS:
+            return delivery
+        entry = self._teller.done(done(key, step, now, self._policy), step, now)
+        return replace(delivery, body=entry.encode())
 
     def _is_due(self, key: KeyState, step: Step, observed_since: int, now: int) -> bool:
         """Ask the state machine once more, whatever the outbox says."""
         turn = next_step(key, self._policy, observed_since)
         return turn is not None and turn[0] is step and turn[1] <= now
 
-    def _call(self, delivery: Delivery, key: KeyState, step: Step, now: int) -> Answer:
-        if step is Step.REMOVAL:
-            return self._hands.remove(key.api_key, delivery.id)
-        entry = self._teller.done(done(key, step, now, self._policy), step, now)
-        return self._hands.tell(delivery.id, entry.encode())
+    def _call(self, delivery: Delivery) -> Answer:
+        if delivery.body is None:
+            return self._hands.remove(delivery.api_key, delivery.id)
+        return self._hands.tell(decode_entry(delivery.body).id, delivery.body)
 
     def _settle(
         self, delivery: Delivery, key: KeyState, step: Step, answer: Answer | None, at: int
