@@ -30,7 +30,7 @@ from streams.exchange.wire import (
 RETRY_AT_S: Final = (0.0, 1.0, 2.0, 5.0, 15.0, 30.0)  # wait before each attempt
 TIMEOUT_S: Final = 5.0
 SECRET_BYTES: Final = (24, 64)  # as Standard Webhooks wants it
-MOST_WAIT_S: Final = 300.0  # that an exchange may ask for
+MOST_WAIT_S: Final = 3600.0  # that an exchange may ask for
 DETAIL_CHARS: Final = 200  # of a foreign text, at most
 
 Clock = Callable[[], float]  # seconds since the epoch
