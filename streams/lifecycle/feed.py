@@ -8,6 +8,7 @@ kafka-python, because it fetches ten times as fast.
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
@@ -166,8 +167,9 @@ class KafkaFeed:
         self._runner.close()
 
     async def _stop(self) -> None:
-        await self._consumer.stop()
-        await self._producer.stop()
+        for client in (self._consumer, self._producer):
+            with suppress(asyncio.CancelledError):  # of its own tasks, when the brokers are away
+                await client.stop()
 
     def __enter__(self) -> Self:
         return self
