@@ -1,7 +1,7 @@
 // The frame: navigation, how things stand, and which page is shown.
-import { myName, whoAmI } from "./api.js";
+import { post, whoAmI } from "./api.js";
 import { fill, h, name } from "./dom.js";
-import { age, clock, count, now } from "./format.js";
+import { clock, now } from "./format.js";
 import { icon } from "./icons.js";
 import { alertPage } from "./pages/alert.js";
 import { apiPage } from "./pages/api.js";
@@ -14,11 +14,10 @@ import { keyPage } from "./pages/key.js";
 import { livePage } from "./pages/live.js";
 import { profiteersPage } from "./pages/profiteers.js";
 import { help } from "./dialogs.js";
-import { post } from "./api.js";
+import { standing } from "./standing.js";
 import { failed, missing } from "./states.js";
 import { connect, listen, lost, pulse } from "./stream.js";
 
-const STALE_MS = 40_000;
 const ITEMS = [
   ["/", "live", "Live"], ["/apps", "apps", "Apps"], ["/profiteers", "profiteers", "Profiteers"], ["/inactive", "inactive", "Inactive keys"],
   ["/freezes", "freezes", "Freezes"], ["/health", "health", "Health"], ["/api", "api", "API"],
@@ -120,7 +119,7 @@ function toggleTheme() {
 
 /** Say how fresh all this is; the words change, nothing moves. */
 function tellState() {
-  const [tone, text] = standing();
+  const [tone, text] = standing(pulse, lost(), now());
   if (state.className !== `state ${tone}`) state.className = `state ${tone}`;
   if (state.lastChild.textContent !== text) state.lastChild.textContent = text;
   utc.textContent = `${clock(now())} UTC`;
@@ -129,16 +128,6 @@ function tellState() {
   badge.hidden = !waiting;
   badge.textContent = waiting;
   badge.setAttribute("aria-label", `${waiting} wait for approval`);
-}
-
-function standing() {
-  if (lost()) return ["bad", `Dashboard unreachable since ${clock(lost())}`];
-  if (!pulse) return ["warn", "Connecting…"];
-  if (!pulse.reachable) return ["bad", `Brokers unreachable since ${clock(pulse.since)}`];
-  if (!pulse.read_up) return ["warn", "Catching up…"];
-  const quiet = now() - (pulse.orders_moved || pulse.started);
-  if (quiet > STALE_MS) return ["warn", `No event for ${age(quiet)}`];
-  return ["ok", pulse.orders_rate ? `Live · ${count(pulse.orders_rate)} events/s` : "Live"];
 }
 
 setInterval(tellState, 1000);
@@ -157,7 +146,6 @@ async function start() {
     fill(main, failed(error, start));
     return;
   }
-  void myName;
   show();
 }
 

@@ -47,15 +47,18 @@ export class WindowList {
         this.shown.delete(id);
       }
     }
-    for (let place = first; place < last; place += 1) this.put(this.rows[place], place, height);
+    for (let place = first; place < last; place += 1) {
+      const element = this.put(this.rows[place], place, height);
+      const there = this.space.children[place - first] ?? null; // in order, for those who hear it read
+      if (element !== there) this.space.insertBefore(element, there);
+    }
   }
 
   put(row, place, height) {
     let drawn = this.shown.get(row.id);
     if (!drawn || drawn.row !== row) {
       const element = this.draw(row, place);
-      if (drawn) drawn.element.replaceWith(element);
-      else this.space.append(element);
+      drawn?.element.remove();
       drawn = { element, row, place: -1 };
       this.shown.set(row.id, drawn);
     }
@@ -65,6 +68,7 @@ export class WindowList {
       drawn.element.style.transform = `translateY(${place * height}px)`;
       drawn.element.setAttribute("aria-rowindex", place + 2);
     }
+    return drawn.element;
   }
 
   element(id) {

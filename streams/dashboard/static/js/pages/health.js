@@ -22,7 +22,7 @@ function draw(box, data) {
     h("div.figures", {},
       fact("Brokers", pulse.reachable ? "Reachable" : "Unreachable", `since ${clock(pulse.since)} UTC`, pulse.reachable ? ".good" : ".critical"),
       fact("Behind", behind === undefined ? "–" : count(behind), "records that the workers have not done", behind > 10000 ? ".high" : ""),
-      fact("Last event", pulse.orders_moved ? `${age(quiet)} ago` : `none for ${age(quiet)}`, `${count(pulse.orders)} on the topic`, quiet > 40000 ? ".high" : ""),
+      fact("Last event", pulse.orders_moved ? `${age(quiet)} ago` : "–", pulse.orders_moved ? `${count(pulse.orders)} on the topic` : `none for ${age(quiet)}`, quiet > 40000 ? ".high" : ""),
       fact("Throughput", compact(pulse.orders_rate), "orders per second"),
       fact("Dead letters", count(pulse.dead), "orders that were refused", pulse.dead ? "" : ".good"),
       fact("Unreadable", count(data.read_model.unreadable), "records of other topics", data.read_model.unreadable ? ".high" : "")),

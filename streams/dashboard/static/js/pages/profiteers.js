@@ -18,5 +18,5 @@ function draw(box, accounts) {
   return fill(box, h("section.card", {}, h("div.scroll", { tabindex: 0, "aria-label": "Profiteers" }, h("table.grid", {}, h("thead", {}, h("tr", {}, h("th", {}, "Account"), h("th", {}, "Severity"), h("th.num", {}, "Received"), h("th", {}, "From keys"), h("th", {}, "Market"), h("th", {}, "Status"), h("th.num", {}, "Alerts"), h("th", {}, "Last"))),
     h("tbody", {}, accounts.map((one) => h("tr", {}, h("td.strong", {}, h("a", { href: `/alerts/${one.id}` }, name(one.account, 40))), h("td", {}, severity(one.severity)), h("td.num", {}, h("b", {}, usd(one.money))),
       h("td", {}, h("span.wrap", {}, one.from_keys.slice(0, 5).map((key) => keyName(key)), one.from_keys.length > 5 ? h("span.dim", {}, `and ${count(one.from_keys.length - 5)} more`) : null)),
-      h("td", {}, market(one)), h("td", {}, h("span.wrap", {}, status(one), freezeTag(one.freeze))), h("td.num", {}, count(one.times)), h("td", {}, ageOf(one.raised_ts), " ago"))))))));
+      h("td", {}, market(one)), h("td", {}, h("span.wrap", {}, status(one), freezeTag(one.freeze))), h("td.num", {}, count(one.times)), h("td.nowrap", {}, ageOf(one.raised_ts), " ago"))))))));
 }

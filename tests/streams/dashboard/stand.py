@@ -1,0 +1,146 @@
+"""A dashboard of its own process on an embedded broker, and a browser before it."""
+
+import json
+import os
+import shutil
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from kafka import KafkaProducer
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from models.alerts.envelope import Alert
+from streams.broker import TOPIC_LIMITS, EmbeddedBroker, free_port
+from streams.children import Command
+from streams.settings import PREFIX
+from streams.topics import TopicNames, ensure_topics, topic_specs
+from tests.streams.dashboard.samples import places
+
+CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS: Final = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+START_S: Final = 60.0
+SIGHT_MS: Final = 10_000  # patience for what should be there at once, on a busy machine
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+class Stand:
+    """The broker, the dashboard's process, and what a test does with them."""
+
+    def __init__(self, folder: Path, stack: ExitStack, **settings: str) -> None:
+        self.folder = folder
+        self.broker = stack.enter_context(EmbeddedBroker())
+        ensure_topics([self.broker.address], topic_specs(TopicNames()), limits=TOPIC_LIMITS)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.exchange = ""  # address of a mock exchange, where there is one
+        ours = {
+            "BROKERS": self.broker.address,
+            "DASHBOARD_PORT": str(self.port),
+            "DASHBOARD_DATA": str(folder / "data"),
+        }
+        others = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
+        self.environment = others | {f"{PREFIX}{k}": v for k, v in (ours | settings).items()}
+        self._stack = stack
+        self._running: ExitStack | None = None
+        self._producer: Any = None
+        stack.callback(self._leave)
+        self.start()
+
+    def start(self) -> None:
+        """Start the dashboard and wait until it serves."""
+        self._running = ExitStack()
+        log = self.folder / "dashboard.log"
+        dashboard = self._running.enter_context(Command(["dashboard"], self.environment, log))
+        wait_until(lambda: dashboard.exit_code is not None or self._serves(), "the dashboard")
+        assert dashboard.exit_code is None, log.read_text()
+
+    def stop(self) -> None:
+        """End the dashboard."""
+        if self._running:
+            self._running.close()
+        self._running = None
+
+    def put(self, *alerts: Alert) -> None:
+        """Put alerts on their topic; returns when they lie there."""
+        if self._producer is None:
+            self._producer = KafkaProducer(bootstrap_servers=self.broker.address)
+        for one in alerts:
+            headers = [("roguekey-places", places(one))]
+            sent = self._producer.send(
+                "alerts", one.encode(), key=one.subject.encode(), headers=headers
+            )
+        sent.get(timeout=10)
+
+    def ask(self, path: str) -> Any:
+        """Read from the API."""
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:  # noqa: S310 - ours
+            return json.load(answer)
+
+    def _serves(self) -> bool:
+        try:
+            return bool(self.ask("/healthz"))
+        except OSError:
+            return False
+
+    def _leave(self) -> None:
+        self.stop()
+        if self._producer is not None:
+            self._producer.close(timeout=1)
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = START_S) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} is not there after {seconds:.0f} s"
+        time.sleep(0.05)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, driven by Playwright."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page of which every error is remembered."""
+
+    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
+        view: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"}
+        self.context = browser.new_context(base_url=url, **(view | options))
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(SIGHT_MS)
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._heard)
+        self.page.on("dialog", lambda dialog: self.errors.append(f"dialog: {dialog.message}"))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        expected = (
+            "ERR_CONNECTION_REFUSED" in message.text
+            or "404" in message.text
+            or "401" in message.text
+        )
+        expected |= "ERR_INCOMPLETE_CHUNKED" in message.text or "ERR_EMPTY" in message.text
+        if message.type == "error" and not expected:
+            self.errors.append(message.text)
+
+    def __enter__(self) -> Page:
+        return self.page
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.context.close()
+        if kind is None:
+            assert self.errors == []

@@ -1,0 +1,135 @@
+"""An incident from the first order to the frozen key, played in a browser against all the parts."""
+
+import json
+import os
+import re
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from streams.broker import free_port
+from streams.children import Command
+from streams.dispositions import Disposition, Outcome
+from tests.streams.conftest import Trained, everything_on
+from tests.streams.dashboard.stand import Stand, Watched, needs_chromium, wait_until
+
+pytestmark = [pytest.mark.browser, needs_chromium]
+
+POLICY = """
+mode = "approve"
+severity = "low"
+score = 0.9
+families = 1
+max_event_age_s = 1e12
+"""
+SHOTS = os.environ.get("SCREENSHOTS")  # folder in which pictures of the page are kept
+
+
+@pytest.fixture(scope="module")
+def incident(tmp_path_factory: pytest.TempPathFactory, trained: Trained) -> Iterator[Stand]:
+    """A dashboard beside a worker, a freeze hook and a mock exchange, a process each."""
+    folder = tmp_path_factory.mktemp("incident")
+    (folder / "freeze.toml").write_text(POLICY)
+    port, secret = free_port(), folder / "secret"
+    settings = {
+        "MODEL": str(trained.model_dir),
+        "FREEZE_POLICY": str(folder / "freeze.toml"),
+        "FREEZE_FOLDER": str(folder / "hook"),
+        "EXCHANGE_URL": f"http://127.0.0.1:{port}",
+        "EXCHANGE_SECRET_FILE": str(secret),
+    }
+    with ExitStack() as stack:
+        stand = Stand(folder, stack, **settings)
+        arguments = ["mock-exchange", "--secret-file", str(secret), "--port", str(port)]
+        stack.enter_context(Command(arguments, stand.environment, folder / "exchange.log"))
+        wait_until(secret.exists, "the secret of the mock exchange")
+        for name in ("worker", "freeze-hook"):
+            stack.enter_context(Command([name], stand.environment, folder / f"{name}.log"))
+        stand.exchange = f"http://127.0.0.1:{port}"
+        yield stand
+
+
+def shoot(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png")
+
+
+def act(page: Page, button: str, reason: str) -> None:
+    """Press a button and give the reason that it takes."""
+    page.get_by_role("group", name="Actions").get_by_role("button", name=button).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill(reason)
+    dialog.get_by_role("button", name=button).click()
+    expect(dialog).to_be_hidden()
+
+
+def state_of(stand: Stand) -> Any:
+    with urllib.request.urlopen(f"{stand.exchange}/mock/state", timeout=5) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def test_an_incident_is_seen_understood_decided_and_its_key_frozen(
+    incident: Stand, trained: Trained, browser: Browser, tmp_path: Path
+) -> None:
+    with Watched(browser, incident.url) as page:
+        page.goto("/")
+        expect(page.get_by_text("No alerts yet")).to_be_visible()
+        produce = ["produce", "--input", str(trained.tape)]
+        with Command(produce, incident.environment, tmp_path / "produce.log") as produced:
+            wait_until(lambda: produced.exit_code is not None, "the end of the tape")
+        expect(page.locator(".row").first).to_be_visible(timeout=90_000)
+        wait_until(lambda: pending(incident), "a case that waits for approval")
+        page.goto("/?kind=leaked_key&sort=severity")
+        waiting = page.locator(".row", has_text="Awaits approval").first
+        expect(waiting).to_be_visible(timeout=30_000)
+        shoot(page, "live")
+        waiting.get_by_role("link").first.click()
+        expect(page.locator(".chart canvas")).to_be_visible(timeout=20_000)
+        expect(page.locator(".legend")).to_contain_text(re.compile(r"Key bought\s*[1-9]"))
+        expect(page.locator(".reasons > li").first).to_be_visible()
+        expect(page.locator(".evidence tbody tr").first).to_contain_text(re.compile(r"\d"))
+        shoot(page, "alert")
+
+        alert_id = page.url.rsplit("/", 1)[1]
+        page.get_by_role("button", name="Claim").click()
+        expect(page.locator(".alert-head .tag").first).to_have_text("Claimed")
+        act(page, "Confirm leak", "The owner did not place these orders")
+        expect(page.locator(".alert-head")).to_contain_text("Confirmed")
+        act(page, "Approve freeze", "Pump under way")
+        expect(page.locator(".alert-head")).to_contain_text("Frozen", timeout=30_000)
+        expect(page.locator(".timeline")).to_contain_text("Freeze done")
+        shoot(page, "frozen")
+        assert_frozen(incident, alert_id, trained)
+
+        page.goto("/freezes")
+        expect(page.get_by_text("Mode: Approve")).to_be_visible()
+        expect(page.locator("tbody")).to_contain_text("Freeze done")
+        shoot(page, "freezes")
+        page.goto(f"/alerts/{alert_id}")
+        act(page, "Unfreeze", "The owner called back")
+        expect(page.locator(".alert-head")).to_contain_text("Unfrozen", timeout=30_000)
+
+
+def pending(stand: Stand) -> int:
+    return int(stand.ask("/api/pulse")["summary"]["pending"])
+
+
+def assert_frozen(stand: Stand, alert_id: str, trained: Trained) -> None:
+    """The exchange froze this key, and what was decided lies on its topic as a label."""
+    with ThreadPoolExecutor() as elsewhere:  # Playwright holds this thread's event loop
+        topic = "alerts.dispositions"
+        records = elsewhere.submit(everything_on, stand.broker.address, topic).result()
+    decision = Disposition.decode(records[-1])
+    assert (decision.alert_id, decision.disposition) == (alert_id, Outcome.CONFIRMED)
+    assert decision.note == "The owner did not place these orders"
+    assert decision.analyst == "local"
+    assert decision.subject in trained.tape.read_text()
+    text = json.dumps(state_of(stand))
+    assert decision.subject in text
+    assert "frozen" in text
