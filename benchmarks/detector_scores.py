@@ -12,7 +12,8 @@ from models.detector import Detector
 from models.orders.batch import Float64s
 from models.rows import Rows
 from models.score.evidence import NOTABLE
-from models.score.model import PARTS, Model, parts_of
+from models.score.model import Model
+from models.score.parts import PARTS, parts_of
 
 WHOLE: Final = "detector, threshold in hindsight"
 WITHOUT_PARTS: Final[dict[str, tuple[str, ...]]] = {
@@ -34,8 +35,7 @@ def detector_sightings(model: Model, tape: LabelledTape, rows: list[Rows]) -> di
     crowd, given = Crowd(), []
     for fills in assessed_fills(rows, model.scale):
         notable = fills.take(np.flatnonzero(fills.extra["odds"] > NOTABLE))
-        around = crowd.meet(notable).weight
-        parts = parts_of(notable.extra["odds"], around, notable.extra["persistence"])
+        parts = parts_of(notable, crowd.meet(notable).weight)
         given.append((tape.codes(notable), notable.orders.ts, parts))
     key, ts, parts = (np.concatenate(column) for column in zip(*given, strict=True))
     scores = {WHOLE: model.strength(parts), WITHOUT_FOREST: parts.sum(axis=1)}

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
 from benchmarks.labelled_tape import NEVER, LabelledTape, assessed_fills
 from models.alerts.crowd import Crowd
 from models.keys import state as k
-from models.orders.batch import Bools, Float64s, Int64s
+from models.orders.batch import Bools, Float32s, Float64s, Int64s
 from models.rows import Rows
-from models.score.evidence import CONDUCT, NO_EVIDENCE, USUAL
-from models.score.model import PART_WEIGHTS, parts_of
+from models.score.evidence import CONDUCT, NO_EVIDENCE, NOTABLE, USUAL
 from models.training import train
 
 PER_KEY: Final = 30  # fills, at most
@@ -26,7 +25,6 @@ class Sample:
     """n fills that may be held against their keys."""
 
     surprises: Float64s  # (n, FEATURES), and one column more: how far conduct stays below USUAL
-    parts: Float64s  # (n, PARTS), not weighted
     rogue: Bools  # (n,)
     weight: Float64s  # (n,): every key of a tape counts alike, and so does every tape
 
@@ -35,32 +33,60 @@ class Sample:
         """Put samples one after the other."""
         return cls(
             np.concatenate([sample.surprises for sample in samples]),
-            np.concatenate([sample.parts for sample in samples]),
             np.concatenate([sample.rogue for sample in samples]),
             np.concatenate([sample.weight for sample in samples]),
         )
 
 
-def sample_of(tape: LabelledTape) -> Sample:
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """n notable fills of one tape: those of leaked keys that are rogue, and all of the others."""
+
+    # (n, COLUMNS): surprises, conduct up to USUAL, the two crowds, persistence, less activity
+    evidence: Float64s
+    rogue: Bools  # (n,)
+    key: Int64s  # (n,)
+
+
+COLUMNS: Final = (*k.FEATURES, "conduct", "crowd", "app crowd", "persistence", "activity")
+
+
+def samples_of(tape: LabelledTape) -> tuple[Sample, Suspects]:
     """Draw rogue fills of leaked keys and any fills of the others, on a scale without labels."""
-    rows = tape.market_rows()
-    crowd, known, drawn = Crowd(), _rogue_fills(tape), []
-    for fills in assessed_fills(rows, train(lambda: tape.batches).scale):
+    crowd, known, drawn, suspects = Crowd(), _rogue_fills(tape), [], []
+    for fills in assessed_fills(tape.market_rows(), train(lambda: tape.batches).scale):
         held = fills.take(np.flatnonzero(fills.extra["odds"] > NO_EVIDENCE))
-        parts = parts_of(held.extra["odds"], crowd.meet(held).weight, held.extra["persistence"])
         rogue = _is_rogue(tape, held, known)
-        drawn.append((tape.codes(held), rogue, held.extra["surprises"], parts))
-    key, rogue, surprises, parts = (np.concatenate(c) for c in zip(*drawn, strict=True))
+        drawn.append((tape.codes(held), rogue, held.extra["surprises"]))
+        notable = np.flatnonzero(held.extra["odds"] > NOTABLE)
+        rows = held.take(notable)
+        evidence = _columns(rows, crowd.meet(rows).weight)
+        suspects.append((evidence, rogue[notable], tape.codes(rows)))
+    return _spread_sample(tape, *_joined(drawn)), _either(tape, *_joined(suspects))
+
+
+def _joined(parts: list[tuple[Any, ...]]) -> list[Any]:
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def _columns(rows: Rows, crowd: Float32s) -> Float64s:
+    surprises, activity = rows.extra["surprises"], rows.extra["activity"]
+    conduct = np.minimum(USUAL, surprises[:, _CONDUCT].max(axis=1))
+    columns = [surprises, conduct, crowd, rows.extra["persistence"], -activity]
+    return np.column_stack(columns).astype(np.float64)
+
+
+def _either(tape: LabelledTape, evidence: Float64s, rogue: Bools, key: Int64s) -> Suspects:
+    kept = rogue | (tape.first_rogue[key] == NEVER)
+    return Suspects(evidence[kept], rogue[kept], key[kept])
+
+
+def _spread_sample(tape: LabelledTape, key: Int64s, rogue: Bools, surprises: Float32s) -> Sample:
     chosen = _spread(key, np.flatnonzero(rogue | (tape.first_rogue[key] == NEVER)))
-    key, surprises = key[chosen], surprises[chosen].astype(np.float64)
-    missing = np.maximum(0.0, USUAL - surprises[:, _CONDUCT].max(axis=1))
+    key, held = key[chosen], surprises[chosen].astype(np.float64)
+    missing = np.maximum(0.0, USUAL - held[:, _CONDUCT].max(axis=1))
     weight = 1.0 / np.bincount(key)[key]
-    return Sample(
-        np.column_stack([surprises, missing]),
-        parts[chosen] / PART_WEIGHTS,
-        rogue[chosen],
-        weight / weight.sum(),
-    )
+    return Sample(np.column_stack([held, missing]), rogue[chosen], weight / weight.sum())
 
 
 def _is_rogue(tape: LabelledTape, fills: Rows, rogue: set[tuple[int, int]]) -> Bools:

@@ -6,8 +6,9 @@ python -m benchmarks.weights --short   # two small ones, under a minute
 A logistic regression of rogue against other fills, every key and every tape counting alike, on how
 surprising each feature is (weights not below zero) and on how far the conduct stays below what is
 unusual (not above). Surprises are read on a scale learned from each tape without its labels, as
-live. Then the same of the four parts that the model adds up. What is held back from a key's past
-depends on the weights in use, so a refit after a change of theirs may move on a little.
+live. Then the second weighing: of each key's worst notable fill against those of the honest keys
+that look worst. What is held back from a key's past depends on the weights in use, so a refit after
+a change of theirs may move on a little.
 
 Writes weights.json and weights.md to benchmarks/results, or to --out.
 """

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks.evidence_sample import Sample, sample_of
+import numpy as np
+
+from benchmarks.evidence_sample import COLUMNS, Sample, Suspects, samples_of
+from benchmarks.hardest import fit_hardest
 from benchmarks.labelled_tape import LabelledTape
 from benchmarks.logistic import fit_bounded
 from models.keys import state as k
+from models.score import parts as p
 from models.score.evidence import BIAS, USUAL_WEIGHT, WEIGHTS
-from models.score.model import PART_WEIGHTS, PARTS
 from models.simulation import REGIMES, regime_of
 
 # None of these seeds is one that benchmarks.detection judges by.
@@ -21,20 +24,20 @@ SHORT_DAYS: Final = 3.0
 SHORT_KEYS: Final = 1_500
 
 EVIDENCE_L2: Final = 1e-3  # many features that say almost the same
-PARTS_L2: Final = 1e-4  # four that do not: more would halve the crowds, which are seldom above zero
 
 Weights = dict[str, tuple[float, float]]  # fitted, and in use
 
 
 def fit_weights(*, short: bool, tell: Callable[[str], None]) -> dict[str, Weights]:
-    """Fit the weights of the surprises and those of the parts."""
-    samples = []
+    """Fit the weights that make a fill notable, and those that make it worth an alert."""
+    samples, suspects = [], []
     for name, seed in SHORT if short else TAPES:
         tell(f"{name}, seed {seed}")
         regime = regime_of([name], SHORT_DAYS, SHORT_KEYS) if short else REGIMES[name]
-        samples.append(sample_of(LabelledTape.simulated(name, regime, seed)))
-    sample = Sample.concat(samples)
-    return {"evidence": _evidence(sample), "parts": _parts(sample)}
+        sample, notable = samples_of(LabelledTape.simulated(name, regime, seed))
+        samples.append(sample)
+        suspects.append(notable)
+    return {"notable": _evidence(Sample.concat(samples)), "worth an alert": _parts(suspects)}
 
 
 def _evidence(sample: Sample) -> Weights:
@@ -50,8 +53,10 @@ def _evidence(sample: Sample) -> Weights:
     return ordered | {"usual conduct": (missing, -USUAL_WEIGHT), "bias": (bias, BIAS)}
 
 
-def _parts(sample: Sample) -> Weights:
-    """Fit the parts as the weights in use make them; of the intercept training knows better."""
-    bounds = [(0.0, None)] * len(PARTS)
-    fitted = fit_bounded(sample.parts, sample.rogue, sample.weight, bounds, PARTS_L2)[:-1].tolist()
-    return dict(zip(PARTS, zip(fitted, PART_WEIGHTS.tolist(), strict=True), strict=True))
+def _parts(suspects: list[Suspects]) -> Weights:
+    in_use = [p.WEIGHTS.get(name, 0.0) for name in k.FEATURES]
+    in_use += [p.CONDUCT_WEIGHT, p.CROWD_WEIGHT, p.APP_CROWD_WEIGHT]
+    in_use += [p.PERSISTENCE_WEIGHT, p.ACTIVITY_WEIGHT]
+    fitted = fit_hardest(suspects, np.array(in_use)).tolist()
+    weights = dict(zip(COLUMNS, zip(fitted, in_use, strict=True), strict=True))
+    return dict(sorted(weights.items(), key=lambda item: -item[1][0]))

@@ -20,25 +20,26 @@ from models.orders.batch import NONE, Float64s, Int64s, OrderBatch, UInt64s
 from models.rows import Rows
 from models.score.evidence import NOTABLE, Scale, blank_scale
 from models.score.forest import fit_forest
-from models.score.model import PARTS, Model, parts_of
+from models.score.model import Model
+from models.score.parts import PARTS, parts_of
 from models.score.surprise import fit_surprise, weighted_quantile
 
 TREES: Final = 100
 SAMPLE_SIZE: Final = 256
 ROWS_PER_KEY: Final = 20  # that the forest is grown on, at most
-PLAIN: Final = 10.0  # summed evidence from which a fill stands out too plainly to be learned
+PLAIN: Final = 6.0  # summed evidence from which a fill stands out too plainly to be learned
 FEWEST_KEYS: Final = 10
 FEWEST_FILLS: Final = 1000
 SEED: Final = 20180307  # the day of the first incident; any would do
 
 # Strength that one benign key-day in a thousand reaches: what simulated exchanges say beforehand,
-# moved a little by what the most unusual fiftieth of this tape's key-days reaches. Beyond that lie
-# the leaked keys, if there are any, so that the tape itself cannot say more.
-USUAL_CRITICAL: Final = 17.3
-FIFTIETH: Final = 0.98
-USUAL_FIFTIETH: Final = 13.0
-FIFTIETH_COUNTS: Final = 0.2
-FURTHEST: Final = 1.0
+# moved a little by what the most unusual four per cent of this tape's key-days reach. Beyond that
+# lie the leaked keys, if there are any, so that the tape itself cannot say more.
+USUAL_CRITICAL: Final = 9.6
+MOST_USUAL: Final = 0.96
+USUAL_QUANTILE: Final = 5.3
+QUANTILE_COUNTS: Final = 0.3
+FURTHEST: Final = 0.7
 
 Tape = Callable[[], Iterable[OrderBatch]]
 
@@ -78,12 +79,9 @@ class _Evidence:
         for rows in _fills(tape, scale):
             all_days.append(_key_days(_keys(rows), rows.time // DAY))
             notable = rows.take(np.flatnonzero(rows.extra["odds"] > NOTABLE))
-            around = crowd.meet(notable)
             keys.append(_keys(notable))
             days.append(notable.time // DAY)
-            parts.append(
-                parts_of(notable.extra["odds"], around.weight, notable.extra["persistence"])
-            )
+            parts.append(parts_of(notable, crowd.meet(notable).weight))
         self.keys: UInt64s = np.concatenate(keys)
         self.days: Int64s = np.concatenate(days)
         self.parts: Float64s = np.concatenate(parts)
@@ -107,7 +105,7 @@ class _Evidence:
 
 def _critical(highest: Float64s) -> float:
     """Strength that one benign key-day in a thousand reaches."""
-    moved = FIFTIETH_COUNTS * (float(np.quantile(highest, FIFTIETH)) - USUAL_FIFTIETH)
+    moved = QUANTILE_COUNTS * (float(np.quantile(highest, MOST_USUAL)) - USUAL_QUANTILE)
     return USUAL_CRITICAL + float(np.clip(moved, -FURTHEST, FURTHEST))
 
 

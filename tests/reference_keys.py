@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from models.keys.state import ALL_BUT, BASELINES, FEATURES, PRIORS
+from models.keys.state import ALL_BUT, BASELINES, FEATURES, PRIORS, USUAL_FILLS
 from tests.reference import DAY, HOUR, MINUTE, Context
 
 MONTH: Final = 30 * DAY
@@ -120,6 +120,15 @@ class NaiveKey:
         prior, between, within = PRIORS[BASELINES.index(which)].tolist()
         variance = (squares + 2 * within**2) / (n + 2) + 2 / (n + 2) * between**2
         return (n * mean + 2 * prior) / (n + 2), sqrt(variance)
+
+    def activity(self) -> float:
+        """Log of the fills a day before today, beside two days of a usual key."""
+        began = self.starts(HOUR)[-1]
+        today = len(self.observations("size")[1])
+        today += sum(p.learned and p.time >= began for p in self.fills)
+        fills = max(0.0, self.settled_total(MONTH, lambda p: p.learned) - today)
+        days = (1 - exp(-(self.starts(DAY)[-1] - self.times[0]) / MONTH)) * MONTH / DAY
+        return log((fills + 2 * USUAL_FILLS) / (days + 2))
 
     def persistence(self) -> float:
         """Log of one plus the evidence of an hour over that of usual hours.

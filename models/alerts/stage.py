@@ -18,7 +18,8 @@ from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
 from models.profiteers.stage import ProfiteerStage
 from models.rows import Rows
 from models.score.evidence import NOTABLE
-from models.score.model import Model, parts_of
+from models.score.model import Model
+from models.score.parts import parts_of
 from models.snapshot import Saved, Snapshot
 
 NOTEWORTHY: Final = 2.0  # rank from which a fill belongs to an incident; at most the threshold
@@ -78,7 +79,7 @@ class AlertStage:
         notable = np.flatnonzero(rows.extra["odds"] > NOTABLE)
         suspects = rows if len(notable) == len(rows) else rows.take(notable)
         around = self._crowd.meet(suspects)
-        parts = parts_of(suspects.extra["odds"], around.weight, suspects.extra["persistence"])
+        parts = parts_of(suspects, around.weight)
         ranks = self._model.rank(parts)
         self.watch(suspects, ranks)
         alerts: list[Alert] = []

@@ -225,6 +225,19 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
 
 
 @njit(cache=True)
+def activity(key: Record) -> float:
+    """Log of the fills a day that the key's past before today makes one expect.
+
+    The past weighs beside two days of a usual key, so that a key without one counts as usual.
+    """
+    size = key.baselines[k.SIZE]
+    fills = max(0.0, key.fills - size.today.n - size.hour.n)
+    age = float(max(key.day - key.first, 0))
+    days = (1.0 - np.exp(-age / k.MONTH)) * (k.MONTH / m.DAY)
+    return float(np.log((fills + 2.0 * k.USUAL_FILLS) / (days + 2.0)))
+
+
+@njit(cache=True)
 def persistence(key: Record) -> float:
     """How much more rogue the key's last hour looks than its usual hours, log(1 + ratio)."""
     hours = min(max(float(key.time - key.first), 6.0 * m.HOUR), 7.0 * m.DAY) / m.HOUR

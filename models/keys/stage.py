@@ -73,6 +73,7 @@ class KeyStage:
         surprises = np.zeros((n, len(k.FEATURES)), np.float32)
         odds = np.full(n, NO_EVIDENCE, np.float32)
         persistence = np.zeros(n, np.float32)
+        activity = np.zeros(n, np.float32)
         home = np.zeros(n, np.uint64)
         _assess(
             self._keys,
@@ -102,6 +103,7 @@ class KeyStage:
             surprises,
             odds,
             persistence,
+            activity,
             home,
         )
         return rows.with_columns(
@@ -111,6 +113,7 @@ class KeyStage:
             usual=usual,
             odds=odds,
             persistence=persistence,
+            activity=activity,
             home=home,
         )
 
@@ -149,6 +152,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     surprises: Float32s,
     odds: Float32s,
     persistence: Float32s,
+    activity: Float32s,
     home: UInt64s,
 ) -> None:
     for i in range(len(time)):
@@ -186,6 +190,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         )
         odds[i] = weigh(scale, features[i], side[i], surprises[i])
         persistence[i] = kernel.persistence(key)
+        activity[i] = kernel.activity(key)
         home[i] = key.app if key.app_orders > 0.0 else app
         if odds[i] > NO_EVIDENCE:
             key.evidence_1h += chance(odds[i], surprises[i])

@@ -17,6 +17,7 @@ COUNTERPARTIES: Final = 4  # accounts remembered per pair
 MEMORY: Final = 200.0  # a baseline weighs at most so many observations: older ones fade
 SETTLED: Final = 5.0  # with fewer observations before today, today counts as past, too
 MONTH: Final = 30 * DAY
+USUAL_FILLS: Final = 6.0  # a day, of a usual key
 ALL_BUT: Final = 0.999  # of a key's fills in one market are all of them, but for rounding
 DUST: Final = 0.01  # USD: fills of less are measured as this, so that every logarithm is finite
 MOST: Final = 1e15  # USD that one fill can gain or lose: keeps sums within float32

@@ -97,9 +97,3 @@ def chance(odds: float, surprises: Float32s) -> float:
     """Chance that a fill is rogue, judged by its key and not by the surge that all around share."""
     personal = odds - _ODDS[k.F_SURGE] * surprises[k.F_SURGE] + A_SURGE
     return float(1.0 / (1.0 + np.exp(RARITY - personal)))
-
-
-def contributions(surprises: Float32s) -> Float64s:
-    """Log odds that each feature of a fill adds, shape (FEATURES,)."""
-    added: Float64s = _ODDS * surprises.astype(np.float64)
-    return added

@@ -21,17 +21,13 @@ from models.score.artifact import (
     save_artifact,
 )
 from models.score.attribution import attribute
-from models.score.evidence import Scale, contributions
+from models.score.evidence import Scale
 from models.score.forest import Forest, score
+from models.score.parts import PARTS, contributions
 from models.score.surprise import PLACES
 
-# What the forest scores: four kinds of evidence, each in log odds.
-PARTS: Final = ("own", "crowd", "app_crowd", "persistence")
-PART_WEIGHTS: Final = np.array([0.7, 2.1, 1.45, 0.7])  # fitted as models.score.evidence.WEIGHTS
-OWN_RANGE: Final = (-6.0, 10.0)  # log odds of the fill itself beyond which it says no more
-MOST_COMPANY: Final = 6.0  # log odds that a crowd and its app's part of it can give together
-FOREST_WEIGHT: Final = 8.0  # log odds per unit of forest score
-PER_DECADE: Final = 3.0  # strength that makes a benign key-day ten times rarer
+FOREST_WEIGHT: Final = 4.0  # log odds per unit of forest score
+PER_DECADE: Final = 2.0  # strength that makes a benign key-day ten times rarer
 FALSE_KEYS_PER_1000_KEY_DAYS: Final = 1.0
 THRESHOLD: Final = 3.0  # rank of an alert at that budget
 LIMIT: Final = 9.0  # no rank is higher
@@ -42,22 +38,6 @@ CARD: Final = ModelCard(
     out_of_scope="Not sole evidence for closing an account; says nothing of who holds the key.",
     limits="Keys with fewer than some ten fills are judged against keys at large.",
 )
-
-
-def parts_of(odds: Float32s, crowd: Float32s, persistence: Float32s) -> Float64s:
-    """Evidence of n fills by kind, in log odds, shape (n, PARTS).
-
-    `odds`, shape (n,), of the fills themselves; `crowd`, (n, 2), of those around them;
-    `persistence`, (n,), of the key's last hour.
-    """
-    own = np.clip(odds, *OWN_RANGE) - OWN_RANGE[0]
-    columns = np.column_stack([own, crowd, persistence]).astype(np.float64)
-    parts: Float64s = columns * PART_WEIGHTS
-    company = parts[:, 1] + parts[:, 2]
-    parts[:, 1:3] *= np.minimum(1.0, MOST_COMPANY / np.maximum(company, MOST_COMPANY))[
-        :, np.newaxis
-    ]
-    return parts
 
 
 @dataclass(frozen=True, slots=True)

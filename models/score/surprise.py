@@ -47,19 +47,21 @@ def weighted_quantile(values: Float64s, weights: Float64s, q: float) -> float:
 
 @njit(cache=True)
 def surprise_of(table: Float64s, value: float) -> float:
-    """-log10 P(X >= value) from the feature's table, 0..LIMIT."""
+    """-log10 P(X >= value) from the feature's table, 0..LIMIT.
+
+    Of places that hold the same value the first counts: what many fills share surprises no more
+    than all of them do together.
+    """
     if value <= table[0]:
         return 0.0
-    if value >= table[DEPTH]:
+    if value > table[DEPTH]:
         beyond = STEP * DEPTH + (value - table[DEPTH]) * table[DEPTH + 1]
         return float(min(LIMIT, beyond))
-    low, high = 0, DEPTH
+    low, high = 0, DEPTH  # table[low] < value <= table[high]
     while high - low > 1:
         middle = (low + high) // 2
-        if table[middle] <= value:
+        if table[middle] < value:
             low = middle
         else:
             high = middle
-    width = table[high] - table[low]
-    part = (value - table[low]) / width if width > 0.0 else 0.0
-    return STEP * (low + part)
+    return STEP * (low + (value - table[low]) / (table[high] - table[low]))

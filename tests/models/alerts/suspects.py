@@ -11,14 +11,27 @@ from models.orders.batch import stable_hashes
 from models.rows import Rows
 from models.score.evidence import Scale
 from models.score.forest import fit_forest
-from models.score.model import PART_WEIGHTS, PARTS, PER_DECADE, THRESHOLD, Model, parts_of
+from models.score.model import PER_DECADE, THRESHOLD, Model
+from models.score.parts import ACTIVITY_WEIGHT, PARTS, parts_of
 from models.score.surprise import PLACES
 from tests.factories import TS, Event, bare_order, batch_of
 
 MINUTE: Final = 60_000
 ODDS: Final = 4.0  # of a fill where nothing else is said
-AT_THRESHOLD: Final = 5.0  # persistence that lifts such a fill to the threshold
-OF_STAGES: Final = ("odds", "persistence", "home", "surprises", "move", "dealing", "offer")
+OWN: Final = 6.0  # evidence of its own that lifts such a fill to the threshold
+QUIET: Final = -10.0  # log of its fills a day: so few that no evidence is lost
+PERSISTENCE: Final = 5.0
+SURPRISES: Final = {"surge": 3.0, "turnover": 3.0}
+OF_STAGES: Final = (
+    "odds",
+    "persistence",
+    "activity",
+    "home",
+    "surprises",
+    "move",
+    "dealing",
+    "offer",
+)
 
 
 def plain_model() -> Model:
@@ -26,11 +39,7 @@ def plain_model() -> Model:
     scale = Scale(np.zeros((len(FEATURES), PLACES)))
     forest = fit_forest(np.zeros((2, len(PARTS))), trees=2, sample_size=2, seed=0)
     model = Model(scale, forest, np.zeros(len(FEATURES)), 0.0, id="m-1", config="c-1")
-    one = parts_of(
-        np.array([ODDS], np.float32),
-        np.zeros((1, 2), np.float32),
-        np.array([AT_THRESHOLD], np.float32),
-    )
+    one = parts_of(rows_of([suspect(0, rank=THRESHOLD)]), np.zeros((1, 2), np.float32))
     critical = float(model.strength(one)[0]) - PER_DECADE * (THRESHOLD - 3.0)
     return Model(scale, forest, model.medians, critical, model.id, model.config)
 
@@ -41,11 +50,19 @@ def suspect(number: int, rank: float = THRESHOLD + 0.1, **changes: Any) -> Event
     `surprises` by feature, `move` (adverse log move), `home` (the key's usual app), `dealing` (of
     the account that sells, as in DEALING) and `offer` stand in for what the earlier stages say.
     """
-    above = (rank - THRESHOLD) * PER_DECADE / float(PART_WEIGHTS[PARTS.index("persistence")])
+    surprises = changes.get("surprises", SURPRISES)
+    held = parts_of(rows_of([_told(number, surprises=surprises)]), np.zeros((1, 2), np.float32))
+    wanted = OWN + (rank - THRESHOLD) * PER_DECADE
+    activity = QUIET + (float(held[0, PARTS.index("own")]) - wanted) / ACTIVITY_WEIGHT
+    return _told(number, activity=activity) | changes
+
+
+def _told(number: int, **changes: Any) -> Event:
     said: Event = {
         "odds": ODDS,
-        "persistence": AT_THRESHOLD + above,
-        "surprises": {"surge": 3.0, "turnover": 3.0},
+        "activity": QUIET,
+        "persistence": PERSISTENCE,
+        "surprises": SURPRISES,
         "move": 0.01,
         "home": changes.get("app"),
         "dealing": (0.0, 0.0, 0.0),
@@ -64,6 +81,7 @@ def rows_of(tape: Sequence[Event]) -> Rows:
     homes = [stable_hashes([event["home"]])[0] if event["home"] else 0 for event in tape]
     extra: dict[str, Any] = {
         "odds": np.array([event["odds"] for event in tape], np.float32),
+        "activity": np.array([event["activity"] for event in tape], np.float32),
         "persistence": np.array([event["persistence"] for event in tape], np.float32),
         "home": np.array(homes, np.uint64),
         "surprises": np.array(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from models.alerts.reasons import _WRITERS, Finding, explain
 from models.keys.state import BASELINES, FEATURES
-from models.score.model import PARTS
+from models.score.parts import PARTS
 
 EXTREMES = [0.0, 5e-324, 1e-45, -1.0, 1.0, 12.0, -60.0, 60.0, 1e4, 1e12]
 extremes = st.sampled_from(EXTREMES) | st.floats(-80, 80)

@@ -13,7 +13,8 @@ from models.alerts.reasons import KINDS
 from models.alerts.stage import CORROBORATION, NOTEWORTHY, REASONS, SMALL_MONEY, AlertStage
 from models.keys.state import FEATURES
 from models.score.forest import fit_forest
-from models.score.model import PARTS, THRESHOLD, Model
+from models.score.model import THRESHOLD, Model
+from models.score.parts import PARTS
 from tests.factories import TS, Event
 from tests.models.alerts.suspects import MINUTE, plain_model, rows_of, suspect
 
@@ -38,7 +39,7 @@ def opinionated_model() -> Model:
     """A model whose forest tells rows apart, and that alerts half of what the tapes below hold."""
     random = np.random.default_rng(5)
     forest = fit_forest(random.random((300, len(PARTS))) * 8, trees=10, sample_size=64, seed=1)
-    return replace(plain_model(), forest=forest, critical=13.0)
+    return replace(plain_model(), forest=forest, critical=6.0)
 
 
 @st.composite
@@ -54,7 +55,7 @@ def tapes(draw: st.DrawFn) -> list[Event]:
                 app=draw(st.sampled_from([None, "x"])),
                 symbol=draw(st.sampled_from("ST")),
                 notional=draw(st.sampled_from([1.0, 60.0, 5_000.0])),
-                odds=draw(st.floats(0, 12, width=32)),
+                activity=draw(st.floats(-10, 2, width=32)),
                 persistence=draw(st.floats(0, 6, width=32)),
                 surprises=draw(
                     st.dictionaries(st.sampled_from(FEATURES), st.floats(0.5, 4), min_size=1)

@@ -87,6 +87,7 @@ def test_every_feature_equals_its_restatement_from_all_past_fills(
             usual, rel=1e-3, abs=1e-3
         )
         assert rows.extra["persistence"][row] == pytest.approx(key.persistence(), rel=1e-3)
+        assert rows.extra["activity"][row] == pytest.approx(key.activity(), rel=1e-3, abs=1e-3)
         odds, surprises = rows.extra["odds"][row], rows.extra["surprises"][row]
         rogue = chance(odds, surprises) if odds > NO_EVIDENCE else 0.0
         key.remember(fill, values, learned=bool(odds <= SUSPECT), chance=rogue)
@@ -114,7 +115,7 @@ def test_wrong_clocks_make_no_feature_infinite_and_no_age_negative(
         event["ts"] += data.draw(st.sampled_from([0, 0, 0, 2 * HOUR, 9 * DAY, -2 * HOUR]))
     stage = KeyStage(NERVOUS)
     rows = stage.assess(on_market(tape))
-    for name in ("features", "values", "usual", "odds", "persistence"):
+    for name in ("features", "values", "usual", "odds", "persistence", "activity"):
         assert np.isfinite(rows.extra[name]).all()
     keys = stage._keys.rows[: stage._keys.meta[0]]
     for name in ("first", "day", "hour"):
@@ -134,7 +135,7 @@ def test_a_fill_of_any_value_leaves_every_number_finite(notional: float) -> None
         event["side"] = "sell" if n % 3 == 2 else "buy"
         event.update(notional=notional, price=1e12 if n % 2 else 1e-12, qty=1e-12)
     rows = assessed(tape)
-    for name in ("features", "values", "usual", "odds", "persistence"):
+    for name in ("features", "values", "usual", "odds", "persistence", "activity"):
         assert np.isfinite(rows.extra[name]).all(), name
 
 

@@ -83,6 +83,13 @@ def test_a_column_that_is_always_the_same_surprises_only_above(constant: float) 
     assert surprise_of(table, constant + 1e6) > 2.5
 
 
+def test_what_many_share_at_the_top_surprises_no_more_than_all_of_them_do() -> None:
+    values = np.concatenate([np.arange(90.0), np.full(10, 100.0)])
+    table = fit_surprise(values, alike(values))
+    assert surprise_of(table, 100.0) == pytest.approx(1.0, abs=1.01 * STEP)
+    assert surprise_of(table, 101.0) > 2.5
+
+
 def test_one_heavy_key_does_not_make_the_scale() -> None:
     values = np.concatenate([np.zeros(100), np.full(900, 5.0)])
     weights = np.concatenate([np.ones(100), np.full(900, 1 / 900)])  # one key's 900 fills

@@ -1,0 +1,77 @@
+"""The kinds of evidence that make up the strength of a suspicion, each in log odds.
+
+Two questions, two sets of weights. `models.score.evidence` asks of every fill whether it looks
+rogue rather than usual. Here the few fills that do are told from the most unusual honest ones, such
+as losing bots, big gamblers and signal groups, with whom a leaked key has much in common: its pair
+is new, its orders are large. What is left to tell them apart weighs here. These weights, too, are
+prior knowledge, fitted over many simulated exchanges (benchmarks/weights.py).
+"""
+
+from typing import Final
+
+import numpy as np
+
+from models.keys import state as k
+from models.orders.batch import Float32s, Float64s
+from models.rows import Rows
+from models.score import evidence
+from models.score.evidence import CONDUCT, LIMIT, USUAL
+
+PARTS: Final = ("own", "crowd", "app_crowd", "persistence")
+WEIGHTS: Final[dict[str, float]] = {
+    "network_novelty": 0.5,
+    "app_change": 0.45,
+    "turnover": 0.4,
+    "participation": 0.4,
+    "sweep_breadth": 0.4,
+    "losing_streak": 0.35,
+    "surge": 0.3,
+    "slippage": 0.25,
+    "app_share": 0.25,
+    "taker_excess": 0.2,
+    "pay_up": 0.15,
+    "push": 0.1,
+    "new_sellers": 0.1,
+    "round_trip_loss": 0.1,
+}
+CONDUCT_WEIGHT: Final = 0.3  # of what is most unusual for the key itself, up to USUAL
+ACTIVITY_WEIGHT: Final = 0.5  # a key with many fills a day has many chances to look rogue
+CROWD_WEIGHT: Final = 1.9
+APP_CROWD_WEIGHT: Final = 1.25
+PERSISTENCE_WEIGHT: Final = 0.4
+MOST_COMPANY: Final = 5.0  # that a crowd and its app's part of it can give together
+
+_WEIGHTS: Final = np.array([WEIGHTS.get(name, 0.0) for name in k.FEATURES])
+_BOTH: Final = _WEIGHTS + [evidence.WEIGHTS.get(name, 0.0) for name in k.FEATURES]
+_CONDUCT: Final = [k.FEATURES.index(name) for name in CONDUCT]
+
+
+def contributions(surprises: Float32s) -> Float64s:
+    """Log odds that each feature of n fills adds in both weighings, shape (n, FEATURES)."""
+    added: Float64s = _BOTH * np.minimum(surprises, LIMIT).astype(np.float64)
+    return added
+
+
+def parts_of(fills: Rows, crowd: Float32s) -> Float64s:
+    """Evidence of n fills by kind, shape (n, PARTS), none below zero.
+
+    Parameters
+    ----------
+    fills : as the key stage assessed them.
+    crowd : weight of those around each fill, and of those of its app, shape (n, 2).
+    """
+    surprises: Float32s = fills.extra["surprises"]
+    conduct = np.minimum(USUAL, surprises[:, _CONDUCT].max(axis=1))
+    chances = fills.extra["activity"] - np.log(k.USUAL_FILLS)
+    held = _WEIGHTS * np.minimum(surprises, LIMIT)  # no matrix product: its sums hang on the cut
+    own = held.sum(axis=1) + CONDUCT_WEIGHT * conduct
+    company = crowd * np.array([CROWD_WEIGHT, APP_CROWD_WEIGHT])
+    most = np.maximum(company.sum(axis=1), MOST_COMPANY)
+    parts: Float64s = np.column_stack(
+        [
+            np.maximum(0.0, own - ACTIVITY_WEIGHT * chances),
+            company * (MOST_COMPANY / most)[:, np.newaxis],
+            PERSISTENCE_WEIGHT * fills.extra["persistence"],
+        ]
+    ).astype(np.float64)
+    return parts

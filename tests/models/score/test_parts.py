@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.keys.state import FEATURES, USUAL_FILLS
+from models.rows import Rows
+from models.score import evidence
+from models.score.evidence import CONDUCT, LIMIT, USUAL
+from models.score.parts import (
+    ACTIVITY_WEIGHT,
+    APP_CROWD_WEIGHT,
+    CONDUCT_WEIGHT,
+    CROWD_WEIGHT,
+    MOST_COMPANY,
+    PARTS,
+    PERSISTENCE_WEIGHT,
+    WEIGHTS,
+    contributions,
+    parts_of,
+)
+from tests.factories import TS, bare_order, batch_of
+
+N = len(FEATURES)
+levels = st.floats(0.0, 6.0, width=32)
+surprises = st.lists(levels, min_size=N, max_size=N).map(lambda x: np.array(x, np.float32))
+activities = st.floats(-1.0, 8.0, width=32)
+
+
+def fills(told: np.ndarray, activity: float = 0.0, persistence: float = 0.0) -> Rows:
+    """Rows as the key stage gives them; `told` are their surprises, shape (n, FEATURES)."""
+    n = len(told)
+    times = np.full(n, TS)
+    extra = {
+        "surprises": told.astype(np.float32),
+        "activity": np.full(n, activity, np.float32),
+        "persistence": np.full(n, persistence, np.float32),
+    }
+    events = [bare_order(event_id=f"e-{row}") for row in range(n)]
+    return Rows(batch_of(events, TS + 10**9), times, times, extra)
+
+
+def alone(n: int = 1) -> np.ndarray:
+    return np.zeros((n, 2), np.float32)
+
+
+@given(surprises, activities, st.floats(0.0, 4.0, width=32))
+def test_the_parts_equal_their_restatement(
+    told: np.ndarray, activity: float, persistence: float
+) -> None:
+    crowd = np.array([[0.5, 0.25]], np.float32)
+    parts = parts_of(fills(told[None], activity, persistence), crowd)[0]
+    by_name = dict(zip(FEATURES, told.tolist(), strict=True))
+    own = sum(weight * min(LIMIT, by_name[name]) for name, weight in WEIGHTS.items())
+    own += CONDUCT_WEIGHT * min(USUAL, max(by_name[name] for name in CONDUCT))
+    own -= ACTIVITY_WEIGHT * (activity - np.log(USUAL_FILLS))
+    expected = [max(0.0, own), 0.5 * CROWD_WEIGHT, 0.25 * APP_CROWD_WEIGHT]
+    assert parts.tolist() == pytest.approx(
+        [*expected, PERSISTENCE_WEIGHT * persistence], rel=1e-5, abs=1e-5
+    )
+
+
+@given(surprises, st.integers(0, N - 1), levels)
+def test_more_surprise_never_speaks_for_a_key(told: np.ndarray, which: int, more: float) -> None:
+    raised = told.copy()
+    raised[which] += np.float32(more)
+    less, greater = parts_of(fills(np.stack([told, raised])), alone(2))[:, 0]
+    assert greater >= less - 1e-9
+
+
+@given(surprises, activities, st.floats(0.0, 3.0, width=32))
+def test_a_key_with_more_fills_a_day_needs_more_evidence(
+    told: np.ndarray, activity: float, more: float
+) -> None:
+    quiet, busy = (
+        parts_of(fills(told[None], a), alone())[0, 0] for a in (activity, activity + more)
+    )
+    assert busy <= quiet
+    if busy > 0.0:
+        assert quiet - busy == pytest.approx(ACTIVITY_WEIGHT * more, abs=1e-4)
+
+
+@given(st.floats(0.0, 9.0, width=32), st.floats(0.0, 9.0, width=32))
+def test_the_company_of_a_fill_never_gives_more_than_its_bound(all_keys: float, app: float) -> None:
+    parts = parts_of(fills(np.zeros((1, N))), np.array([[all_keys, app]], np.float32))[0]
+    crowd, app_crowd = parts[PARTS.index("crowd")], parts[PARTS.index("app_crowd")]
+    wanted = all_keys * CROWD_WEIGHT + app * APP_CROWD_WEIGHT
+    assert crowd + app_crowd == pytest.approx(min(wanted, MOST_COMPANY), rel=1e-5)
+    assert min(crowd, app_crowd) >= 0.0
+
+
+def test_parts_do_not_depend_on_the_rows_beside_them() -> None:
+    told = np.random.default_rng(4).random((300, N)).astype(np.float32) * 4
+    at_once = parts_of(fills(told), alone(300))
+    one_by_one = np.concatenate([parts_of(fills(row[None]), alone()) for row in told])
+    assert at_once.tobytes() == one_by_one.tobytes()
+
+
+def test_every_weight_is_of_a_feature_and_speaks_against_the_key() -> None:
+    assert WEIGHTS.keys() <= set(FEATURES)
+    assert min(WEIGHTS.values()) > 0.0
+
+
+@given(surprises)
+def test_a_feature_contributes_what_it_added_in_both_weighings(told: np.ndarray) -> None:
+    for name, value, added in zip(
+        FEATURES, told.tolist(), contributions(told).tolist(), strict=True
+    ):
+        weight = WEIGHTS.get(name, 0.0) + evidence.WEIGHTS.get(name, 0.0)
+        assert added == pytest.approx(weight * min(LIMIT, value), abs=1e-5)
