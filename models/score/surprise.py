@@ -64,4 +64,5 @@ def surprise_of(table: Float64s, value: float) -> float:
             low = middle
         else:
             high = middle
-    return STEP * (low + (value - table[low]) / (table[high] - table[low]))
+    part = (value - table[low]) / (table[high] - table[low])
+    return STEP * (low + float(part))
