@@ -22,7 +22,7 @@ STRANGER = (0.0005, 0.0, 0.0)  # sold here for the first time
 
 def robbed(number: int, **changes: Any) -> Event:
     """A purchase by a leaked key of its own, dearer than the last, from `thief`."""
-    usual = {
+    usual: Event = {
         "api_key": f"k{number}",
         "price": 8.0 + 0.1 * number,
         "counterparty": "thief",
