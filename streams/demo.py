@@ -18,11 +18,13 @@ import msgspec
 from pydantic import SecretStr
 
 from models.alerts.envelope import AlertType
+from models.evaluation.freezes import FreezeScore
 from models.evaluation.incidents import IncidentScore, LookAlikeScore, by_incident, by_look_alike
 from models.evaluation.labels import Labels
 from models.evaluation.scoreboard import Scoreboard, score_alerts
 from streams.broker import TOPIC_LIMITS, EmbeddedBroker, free_port
 from streams.children import Command
+from streams.demo_freezes import FreezeDemo, Freezes, alert_times
 from streams.demo_tape import DAYS, KEYS, DemoTape, write_demo_tape
 from streams.demo_topics import CONNECT_MS, DemoTopics
 from streams.demo_view import ShownAlert, View, alert_text
@@ -64,6 +66,7 @@ class Shown:
     worker_exit_code: int | None
     seconds: dict[str, float]
     dead_topic: str
+    freezes: Freezes
 
     @property
     def events_per_second(self) -> float:
@@ -78,6 +81,7 @@ class Result:
     scores: Scoreboard
     incidents: list[IncidentScore]
     look_alikes: list[LookAlikeScore]
+    freezes: FreezeScore
 
 
 def run_demo(plan: Plan, settings: Settings, view: View) -> Shown:
@@ -87,6 +91,8 @@ def run_demo(plan: Plan, settings: Settings, view: View) -> Shown:
     ------
     DemoError
         If a command fails, or nothing moves any more.
+    FreezeDemoError
+        If the freeze hook or the exchange before it fails.
     kafka.errors.KafkaError
         If the brokers cannot be reached.
     """
@@ -104,6 +110,10 @@ def run_demo(plan: Plan, settings: Settings, view: View) -> Shown:
         with watch.step("model", "training a model (the first time also compiles)"):
             _train(tape, environment, plan.folder)
         watch.tell(f"model in {settings.model}, trained on the history, without labels")
+        with watch.step("freeze hook", "starting a freeze hook and a mock exchange"):
+            demo = FreezeDemo(settings, environment, plan.folder, PATIENCE_S)
+            freezing = stack.enter_context(demo)
+        watch.tell("freeze hook in auto mode, before a mock exchange")
         environment |= {f"{PREFIX}WARMUP": str(tape.history)}
         with Command(["worker"], environment, plan.folder / "worker.log") as worker:
             with watch.step("worker", "starting a worker (the first time also compiles)"):
@@ -113,7 +123,11 @@ def run_demo(plan: Plan, settings: Settings, view: View) -> Shown:
             day = _Day(tape, topics, worker, view)
             day.play(plan, environment)
         watch.seconds["day"] = round(day.seconds, 2)
-    return Shown(tape, day.alerts, day.refused, worker.exit_code, watch.seconds, topics.names.dead)
+        with watch.step("freezes", "waiting for the freezes; reading the backlog again"):
+            freezes = _freezes(freezing, day, settings)
+    return Shown(
+        tape, day.alerts, day.refused, worker.exit_code, watch.seconds, topics.names.dead, freezes
+    )
 
 
 def held_against_labels(shown: Shown) -> Result:
@@ -127,7 +141,12 @@ def held_against_labels(shown: Shown) -> Result:
     apps = [alert.subject for alert in shown.alerts if alert.type == AlertType.APP_LEAK]
     accounts = [alert.subject for alert in shown.alerts if alert.type == AlertType.PROFITEER]
     scores = score_alerts(labels, alerted, apps, accounts)
-    return Result(scores, by_incident(labels, alerted), by_look_alike(labels, scores.false))
+    return Result(
+        scores,
+        by_incident(labels, alerted),
+        by_look_alike(labels, scores.false),
+        shown.freezes.score(labels),
+    )
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
@@ -288,3 +307,10 @@ class _Day:
             f"{self._sent:,} of {self._tape.events:,} events in · {len(self.alerts)} alerts"
             f" · {self.refused} refused"
         )
+
+
+def _freezes(freezing: FreezeDemo, day: _Day, settings: Settings) -> Freezes:
+    """Say what the hook did, and what a hook without memory does with the same alerts."""
+    entries = freezing.settle({alert.id for alert in day.alerts})
+    backlog = freezing.replay_backlog()
+    return freezing.told(entries, backlog, alert_times(settings))

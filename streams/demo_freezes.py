@@ -7,11 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
@@ -78,6 +78,14 @@ class Freezes:
         return score_freezes(
             labels, {one.key: one.event_ts + 1000 * one.after_s for one in self.frozen}
         )
+
+
+def freezes_as_result(freezes: Freezes, score: FreezeScore) -> dict[str, Any]:
+    """Give what was frozen, and what that was worth, in plain values."""
+    told = asdict(freezes)
+    del told["frozen"]  # full keys are told by the score
+    told |= {"median_after_s": freezes.median_after_s}
+    return asdict(score) | {"saved": score.saved} | told
 
 
 class FreezeDemo:

@@ -54,6 +54,7 @@ class ShownAlert(msgspec.Struct, frozen=True):
     type: str
     subject: str
     data: ShownData
+    id: str = ""
 
 
 def shown(name: str, most: int = NAME_CHARS) -> str:

@@ -12,9 +12,11 @@ from typing import Any, Final
 import click
 from kafka.errors import KafkaError
 
+from models.evaluation.freezes import FreezeScore
 from streams.broker import BrokerError
 from streams.commands.options import json_option, show, with_settings
 from streams.demo import DemoError, Plan, Result, Shown, held_against_labels, run_demo
+from streams.demo_freezes import FreezeDemoError, Freezes, freezes_as_result
 from streams.demo_view import View, duration, incident_table, look_alike_table
 from streams.settings import Settings
 from streams.topics import TopicError
@@ -24,7 +26,8 @@ SECONDS: Final = 20.0
 
 ABOUT: Final = """\
 A simulated exchange: thieves use leaked API keys to pump coins, among honest traders who look much
-like them. Its last day runs through Kafka and the detector; each alert appears as it is raised."""
+like them. Its last day runs through Kafka and the detector; each alert appears as it is raised, and
+a freeze hook has the accused keys frozen at a mock exchange."""
 
 
 @click.command("demo")
@@ -66,7 +69,7 @@ def command(settings: Settings, as_json: bool, seed: int, seconds: float, folder
     try:
         with _ended_by_signals():
             shown = run_demo(Plan(folder, seed, seconds), settings, view)
-    except (DemoError, BrokerError, TopicError) as error:
+    except (DemoError, FreezeDemoError, BrokerError, TopicError) as error:
         raise click.ClickException(str(error)) from error
     except KafkaError as error:
         raise click.ClickException(f"brokers {settings.brokers}: {error}") from error
@@ -89,6 +92,7 @@ def as_result(shown: Shown, result: Result) -> dict[str, Any]:
         "incidents": [asdict(incident) for incident in result.incidents],
         "look_alikes": [asdict(found) for found in result.look_alikes],
         "worker_exit_code": shown.worker_exit_code,
+        "freezes": freezes_as_result(shown.freezes, result.freezes),
         "seconds": shown.seconds,
     }
 
@@ -113,9 +117,31 @@ def _tell(view: View, shown: Shown, result: Result) -> None:
             f"loss           {scores.loss_prevented:.0%} of {scores.rogue_notional:,.0f} USD of "
             "rogue orders came after the alert, and fail once the key is frozen"
         )
+    _tell_freezes(view, shown.freezes, result.freezes)
     view.say(
         f"events         {shown.tape.events:,} in {shown.seconds['day']:.1f} s; "
         f"{shown.refused} refused, kept byte for byte on {shown.dead_topic}"
+    )
+
+
+def _tell_freezes(view: View, freezes: Freezes, score: FreezeScore) -> None:
+    after = freezes.median_after_s
+    view.say(
+        f"frozen         {len(score.leaked)} leaked keys and {len(score.honest)} honest ones"
+        + (f", {after:.2f} s after the alert in the median" if after is not None else "")
+        + f"; {freezes.pending} cases wait for people's approval",
+        "bold",
+    )
+    if score.saved is not None:
+        view.say(
+            f"money saved    {score.saved_notional:,.0f} USD: {score.saved:.0%} of the rogue "
+            "orders came after their key was frozen",
+            "bold",
+        )
+    view.say(
+        f"backlog        {freezes.backlog_alerts} alerts read again by a hook without memory: "
+        f"{freezes.backlog_frozen} keys frozen, {freezes.backlog_too_old} alerts older than its "
+        "age guard allows (120 s; the hook above was told to accept a tape of 2022)"
     )
 
 
@@ -130,6 +156,8 @@ def _tell_what_next(view: View, folder: Path, seed: int) -> None:
     view.say(
         f"    {name} replay {files} --labels {folder}/labels.json --alerts {folder}/replayed.jsonl"
     )
+    view.say("  what the freeze hook was allowed to do:")
+    view.say(f"    {name} freeze-hook --explain --freeze-policy {folder}/freeze/policy.toml")
     view.say("  another exchange, and the worker at full speed:")
     view.say(f"    {name} demo --seed {seed + 1} --seconds 0")
     view.say("  a tape and a model of your own, then a worker on your brokers:")

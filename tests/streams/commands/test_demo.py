@@ -62,6 +62,11 @@ def check(found: dict[str, Any], folder: Path) -> None:
     assert sum(incident["keys"] for incident in found["incidents"]) == scores.leaked_keys
     assert found["refused"] == len(MALFORMED)
     assert found["worker_exit_code"] == 0
+    freezes = found["freezes"]
+    assert set(freezes["leaked"]) <= set(found["scores"]["caught"])
+    assert set(freezes["honest"]) <= set(found["scores"]["false"])
+    assert 0 < freezes["saved"] <= found["scores"]["loss_prevented"]
+    assert (freezes["backlog_frozen"], freezes["backlog_too_old"]) == (0, len(alerts))
 
 
 def test_the_scoreboard_agrees_with_the_alerts_and_a_replay_gives_the_same(tmp_path: Path) -> None:
