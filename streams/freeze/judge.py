@@ -5,7 +5,7 @@ from typing import Final
 
 from models.alerts.envelope import Action, AlertType
 from streams.freeze.actions import Act, Mode, Outcome, Rule
-from streams.freeze.cases import State
+from streams.freeze.cases import Case, State
 from streams.freeze.intake import HeardAlert
 from streams.freeze.outbox import BREAKER, Outbox
 from streams.freeze.policy import APP_APPROVERS, Policy
@@ -101,7 +101,8 @@ def _too_weak(alert: HeardAlert, policy: Policy) -> Verdict | None:
 
 def _known(alert: HeardAlert, policy: Policy, outbox: Outbox, now_ms: int) -> Verdict | None:
     """Refuse by what is known of the key, app or account."""
-    if case := outbox.open_case(alert.subject, alert.act):
+    case = outbox.open_case(alert.subject, alert.act)
+    if case is not None and not replaces(alert, case):
         return refusal(Rule.OPEN_CASE, f"case {case.id} of the same incident is {case.state}")
     since = now_ms - round(1000 * policy.cool_down_s)
     over = outbox.last_case(alert.subject, alert.act, State.UNFROZEN, State.REJECTED)
@@ -112,6 +113,16 @@ def _known(alert: HeardAlert, policy: Policy, outbox: Outbox, now_ms: int) -> Ve
         if before and before.changed_ts > since:
             return refusal(Rule.OPEN_CASE, f"case {before.id} of the same incident is a dry run")
     return None
+
+
+def replaces(alert: HeardAlert, case: Case) -> bool:
+    """Whether a newer alert of an app names more keys than the case that nobody has approved yet.
+
+    Else people would approve less than is known; with an approval given, more than was approved.
+    """
+    grows = not set(alert.data.keys) <= set(case.keys)
+    waits = case.state == State.PENDING and not case.approvers
+    return alert.act == Act.FREEZE_APP and waits and grows
 
 
 def _earnest(alert: HeardAlert, policy: Policy, outbox: Outbox, now_ms: int) -> Verdict:

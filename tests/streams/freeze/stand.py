@@ -55,11 +55,11 @@ def leak(number: int = 1, key: str = "key-1", **changes: Any) -> bytes:
     return envelope(f"alert-{number}", kind, key, data | changes)
 
 
-def app_leak(keys: list[str], **changes: Any) -> bytes:
+def app_leak(keys: list[str], number: int = 0, **changes: Any) -> bytes:
     data = msgspec.json.decode(leak())["data"]
     data |= {"recommended_action": "freeze_app", "app": "app-1", "keys": keys}
     del data["api_key"], data["account"]
-    return envelope("alert-app", "roguekey.alert.app_leak.v1", "app-1", data | changes)
+    return envelope(f"alert-app-{number}", "roguekey.alert.app_leak.v1", "app-1", data | changes)
 
 
 def profiteer(**changes: Any) -> bytes:

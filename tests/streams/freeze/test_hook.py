@@ -162,6 +162,23 @@ def test_an_app_wide_freeze_spares_who_is_allowed_and_who_is_frozen(tmp_path: Pa
     assert stand.effects() == ["a", "c"]
 
 
+def test_a_newer_alert_of_an_app_replaces_a_case_until_somebody_has_approved(stand: Stand) -> None:
+    stand.hear(app_leak(["a", "b"], 1))
+    first = stand.last.case
+    stand.hear(app_leak(["b"], 2))
+    assert stand.last.rule == Rule.OPEN_CASE
+    stand.hear(app_leak(["a", "b", "c"], 3))
+    second = stand.last.case
+    assert stand.ask(Ask.APPROVE, first).outcome == Outcome.REFUSED
+    stand.ask(Ask.APPROVE, second, "eva")
+    stand.hear(app_leak(["a", "b", "c", "d"], 4))
+    assert (stand.last.outcome, stand.last.rule) == (Outcome.REFUSED, Rule.OPEN_CASE)
+    stand.ask(Ask.APPROVE, second, "bo")
+    assert stand.keys == dict.fromkeys("abc", "frozen")
+    stand.hear(app_leak(["a", "b", "c", "d"], 5))
+    assert (stand.last.outcome, stand.last.keys) == (Outcome.PENDING, ["a", "b", "c", "d"])
+
+
 def test_an_app_wide_freeze_is_ended_in_one_step(stand: Stand) -> None:
     stand.hear(app_leak(["a", "b"]))
     case = stand.last.case
