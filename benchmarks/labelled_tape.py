@@ -86,8 +86,9 @@ class LabelledTape:
 
 
 def assessed_fills(rows: list[Rows], scale: Scale) -> Iterator[Rows]:
-    """Give the fills among the events as the key stage assesses them on a scale."""
+    """Give the fills of API keys as the key stage assesses them on a scale."""
     stage = KeyStage(scale)
     for part in rows:
         assessed = stage.assess(part)
-        yield assessed.take(np.flatnonzero(assessed.orders.is_fill))
+        orders = assessed.orders
+        yield assessed.take(np.flatnonzero(orders.is_fill & (orders.key != NONE)))

@@ -40,9 +40,11 @@ def meet_dealer(
     dealer = dealers.rows[find_or_add(dealers, joint_hash(account, m.hash))]
     now = settled_time(m)
     elapsed = float(now - dealer.time) if dealer.time > 0 else 0.0
-    dealer.sold_7d = decay(dealer.sold_7d, elapsed, s.WINDOWS[s.W_7D])
-    dealer.sold_1h = decay(dealer.sold_1h, elapsed, s.WINDOWS[s.W_1H])
-    dealer.sales_1h = decay(dealer.sales_1h, elapsed, s.WINDOWS[s.W_1H])
+    if elapsed > 0.0:
+        dealer.sold_7d = decay(dealer.sold_7d, elapsed, s.WINDOWS[s.W_7D])
+        hour = np.exp(-elapsed / s.HOUR)
+        dealer.sold_1h *= hour
+        dealer.sales_1h *= hour
     dealer.time = now
     past = max(m.sold_7d - m.sold_1h, 0.0)
     own = min(max(dealer.sold_7d - dealer.sold_1h, 0.0), past)

@@ -53,6 +53,8 @@ class Seller:
     last: int = 0  # ms
     selling: dict[str, Selling] = field(default_factory=dict)  # by market
     minutes: int = 0  # in which it sold to suspect keys
+    fills: int = 0  # that it sold to suspect keys
+    due: int = 0  # fills from which it is to be judged again
     sprees: list[int] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)  # the latest
     told: Severity | None = None
@@ -104,6 +106,7 @@ class Dealings:
         seller = self.sellers.setdefault(offer.account, Seller())
         if number not in seller.sprees:
             seller.sprees.append(number)
+        seller.fills += 1
         seller.minutes += purchase.time // MINUTE > seller.last // MINUTE
         seller.last = max(seller.last, purchase.time)
         seller.sightings = [*seller.sightings, purchase.sighting][-SIGHTINGS:]

@@ -77,8 +77,15 @@ class ProfiteerStage(Remembering):
         return [] if offer is None else self._credit(rows, row, offer, purchase)
 
     def _credit(self, rows: Rows, row: int, offer: Offer, purchase: Purchase) -> list[Alert]:
+        """Credit a sale, and judge the account again when its fills are a tenth more than then."""
         spree = self._dealings.sell(offer, purchase)
-        return self._judge(rows, row, offer.account) if spree is not None and spree.alerted else []
+        if spree is None or not spree.alerted:
+            return []
+        seller = self._dealings.sellers[offer.account]
+        if seller.fills < seller.due:
+            return []
+        seller.due = seller.fills + max(1, seller.fills // 10)
+        return self._judge(rows, row, offer.account)
 
     def _judge(self, rows: Rows, row: int, account: str) -> list[Alert]:
         suspicion = suspect(self._dealings, account, self._model.threshold)
