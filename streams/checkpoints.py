@@ -185,7 +185,9 @@ class Checkpoints:
         return records, (key, _compress(msgspec.msgpack.encode(header)))
 
     def needless(self) -> list[Message]:
-        """Remove what the last header does not name: only when it is certain that it counts."""
+        """Remove what our last header does not name: only when it is certain that it counts."""
+        if not self._number:  # we have not written any: all is needed
+            return []
         needless, self._needless = self._needless, []
         return [(key, None) for key in needless]
 

@@ -18,7 +18,16 @@ from faust.types import TP, EventT
 from msgspec.structs import replace
 
 from streams.changelog import Changelog
-from streams.checkpoints import Checkpoints, Found, Identity, find, layout_of, pack
+from streams.checkpoints import (
+    AFRESH,
+    Checkpoints,
+    Found,
+    Identity,
+    StateError,
+    find,
+    layout_of,
+    pack,
+)
 from streams.runtime import App
 from streams.stages import Partition
 from streams.transport import Consumer, Run
@@ -244,14 +253,22 @@ class Keeper:
         else:
             await asyncio.to_thread(partition.restore, found.records, found.values)
             owned.written, owned.saved = end, found.header.end
-            log.info(
-                "%s recovered up to offset %d in %.2f s",
-                owned.tp,
-                partition.end,
-                time.monotonic() - began,
-            )
+        await self._require_no_gap(owned.tp, partition)
+        name, took = f"{owned.tp.topic}[{owned.tp.partition}]", time.monotonic() - began
+        log.info("state of %s up to offset %d is here after %.2f s", name, partition.end, took)
         owned.delivered = partition.end
         owned.partition = partition
+
+    async def _require_no_gap(self, tp: TP, partition: Partition) -> None:
+        """Refuse to read on behind events that neither the state contains nor will be read."""
+        consumer = self._app.consumer
+        committed = await consumer.committed(tp) if isinstance(consumer, Consumer) else 0
+        if committed > partition.again_from:
+            raise StateError(
+                f"the group has read {tp.topic}[{tp.partition}] up to offset {committed}, but the "
+                f"state in its changelog ends at {partition.again_from}: set the group back to "
+                f"that offset, or {AFRESH}"
+            )
 
     def _find(self, contents: Mapping[bytes, bytes], partition: Partition) -> Found | None:
         return find(contents, self._of(partition), partition.snapshot(), adopt=self._adopt)

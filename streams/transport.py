@@ -246,6 +246,12 @@ class Consumer(driver.Consumer):
         """Give those of the partitions that are read to their end, and as of when."""
         return {} if self.app.rebalancing else await self._thread.quiet(partitions)
 
+    async def committed(self, tp: TP) -> int:
+        """Give the offset that the group has committed, 0 where it has none."""
+        consumer = self._thread._ensure_consumer()
+        found = await self._thread.call_thread(consumer.committed, driver.ensure_aiokafka_TP(tp))
+        return int(found or 0)
+
     async def commit_now(self, tp: TP) -> bool:
         """Commit what is acknowledged of a coalesced partition.
 

@@ -148,6 +148,20 @@ def test_a_writer_that_was_replaced_spoils_nothing_however_late_it_writes(
     assert_is(read(contents), state.rows, state.value, 7)
 
 
+def test_a_new_writer_removes_nothing_before_it_has_written_a_header_of_its_own() -> None:
+    contents: Contents = {}
+    state = State()
+    state.change(random.Random(7))
+    save(contents, Checkpoints(IDENTITY), state, 5)
+    put(contents, [(b"rows/dead/1/0", b"of one who never wrote a header")])
+    later = Checkpoints(IDENTITY, read(contents))
+    assert later.needless() == []
+    save(contents, later, state, 6)
+    assert_is(read(contents), state.rows, state.value, 6)
+    assert b"rows/dead/1/0" not in contents
+    assert sum(key.startswith(b"header/") for key in contents) == 1
+
+
 def test_of_two_complete_states_the_one_that_has_read_further_counts() -> None:
     contents: Contents = {}
     ahead, behind = State(), State()
