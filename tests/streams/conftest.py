@@ -13,6 +13,7 @@ from pathlib import Path
 import faust
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
+from pydantic import SecretStr
 
 from models.score.model import Model
 from models.simulation import write_labels, write_orders
@@ -180,6 +181,26 @@ def names_of_its_own() -> dict[str, str]:
     prefix = f"test-{secrets.token_hex(4)}"
     topics = Settings().topic_names().items()
     return {"app_id": prefix} | {f"{kind}_topic": f"{prefix}.{name}" for kind, name in topics}
+
+
+def as_values(settings: Settings) -> dict[str, str]:
+    """Give what was set, as a command is told it."""
+    values = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in values.items()
+    }
+
+
+def values_on(settings: Settings, topic: str) -> list[bytes]:
+    """All values of a topic, partition by partition, from brokers of whatever kind."""
+    values: list[bytes] = []
+    servers, security = settings.bootstrap_servers(), kafka_security(settings)
+    with TopicTape(servers, topic, client=security) as tape:
+        for partition in range(tape.partitions):
+            while chunk := tape.next(partition):
+                values += chunk[0]
+    return values
 
 
 def variables(values: Mapping[str, str]) -> dict[str, str]:

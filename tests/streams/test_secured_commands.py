@@ -16,9 +16,8 @@ from streams.intake import Intake
 from streams.replay import AlertFile, replay
 from streams.security import kafka_security
 from streams.settings import Settings
-from streams.topic_tape import TopicTape
 from streams.topics import TopicNames, ensure_topics, topic_specs
-from tests.streams.conftest import Trained, names_of_its_own, run_command, variables
+from tests.streams.conftest import Trained, names_of_its_own, run_command, values_on, variables
 from tests.streams.kafka_secured import GUEST, PASSWORD, Secured
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -52,16 +51,6 @@ def in_folders(folder: Path) -> dict[str, str]:
     }
 
 
-def values_on(topic: str, settings: Settings) -> list[bytes]:
-    values: list[bytes] = []
-    servers, security = settings.bootstrap_servers(), kafka_security(settings)
-    with TopicTape(servers, topic, client=security) as tape:
-        for partition in range(tape.partitions):
-            while chunk := tape.next(partition):
-                values += chunk[0]
-    return values
-
-
 def test_the_whole_chain_runs_as_a_user_over_tls(
     secured: Secured, trained: Trained, tmp_path: Path
 ) -> None:
@@ -82,7 +71,7 @@ def test_the_whole_chain_runs_as_a_user_over_tls(
         found: Counter[bytes] = Counter()
         while found.total() < expected.total():
             assert worker.exit_code is None, worker.last_words()
-            found = Counter(values_on(settings.alerts_topic, settings))
+            found = Counter(values_on(settings, settings.alerts_topic))
     assert found == expected
     doctor = run_command("doctor", "--model", str(trained.model_dir), "--json", values=values)
     assert doctor.returncode == 0, doctor.stderr
