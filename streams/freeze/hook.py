@@ -99,7 +99,7 @@ class Hook:
             self._write(alert, verdict, "")
             return
         if old := self._outbox.open_case(alert.subject, alert.act):
-            book.cancel(old, 0, Rule.OPEN_CASE, "a newer alert names more keys")
+            book.cancel(old, 0, Rule.OPEN_CASE, "a newer alert takes its place")
         case = case_id(alert.act, alert.subject, alert.id)
         entry = self._write(alert, verdict, case)
         if verdict.outcome == Outcome.INTENDED:

@@ -102,7 +102,8 @@ def _too_weak(alert: HeardAlert, policy: Policy) -> Verdict | None:
 def _known(alert: HeardAlert, policy: Policy, outbox: Outbox, now_ms: int) -> Verdict | None:
     """Refuse by what is known of the key, app or account."""
     case = outbox.open_case(alert.subject, alert.act)
-    if case is not None and not replaces(alert, case):
+    given_up = case and case.state == State.FAILED and outbox.call(case.id) is None
+    if case is not None and not given_up and not replaces(alert, case):
         return refusal(Rule.OPEN_CASE, f"case {case.id} of the same incident is {case.state}")
     since = now_ms - round(1000 * policy.cool_down_s)
     over = outbox.last_case(alert.subject, alert.act, State.UNFROZEN, State.REJECTED)

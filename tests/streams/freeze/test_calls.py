@@ -5,6 +5,7 @@ import pytest
 
 from streams.exchange.wire import Operation
 from streams.freeze.actions import Act, Mode, Outcome, Rule
+from streams.freeze.cases import State, cases_of
 from streams.freeze.requests import Ask
 from tests.streams.freeze.stand import NOW, Stand, leak
 
@@ -58,6 +59,17 @@ def test_it_gives_up_at_last_and_a_person_may_have_it_tried_again(tmp_path: Path
     stand.exchange.faults = []
     stand.ask(Ask.APPROVE, stand.last.case, reason="the exchange is back")
     assert stand.keys == {"key-1": "frozen"}
+
+
+def test_what_was_given_up_is_tried_again_when_the_key_is_accused_again(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, calls={"retry_at_s": [0], "give_up_after_s": 0})
+    stand.fail(kind="drop", **ALWAYS)
+    stand.hear(leak(1))
+    stand.exchange.faults = []
+    stand.hear(leak(2))
+    assert stand.keys == {"key-1": "frozen"}
+    states = sorted(case.state for case in cases_of(stand.entries()).values())
+    assert states == [State.CANCELLED, State.FROZEN]
 
 
 def test_the_exchange_may_ask_for_patience(stand: Stand) -> None:
