@@ -105,6 +105,7 @@ def list_alerts(
         "alerts": alert_views(rows, handles, now),
         "next": f"{rows[-1][column]!r}:{rows[-1]['n']}" if more else None,
         "total": db.execute(f"SELECT count(*) FROM alerts WHERE {where}", values).fetchone()[0],  # noqa: S608
+        "newest": db.execute("SELECT ifnull(max(n), 0) FROM alerts").fetchone()[0],
         "change": last_change(db),
     }
 

@@ -17,6 +17,7 @@ from streams.dashboard.alert_views import (
 from streams.dashboard.audit import freeze_entries, why
 from streams.dashboard.handles import Handles
 from streams.dashboard.read_model import DAY_MS
+from streams.freeze.actions import Rule
 
 MOST_OTHERS: Final = 50
 
@@ -121,7 +122,7 @@ def timeline(db: sqlite3.Connection, row: sqlite3.Row, data: Json) -> list[Json]
     decisions = db.execute("SELECT * FROM decisions WHERE alert_id = ?", (row["id"],))
     steps += [_step(step, step["what"]) for step in decisions]
     entries = freeze_entries(db, row["id"], row["api_key"])
-    steps += [_freeze_step(entry) for entry in entries]
+    steps += [_freeze_step(entry) for entry in entries if entry["rule"] != Rule.OPEN_CASE]
     return sorted(steps, key=lambda step: (step["clock"] == "wall", step["ts"]))
 
 

@@ -125,7 +125,7 @@ class Charts(threading.Thread):
         try:
             self._jobs.put_nowait(job)
         except queue.Full:
-            log.info("too many charts wait; one is left until somebody looks at it")
+            log.debug("too many charts wait; one is left until somebody looks at it")
 
     def _kept(self, number: int) -> tuple[int, Chart] | None:
         with self._model.reading() as db:

@@ -26,7 +26,7 @@ FLAGS: Final = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-START_S: Final = 60.0
+START_S: Final = 120.0
 SIGHT_MS: Final = 10_000  # patience for what should be there at once, on a busy machine
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

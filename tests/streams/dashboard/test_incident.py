@@ -19,7 +19,7 @@ from streams.dispositions import Disposition, Outcome
 from tests.streams.conftest import Trained, everything_on
 from tests.streams.dashboard.stand import Stand, Watched, needs_chromium, wait_until
 
-pytestmark = [pytest.mark.browser, needs_chromium]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600), needs_chromium]
 
 POLICY = """
 mode = "approve"
@@ -83,7 +83,7 @@ def test_an_incident_is_seen_understood_decided_and_its_key_frozen(
         produce = ["produce", "--input", str(trained.tape)]
         with Command(produce, incident.environment, tmp_path / "produce.log") as produced:
             wait_until(lambda: produced.exit_code is not None, "the end of the tape")
-        expect(page.locator(".row").first).to_be_visible(timeout=90_000)
+        expect(page.locator(".row").first).to_be_visible(timeout=240_000)
         wait_until(lambda: pending(incident), "a case that waits for approval")
         page.goto("/?kind=leaked_key&sort=severity")
         waiting = page.locator(".row", has_text="Awaits approval").first

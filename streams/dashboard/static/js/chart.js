@@ -65,8 +65,8 @@ function options(box, data, alert, height, small) {
     series: [
       {},
       { stroke: colour("--price"), width: 1.6, paths: uPlot.paths.stepped({ align: 1 }), spanGaps: true, points: { show: false } },
-      { stroke: "transparent", points: { show: false } },
-      { stroke: "transparent", points: { show: false } },
+      { stroke: "transparent", paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } },
+      { stroke: "transparent", paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } },
       { scale: "usd", stroke: "transparent", fill: colour("--volume"), paths: uPlot.paths.bars({ size: [0.8, 12, 2 * devicePixelRatio], align: 1 }), points: { show: false } },
     ],
     bands: [{ series: [3, 2], fill: `color-mix(in srgb, ${colour("--price")} 22%, transparent)` }],

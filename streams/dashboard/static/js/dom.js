@@ -49,11 +49,13 @@ export function svg(paths, label = "") {
 }
 
 // Whoever chose a name may have chosen it for this screen: what would turn, hide or break it is shown as a dot.
+const ORDINARY = /^[\x20-\x7e]*$/;
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029\u115f\u1160\u3164\uffa0]/gu;
 
 /** Give a name as it can be shown: one line, nothing invisible, not too long. */
 export function plain(name, most = 120) {
-  const text = String(name ?? "").replace(UNPRINTABLE, "·").replace(/\p{M}{3,}/gu, "·");
+  const whole = String(name ?? "");
+  const text = ORDINARY.test(whole) ? whole : whole.replace(UNPRINTABLE, "·").replace(/\p{M}{3,}/gu, "·");
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 

@@ -51,9 +51,18 @@ export function date(ms) {
 export function time(ms, { withDate = false, millis = false } = {}) {
   if (ms === null || ms === undefined) return h("span.faint", {}, "–");
   const utc = withDate ? `${date(ms)} ${clock(ms, millis)}` : clock(ms, millis);
-  const local = new Date(ms).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
-  return h("time.nowrap", { datetime: new Date(ms).toISOString(), title: `${date(ms)} ${clock(ms, true)} UTC\n${local} local` }, utc);
+  return h("time.nowrap", { datetime: new Date(ms).toISOString() }, utc);
 }
+
+const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+
+// Told when somebody asks: thousands of rows come and go, few are hovered over.
+document.addEventListener("mouseover", (event) => {
+  const element = event.target.closest?.("time[datetime]:not([title])");
+  if (!element) return;
+  const ms = Date.parse(element.dateTime);
+  element.title = `${date(ms)} ${clock(ms, true)} UTC\n${local.format(ms)} local`;
+});
 
 // One timer for all ages on the page.
 const ages = new Set();
@@ -67,7 +76,7 @@ export function setClock(serverNow) {
 
 /** An age that grows by itself. */
 export function ageOf(ms) {
-  const element = h("time.nowrap", { datetime: new Date(ms).toISOString(), title: `${date(ms)} ${clock(ms)} UTC\n${new Date(ms).toLocaleString()} local` });
+  const element = h("time.nowrap", { datetime: new Date(ms).toISOString() });
   element.textContent = age(now() - ms);
   ages.add({ element: new WeakRef(element), ms });
   return element;

@@ -36,7 +36,13 @@ const DRAWN = {
   leave: [line("M14 4h5v16h-5M10 8l-4 4 4 4M6 12h9")],
 };
 
-export const icon = (what, label = "") => svg(DRAWN[what] ?? DRAWN.low, label);
+const drawn = new Map(); // each is drawn once, and copied from then on
+
+export function icon(what, label = "") {
+  if (label) return svg(DRAWN[what] ?? DRAWN.low, label);
+  if (!drawn.has(what)) drawn.set(what, svg(DRAWN[what] ?? DRAWN.low));
+  return drawn.get(what).cloneNode(true);
+}
 
 const WORDS = { critical: "Critical", high: "High", medium: "Medium", low: "Low" };
 export const SEVERITIES = ["critical", "high", "medium", "low"];

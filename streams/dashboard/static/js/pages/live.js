@@ -15,6 +15,7 @@ import { WindowList } from "../window-list.js";
 const PAGE = 200;
 const MORE = 1000;
 const MOST = 20_000;
+const AGAIN_MS = 1000; // after a page of the list could not be read
 const phone = matchMedia("(max-width: 680px)");
 let kept = null; // place and selection, for whoever comes back from an alert
 
@@ -25,6 +26,8 @@ export async function livePage(root) {
   const known = new Map(); // id: row, of all that are shown or waiting
   let waiting = [];
   let total = 0;
+  let newest = 0; // number of the newest alert when the list was read
+  let isWhole = false; // whether all of it has come
   let selected = null;
   let turn = 0;
   document.title = "Live · roguekey";
@@ -62,11 +65,17 @@ export async function livePage(root) {
       for (const row of rows) known.set(row.id, row);
       waiting = [];
       total = first.total;
+      newest = first.newest;
+      isWhole = !first.next;
       draw();
       let cursor = first.next;
       while (cursor && rows.length < MOST) {
-        const page = await get(`/api/alerts?limit=${MORE}&cursor=${encodeURIComponent(cursor)}&${query}`);
+        const page = await get(`/api/alerts?limit=${MORE}&cursor=${encodeURIComponent(cursor)}&${query}`).catch(() => null);
         if (mine !== turn) return;
+        if (!page) {
+          await new Promise((done) => setTimeout(done, AGAIN_MS));
+          continue;
+        }
         for (const row of page.alerts) {
           if (!known.has(row.id)) {
             known.set(row.id, row);
@@ -74,8 +83,10 @@ export async function livePage(root) {
           }
         }
         cursor = page.next;
+        scroller.setAttribute("aria-rowcount", rows.length + 1);
         list.set(rows);
       }
+      isWhole = true;
       tellCount();
     } catch (error) {
       if (mine === turn && !rows.length) fill(body, failed(error, load));
@@ -137,7 +148,7 @@ export async function livePage(root) {
     for (const row of changes) {
       const before = known.get(row.id);
       if (before) Object.assign(before, row), fresh.set(row.id, row);
-      else if (matches(filter, row)) {
+      else if (matches(filter, row) && (isWhole || row.n > newest)) {
         known.set(row.id, row);
         waiting.push(row);
       }
