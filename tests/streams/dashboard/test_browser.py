@@ -222,7 +222,7 @@ def test_no_alert_is_lost_when_dashboard_or_broker_go_and_come_back(
             expect(page.locator(".list")).to_contain_text(f"account-{number}")
 
 
-STATES = {
+STATES: dict[str, tuple[dict[str, Any], int | None]] = {
     "Dashboard unreachable since 08:00:00": ({}, NOW),
     "Brokers unreachable since 08:00:00": ({"reachable": False}, None),
     "Catching up…": ({"read_up": False}, None),
@@ -233,7 +233,7 @@ STATES = {
 
 
 def test_it_says_how_fresh_all_is(filled: Stand, browser: Browser) -> None:
-    usual = {
+    usual: dict[str, Any] = {
         "reachable": True, "since": NOW, "read_up": True, "orders_moved": NOW, "orders_rate": 0,
     }  # fmt: skip
     with Watched(browser, filled.url) as page:

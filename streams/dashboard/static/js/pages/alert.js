@@ -125,8 +125,7 @@ function actions(alert) {
     box.append(button("Approve freeze", "freezes", ".danger", () => freeze(alert, "approve"), "approver"), button("Reject", "cross", "", () => freeze(alert, "reject"), "approver"));
   } else if (frozen) box.append(button("Unfreeze", "freezes", "", () => freeze(alert, "unfreeze"), "approver"));
   else if (!decided || alert.status === "confirmed") {
-    const why = noCase(alert);
-    box.append(button("Freeze", "freezes", ".danger", () => freeze(alert, "freeze"), "approver", why));
+    box.append(button("Freeze", "freezes", "", null, "approver", noCase(alert)));
   }
   if (decided) box.append(button("Reopen", "back", "", () => decide(alert, "withdrawn"), "analyst"));
   else box.append(button("Confirm leak", "check", ".primary", () => decide(alert, "confirmed"), "analyst"), button("False alarm", "cross", "", () => decide(alert, "false_alarm"), "analyst"));
@@ -134,13 +133,12 @@ function actions(alert) {
   return box;
 }
 
-// Only the freeze hook tells the exchange: what it has not taken up cannot be frozen from here.
+// Only the freeze hook tells the exchange: what it has no open case for cannot be frozen from here.
 function noCase(alert) {
   if (alert.freeze === "intended") return "The exchange is being told.";
-  if (alert.can_freeze) return null;
   if (alert.freeze === "would") return "The freeze hook is in dry-run: it would have frozen, and calls nobody.";
   if (!alert.case) return "The freeze hook has opened no case for this alert.";
-  return null;
+  return "The case is closed; the freeze hook opens another one with the next alert.";
 }
 
 const DECISIONS = {
@@ -154,7 +152,6 @@ function decide(alert, outcome) {
 }
 
 const FREEZES = {
-  freeze: { title: "Freeze", action: "Freeze", danger: true, done: "The freeze hook has been asked." },
   approve: { title: "Approve the freeze", action: "Approve freeze", danger: true, done: "Approved. The exchange is being told." },
   reject: { title: "Reject the freeze", action: "Reject", done: "Rejected." },
   unfreeze: { title: "Unfreeze", action: "Unfreeze", done: "The exchange is being told." },
