@@ -61,6 +61,7 @@ def price_chart(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'role="img" aria-label="{escape(title, quote=True)}">',
         f"<style>{_STYLE}</style>",
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         f'<text class="title" x="{LEFT}" y="24">{escape(title)}</text>',
         *_grid(axes),
     ]
