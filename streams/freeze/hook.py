@@ -84,6 +84,12 @@ class Hook:
         """Whether no call is being made and none is due."""
         return not self._calls.under_way and not self._outbox.due_calls(self.book.clock(), 1)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether every call was answered for good, or tried as often as scheduled."""
+        scheduled = len(self._policy.calls.retry_at_s)
+        return not self._calls.under_way and not self._outbox.has_calls(scheduled)
+
     def _hear(self, value: bytes | None) -> None:
         try:
             alert = read_alert(value)

@@ -236,6 +236,10 @@ class Outbox:
         )
         return [OutgoingCall(*row) for row in rows]
 
+    def has_calls(self, most_attempts: int) -> bool:
+        """Whether a call waits of which fewer attempts have been made."""
+        return self._any("SELECT 1 FROM calls WHERE attempts < ? LIMIT 1", most_attempts)
+
     def calls_of_kind(self, kind: str) -> list[OutgoingCall]:
         """Give all calls of a kind."""
         rows = self._db.execute("SELECT * FROM calls WHERE kind = ?", (kind,))

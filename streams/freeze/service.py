@@ -141,7 +141,7 @@ class Service:
         self, asked: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
     ) -> bool:
         read = self._requests.is_at(asked) and self._alerts.is_at(ends)
-        return read and self.hook.is_idle and self._publisher.is_done
+        return read and self.hook.is_settled and self._publisher.is_done
 
     def _finish(self) -> None:
         """Publish what is decided, for a moment; what is left is published by the next life."""

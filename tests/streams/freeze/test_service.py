@@ -84,6 +84,16 @@ def test_what_lies_on_the_topic_is_dealt_with_once_over_restarts(
     }
 
 
+def test_once_means_until_the_exchange_has_answered(broker: str, tmp_path: Path) -> None:
+    with exchange() as (mock, url):
+        settings = settings_for(broker, url, tmp_path, mode="auto", calls={"retry_at_s": [0, 0.3]})
+        once(settings)
+        mock.faults = [Fault("status", status=503)]
+        put(broker, [now(1, "a")])
+        once(settings)
+        assert mock.state()["keys"] == {"a": "frozen"}
+
+
 def test_a_lost_outbox_is_rebuilt_from_the_topic_and_the_chain_goes_on(
     broker: str, stand: tuple[Settings, Callable[[], dict[str, str]]]
 ) -> None:
