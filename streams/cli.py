@@ -21,7 +21,8 @@ from typing_extensions import override
 
 from streams.kernel_cache import use_fresh_kernels
 
-TELLTALES: Final = ("aiokafka.conn", "kafka")  # at DEBUG they would log passwords
+# At DEBUG the clients log passwords, and numba every step of its compiler.
+TELLTALES: Final = ("aiokafka.conn", "kafka", "numba")
 
 COMMANDS: Final = {
     "simulate": "Write a simulated, labelled tape of order events.",
@@ -84,8 +85,8 @@ def roguekey(ctx: click.Context, debug: bool) -> None:
     """Catch leaked exchange API keys while they are being used to pump a market."""
     # Clients tell of lost connections in the log; a failing command has one line of its own.
     logging.basicConfig(level=logging.DEBUG if debug else logging.CRITICAL)
-    for client in TELLTALES if debug else ():
-        logging.getLogger(client).setLevel(logging.INFO)
+    for library in TELLTALES if debug else ():
+        logging.getLogger(library).setLevel(logging.INFO)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

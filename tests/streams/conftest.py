@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from streams.settings import Settings, load_settings
 from streams.topic_tape import TopicTape
 from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
 from tests.models.simulation.worlds import small_tape
-from tests.streams.kafka_cluster import KafkaCluster, what_is_missing
+from tests.streams.kafka_cluster import KafkaCluster, class_path, what_is_missing
 from tests.streams.kafka_secured import Secured, secured_cluster
 
 EASIER = 4.5  # strength by which the tests' model alerts sooner, so that a small tape has alerts
@@ -45,6 +45,14 @@ class Trained:
     labels: Path
     model_dir: Path
     model: Model
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch Kafka's jars before the first test that needs them: no test is timed for a download."""
+    if what_is_missing() or not any(item.get_closest_marker("kafka") for item in session.items):
+        return
+    with suppress(RuntimeError, subprocess.TimeoutExpired):  # the fixture will say so
+        class_path()
 
 
 @pytest.fixture(scope="session")

@@ -182,7 +182,7 @@ class KafkaCluster:
 def what_is_missing() -> str:
     """Say which programs a cluster of our own lacks here; empty where all are there."""
     missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
-    return " and ".join(missing)
+    return " or ".join(missing)
 
 
 def class_path() -> str:
