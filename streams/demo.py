@@ -22,9 +22,10 @@ from models.evaluation.freezes import FreezeScore
 from models.evaluation.incidents import IncidentScore, LookAlikeScore, by_incident, by_look_alike
 from models.evaluation.labels import Labels
 from models.evaluation.scoreboard import Scoreboard, score_alerts
-from streams.broker import TOPIC_LIMITS, EmbeddedBroker, free_port
+from streams.broker import HOST, TOPIC_LIMITS, EmbeddedBroker, free_port
 from streams.children import Command
 from streams.demo_freezes import FreezeDemo, Freezes, alert_times
+from streams.demo_screen import DemoScreen
 from streams.demo_tape import DAYS, KEYS, DemoTape, write_demo_tape
 from streams.demo_topics import CONNECT_MS, DemoTopics
 from streams.demo_view import ShownAlert, View, alert_text
@@ -67,6 +68,7 @@ class Shown:
     seconds: dict[str, float]
     dead_topic: str
     freezes: Freezes
+    dashboard: str  # its address
 
     @property
     def events_per_second(self) -> float:
@@ -84,13 +86,17 @@ class Result:
     freezes: FreezeScore
 
 
-def run_demo(plan: Plan, settings: Settings, view: View) -> Shown:
-    """Run the demo.
+def run_demo(
+    plan: Plan, settings: Settings, view: View, then: Callable[[Shown], None] | None = None
+) -> Shown:
+    """Run the demo, and `then` while all of it is still up.
 
     Raises
     ------
     DemoError
         If a command fails, or nothing moves any more.
+    DemoScreenError
+        If the dashboard does not come up.
     FreezeDemoError
         If the freeze hook or the exchange before it fails.
     kafka.errors.KafkaError
@@ -114,20 +120,34 @@ def run_demo(plan: Plan, settings: Settings, view: View) -> Shown:
             demo = FreezeDemo(settings, environment, plan.folder, PATIENCE_S)
             freezing = stack.enter_context(demo)
         watch.tell("freeze hook in auto mode, before a mock exchange")
+        screen = stack.enter_context(DemoScreen(settings, environment, plan.folder, PATIENCE_S))
         environment |= {f"{PREFIX}WARMUP": str(tape.history)}
         with Command(["worker"], environment, plan.folder / "worker.log") as worker:
             with watch.step("worker", "starting a worker (the first time also compiles)"):
                 _wait_for_worker(worker, topics)
             watch.tell("worker, warmed up with the history")
+            with watch.step("dashboard", "starting a dashboard"):
+                screen.wait()
+            watch.tell(f"dashboard at {screen.address}")
             view.say()
             day = _Day(tape, topics, worker, view)
             day.play(plan, environment)
         watch.seconds["day"] = round(day.seconds, 2)
         with watch.step("freezes", "waiting for the freezes; reading the backlog again"):
             freezes = _freezes(freezing, day, settings)
-    return Shown(
-        tape, day.alerts, day.refused, worker.exit_code, watch.seconds, topics.names.dead, freezes
-    )
+        shown = Shown(
+            tape,
+            day.alerts,
+            day.refused,
+            worker.exit_code,
+            watch.seconds,
+            topics.names.dead,
+            freezes,
+            screen.address,
+        )
+        if then:
+            then(shown)
+    return shown
 
 
 def held_against_labels(shown: Shown) -> Result:
@@ -173,7 +193,8 @@ def _stand(plan: Plan, settings: Settings, stack: ExitStack) -> Settings:
     """Give settings with brokers, topics and a group of the demo's own; the topics are made."""
     changes: dict[str, object] = {"model": plan.folder / "model", "warmup": ()}
     changes |= {"auto_offset_reset": "earliest", "idle_heartbeat_ms": IDLE_MS}
-    changes |= {"http_port": free_port()}  # another worker may have the usual one
+    port = free_port()  # another worker may have the usual one
+    changes |= {"http_port": port, "dashboard_metrics": f"http://{HOST}:{port}/metrics"}
     limits = None
     if settings.brokers:  # somebody else's: keep out of the way of what is there
         own = f"roguekey-demo-{secrets.token_hex(4)}"

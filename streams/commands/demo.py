@@ -2,8 +2,9 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -17,6 +18,7 @@ from streams.broker import BrokerError
 from streams.commands.options import json_option, show, with_settings
 from streams.demo import DemoError, Plan, Result, Shown, held_against_labels, run_demo
 from streams.demo_freezes import FreezeDemoError, Freezes, freezes_as_result
+from streams.demo_screen import STAY_VARIABLE, DemoScreenError, stays
 from streams.demo_view import View, duration, incident_table, look_alike_table
 from streams.settings import Settings
 from streams.topics import TopicError
@@ -62,23 +64,36 @@ def command(settings: Settings, as_json: bool, seed: int, seconds: float, folder
 
     A broker, a model, a worker and a simulated exchange day, whose alerts appear as they are
     raised, then a scoreboard. Without brokers, an embedded one runs as long as the demo does. On
-    brokers of yours, it makes topics of its own, whose names begin with roguekey-demo.
+    brokers of yours, it makes topics of its own, whose names begin with roguekey-demo. A dashboard
+    is up as long as the demo runs: with DEMO_STAY=1 in the environment, until Ctrl-C.
     """
     view = View(quiet=as_json)
     view.say(f"{ABOUT}\n")
+
+    def tell(shown: Shown) -> None:
+        result = held_against_labels(shown)
+        if as_json:
+            show(as_result(shown, result), "", as_json=True)
+        else:
+            _tell(view, shown, result)
+            _tell_what_next(view, folder, seed)
+        if stays():
+            _stay(view, shown.dashboard)
+
     try:
         with _ended_by_signals():
-            shown = run_demo(Plan(folder, seed, seconds), settings, view)
-    except (DemoError, FreezeDemoError, BrokerError, TopicError) as error:
+            run_demo(Plan(folder, seed, seconds), settings, view, tell)
+    except (DemoError, DemoScreenError, FreezeDemoError, BrokerError, TopicError) as error:
         raise click.ClickException(str(error)) from error
     except KafkaError as error:
         raise click.ClickException(f"brokers {settings.brokers}: {error}") from error
-    result = held_against_labels(shown)
-    if as_json:
-        show(as_result(shown, result), "", as_json=True)
-    else:
-        _tell(view, shown, result)
-        _tell_what_next(view, folder, seed)
+
+
+def _stay(view: View, address: str) -> None:
+    """Keep everything up until Ctrl-C, which ends the demo as if it were over."""
+    view.say(f"\nThe dashboard is at {address}; Ctrl-C ends the demo.", "bold")
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def as_result(shown: Shown, result: Result) -> dict[str, Any]:
@@ -152,6 +167,9 @@ def _tell_what_next(view: View, folder: Path, seed: int) -> None:
     )
     files = f"--model {folder}/model --warmup {folder}/history.jsonl --input {folder}/day.jsonl"
     view.say("\nWhat to try next", "bold")
+    if not stays():
+        view.say("  the dashboard, open until Ctrl-C:")
+        view.say(f"    {STAY_VARIABLE}=1 {name} demo --seed {seed}")
     view.say("  the same day as a replay, scored by the same labels:")
     view.say(
         f"    {name} replay {files} --labels {folder}/labels.json --alerts {folder}/replayed.jsonl"

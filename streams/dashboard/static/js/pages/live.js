@@ -42,7 +42,7 @@ export async function livePage(root) {
   const frame = h("div.list-frame.card", {}, listHead(), body, pill);
   root.append(h("h1.sr", {}, "Live alerts"), glance, bar, h("div.split", {}, frame, side.element));
 
-  const list = new WindowList(scroller, drawRow, () => (phone.matches ? 118 : 64));
+  const list = new WindowList(scroller, drawRow, () => (phone.matches ? 126 : 64));
   fill(body, loading());
 
   function drawRow(row) {
