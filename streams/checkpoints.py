@@ -152,7 +152,7 @@ class Checkpoints:
         for name, records in snapshot.records.items():
             places = self._pick(name, records)
             if len(places):
-                rows.append((name, places, records.array[places]))
+                rows.append((name, places, _raw(records.array)[places]))
         lengths = {name: len(records.array) for name, records in snapshot.records.items()}
         return Cut(end, born, rows, lengths, snapshot.values)
 
@@ -314,6 +314,11 @@ def _segments(rows: Iterable[tuple[str, Int64s, NDArray[Any]]]) -> Iterable[list
                 part, room = [], PART_BYTES
     if part:
         yield part
+
+
+def _raw(records: NDArray[Any]) -> NDArray[Any]:
+    """Give records as bytes without fields, which are copied several times as fast."""
+    return records.view(np.dtype((np.void, records.itemsize)))
 
 
 def _compress(data: bytes) -> bytes:

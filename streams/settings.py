@@ -164,6 +164,12 @@ class Settings(SecuritySettings, LifecycleSettings, WatchSettings):
         le=600_000,
         description="time between two checkpoints of the state, ms, 10 to 600000",
     )
+    session_timeout_ms: int = Field(
+        default=45_000,
+        ge=1000,
+        le=600_000,
+        description="silence after which a worker's partitions go to others, ms, 1000 to 600000",
+    )
     adopt_state: bool = Field(
         default=False, description="go on with the state that another model has left"
     )

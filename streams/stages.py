@@ -43,6 +43,10 @@ class DeadLetter:
     offset: int
 
 
+class LostRunError(RuntimeError):
+    """Something was read that did not reach its stage."""
+
+
 class Stage(Protocol):
     """A stage of the detector, to be saved."""
 
@@ -60,7 +64,15 @@ class Reader:
         self.end = 0  # offset to read on from
 
     def unread(self, run: Run) -> Run | None:
-        """Give what of a run has not been read before, and note that it now is."""
+        """Give what of a run has not been read before, and note that it now is.
+
+        Raises
+        ------
+        LostRunError
+            If there was a run before it, which did not come here.
+        """
+        if run.begin is not None and run.begin > self.end:
+            raise LostRunError(f"read up to offset {self.end}, the next run begins at {run.begin}")
         end, self.end = self.end, max(self.end, run.end)
         return run.since(end)
 

@@ -39,15 +39,17 @@ class Run:
     values: list[bytes]  # a record without a value counts as empty
     offsets: NDArray[np.int64]  # shape (n,)
     timestamps: NDArray[np.int64]  # of the records, ms since the Unix epoch, shape (n,); -1: none
+    begin: int | None = None  # end of the run before it; None for the first after a seek
 
     @classmethod
-    def of(cls, records: list[ConsumerRecord]) -> Self:
+    def of(cls, records: list[ConsumerRecord], begin: int | None = None) -> Self:
         """Gather records as the driver gives them."""
         count = len(records)
         return cls(
             [record.value or b"" for record in records],
             np.fromiter((record.offset for record in records), np.int64, count),
             np.fromiter((record.timestamp for record in records), np.int64, count),
+            begin,
         )
 
     def __len__(self) -> int:
@@ -188,6 +190,7 @@ class Consumer(driver.Consumer):
         self._coalesced = transport.coalesced
         self._in_flight: defaultdict[TP, deque[tuple[Message, int]]] = defaultdict(deque)
         self._finished: dict[TP, int] = {}
+        self._handed_on: dict[TP, int] = {}  # end of the last run
         self._failed = False
         super().__init__(transport, *args, **kwargs)
 
@@ -219,7 +222,8 @@ class Consumer(driver.Consumer):
         if not isinstance(record, list):
             return super()._to_message(tp, record)
         last = record[-1]
-        run: Any = Run.of(record)  # Faust believes that values are bytes
+        run: Any = Run.of(record, self._handed_on.get(tp))  # Faust believes that values are bytes
+        self._handed_on[tp] = run.end
         message = ConsumerMessage(
             topic=tp.topic,
             partition=tp.partition,
@@ -312,6 +316,7 @@ class Consumer(driver.Consumer):
         for tp in partitions:
             self._in_flight.pop(tp, None)
             self._finished.pop(tp, None)
+            self._handed_on.pop(tp, None)
 
     @override
     async def on_task_error(self, exc: BaseException) -> None:

@@ -77,6 +77,7 @@ class Worker:
             buffered_runs=BUFFERED_RUNS,
             producer_linger=0.0,  # frames are batches already
             broker_credentials=faust_credentials(settings),
+            **session(settings.session_timeout_ms / 1000),
         )
         self._names = names = TopicNames(**settings.topic_names())
         self._partitions = settings.partitions
@@ -272,6 +273,15 @@ class Worker:
 
     def _new_alert(self, _: int) -> AlertPartition:
         return AlertPartition(self._partitions, self._partitions, AlertStage(self._stages.model))
+
+
+def session(timeout_s: float) -> dict[str, Any]:
+    """Give Faust's settings for a session: heard of three times, and requests that outlast it."""
+    return {
+        "broker_session_timeout": timeout_s,
+        "broker_heartbeat_interval": min(3.0, timeout_s / 3),
+        "broker_request_timeout": max(90.0, timeout_s + 1.0),
+    }
 
 
 def group_of(settings: Settings) -> str:

@@ -43,6 +43,7 @@ LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "numba")
     "app_id",
     "auto_offset_reset",
     "checkpoint_interval_ms",
+    "session_timeout_ms",
     "adopt_state",
     "warmup",
     "http_host",

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,7 +12,14 @@ from models.market.stage import MarketStage
 from models.rows import NEVER
 from models.score.model import Model
 from streams.row_frames import unpack_rows
-from streams.stages import AlertPartition, KeyPartition, MarketPartition, Partition, Reader
+from streams.stages import (
+    AlertPartition,
+    KeyPartition,
+    LostRunError,
+    MarketPartition,
+    Partition,
+    Reader,
+)
 from streams.transport import Run
 from streams.warmup import Stages
 from tests.factories import NOW_MS, TS, encode, order
@@ -71,6 +79,14 @@ def test_what_was_read_before_is_left_out() -> None:
     assert more is not None
     assert (more.values, more.offsets.tolist()) == ([b"3"], [3])
     assert reader.unread(run_of([b"0", b"1"])) is None
+
+
+def test_a_run_that_did_not_arrive_is_noticed_at_the_next() -> None:
+    reader = Reader()
+    reader.unread(run_of([b"0", b"1"]))
+    assert reader.unread(replace(run_of([b"5"], 5), begin=2)) is not None  # a hole in the offsets
+    with pytest.raises(LostRunError, match="read up to offset 6, the next run begins at 7"):
+        reader.unread(replace(run_of([b"7"], 7), begin=7))
 
 
 def test_every_partition_of_keys_hears_of_every_batch() -> None:

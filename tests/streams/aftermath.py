@@ -1,0 +1,117 @@
+"""What is left when workers have lived and died: their alerts, commits and states."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from aiokafka import TopicPartition
+from kafka import KafkaAdminClient
+
+from models.alerts.stage import AlertStage
+from models.market.stage import MarketStage
+from models.score.model import Model
+from streams.changelog import Changelog
+from streams.checkpoints import Identity, find, layout_of
+from streams.intake import Intake
+from streams.produce import produce
+from streams.replay import AlertFile, replay
+from streams.settings import Settings
+from streams.stages import AlertPartition, KeyPartition, MarketPartition, Partition
+from streams.topics import TopicNames, changelog_specs, ensure_topics, topic_specs
+from streams.warmup import Stages
+from streams.worker import group_of
+from tests.streams.conftest import Trained, everything_on
+
+PATIENCE_S: Final = 240.0
+
+State = dict[str, dict[str, Any]]  # by stage and partition: records by name, and the values
+
+
+def replayed(trained: Trained, out: Path) -> set[bytes]:
+    """Give the alerts of an undisturbed replay."""
+    with AlertFile(out) as alerts:
+        replay([trained.tape], trained.model, alerts, Intake())
+    found = out.read_bytes().splitlines()
+    assert found
+    return set(found)
+
+
+def make_topics(settings: Settings, limits: dict[str, str] | None = None) -> None:
+    """Make all topics of a worker, and its changelogs."""
+    specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
+    specs += changelog_specs(group_of(settings), settings.partitions)
+    ensure_topics(settings.bootstrap_servers(), specs, limits=limits)
+
+
+def put(settings: Settings, tape: Path) -> int:
+    """Put a tape on the topic of orders; gives the number of its events."""
+    asyncio.run(produce([tape], settings.bootstrap_servers(), settings.orders_topic))
+    return len(tape.read_bytes().splitlines())
+
+
+def committed(settings: Settings) -> int:
+    """Count the events that the group has committed."""
+    group = group_of(settings)
+    admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap_servers())
+    try:
+        offsets = admin.list_group_offsets(group).get(group, {})
+    finally:
+        admin.close()
+    topic = settings.orders_topic
+    return sum(max(found.offset, 0) for tp, found in offsets.items() if tp.topic == topic)
+
+
+def alerts_on(settings: Settings) -> list[bytes]:
+    """Give all alerts, each as often as it was written."""
+    return everything_on(settings.bootstrap_servers()[0], settings.alerts_topic)
+
+
+def wait_for(settings: Settings, events: int, alerts: set[bytes]) -> None:
+    """Wait until so many events are committed and all of these alerts are there."""
+    deadline = time.monotonic() + PATIENCE_S
+    while committed(settings) < events or not alerts <= set(alerts_on(settings)):
+        assert time.monotonic() < deadline, (committed(settings), events)
+        time.sleep(0.3)
+
+
+def saved_state(settings: Settings, model: Model) -> State:
+    """Read what all partitions of all stages have saved last, without what counts records."""
+    n = settings.partitions
+    blank: dict[str, Partition] = {
+        "market": MarketPartition(0, n, MarketStage()),
+        "keys": KeyPartition(0, n, Stages(model).key(0)),
+        "alerts": AlertPartition(n, n, AlertStage(model)),
+    }
+    found: State = {}
+    specs = changelog_specs(group_of(settings), n)
+    for (kind, partition), spec in zip(blank.items(), specs, strict=True):
+        snapshot = partition.snapshot()
+        identity = Identity(model.id, n, kind, layout_of(snapshot))
+        for number in range(spec.partitions):
+            contents = asyncio.run(_contents(settings, TopicPartition(spec.name, number)))
+            state = find(contents, identity, snapshot)
+            assert state is not None
+            _, _, values, _ = msgspec.msgpack.decode(state.values)
+            found[f"{kind} {number}"] = {**state.records, "values": values}
+    return found
+
+
+async def _contents(settings: Settings, tp: TopicPartition) -> dict[bytes, bytes]:
+    contents, _ = await Changelog(settings.bootstrap_servers(), {}).read(tp)
+    return contents
+
+
+def assert_same(one: State, other: State) -> None:
+    """Compare states byte by byte."""
+    assert one.keys() == other.keys()
+    for name, state in one.items():
+        for part, records in state.items():
+            np.testing.assert_array_equal(records, other[name][part], err_msg=f"{name} {part}")
+
+
+def as_values(settings: Settings) -> dict[str, Any]:
+    """Give settings as what differs from the defaults, to hand them to another process."""
+    return settings.model_dump(mode="json", exclude_defaults=True)

@@ -1,0 +1,153 @@
+"""Workers come, go, freeze and die while others carry on, on a real Apache Kafka."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from streams.settings import Settings
+from tests.streams.aftermath import (
+    alerts_on,
+    as_values,
+    assert_same,
+    make_topics,
+    put,
+    replayed,
+    saved_state,
+    wait_for,
+)
+from tests.streams.conftest import Trained
+from tests.streams.kafka_cluster import KafkaCluster
+from tests.streams.lives import Lives
+
+SESSION_S = 6.0
+KILLS = 8
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def lives(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
+    with Lives(trained.model_dir, tmp_path_factory.mktemp("lives") / "log") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def expected(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> set[bytes]:
+    return replayed(trained, tmp_path_factory.mktemp("expected") / "alerts.jsonl")
+
+
+@pytest.fixture
+def settings(kafka_settings: Settings) -> Settings:
+    """Small batches and frequent checkpoints, so that much can happen in between."""
+    return kafka_settings.model_copy(
+        update={
+            "partitions": 8,
+            "batch_events": 60,
+            "idle_heartbeat_ms": 300,
+            "checkpoint_interval_ms": 100,
+            "session_timeout_ms": int(1000 * SESSION_S),
+        }
+    )
+
+
+def recovered(lives: Lives, pid: int, times: int = 1) -> None:
+    """Wait until a worker has had some partition's state here."""
+    lives.until_said(pid, "is here after", times)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_however_many_workers_share_the_load_the_alerts_are_those_of_a_replay(
+    lives: Lives, settings: Settings, trained: Trained, expected: set[bytes], workers: int
+) -> None:
+    make_topics(settings)
+    pids = [lives.start(**as_values(settings)) for _ in range(workers)]
+    for pid in pids:
+        recovered(lives, pid)
+    events = put(settings, trained.tape)
+    wait_for(settings, events, expected)
+    for pid in pids:
+        code, seconds = lives.end(pid)
+        assert (code, seconds < 10.0) == (0, True), lives.said()[-3000:]
+    assert set(alerts_on(settings)) == expected
+
+
+def test_workers_join_and_leave_under_load(
+    lives: Lives, settings: Settings, trained: Trained, expected: set[bytes]
+) -> None:
+    make_topics(settings)
+    events = put(settings, trained.tape)
+    pids = [lives.start(**as_values(settings))]
+    recovered(lives, pids[0])
+    for _ in range(3):
+        pids.append(lives.start(**as_values(settings)))
+        recovered(lives, pids[-1])
+        leaving = pids.pop(0)
+        assert lives.end(leaving)[0] == 0, lives.said()[-3000:]
+    wait_for(settings, events, expected)
+    lives.end(pids.pop())
+    assert set(alerts_on(settings)) == expected
+
+
+def test_workers_that_are_killed_are_replaced_and_nobody_can_tell(
+    lives: Lives, settings: Settings, trained: Trained, expected: set[bytes]
+) -> None:
+    draw = random.Random(2)
+    make_topics(settings)
+    events = put(settings, trained.tape)
+    steady = lives.start(**as_values(settings))
+    recovered(lives, steady)
+    for _ in range(KILLS):
+        pid = lives.start(dies_at=draw.randint(1, 150), **as_values(settings))
+        assert lives.wait(pid) == -signal.SIGKILL
+    wait_for(settings, events, expected)
+    assert lives.end(steady)[0] == 0
+    assert set(alerts_on(settings)) == expected
+
+
+def test_a_worker_that_froze_and_comes_back_spoils_nothing(
+    lives: Lives, settings: Settings, trained: Trained, expected: set[bytes]
+) -> None:
+    make_topics(settings)
+    events = put(settings, trained.tape)
+    frozen = lives.start(**as_values(settings))
+    recovered(lives, frozen, times=3)
+    os.kill(frozen, signal.SIGSTOP)
+    other = lives.start(**as_values(settings))
+    recovered(lives, other, times=17)
+    os.kill(frozen, signal.SIGCONT)
+    wait_for(settings, events, expected)
+    for pid in (frozen, other):
+        lives.end(pid)
+    assert set(alerts_on(settings)) == expected
+    before = saved_state(settings, trained.model)
+    last = lives.start(**as_values(settings))
+    recovered(lives, last, times=17)
+    lives.end(last)
+    assert_same(saved_state(settings, trained.model), before)
+
+
+@pytest.mark.parametrize("way", ["stop", "kill"])
+def test_a_broker_may_go_away_and_come_back(
+    lives: Lives,
+    kafka_cluster: KafkaCluster,
+    settings: Settings,
+    trained: Trained,
+    expected: set[bytes],
+    way: str,
+) -> None:
+    if settings.brokers != kafka_cluster.address:
+        pytest.skip("a broker that is not ours is not stopped")
+    make_topics(settings)
+    events = put(settings, trained.tape)
+    pid = lives.start(**as_values(settings))
+    recovered(lives, pid, times=17)
+    getattr(kafka_cluster, way)()
+    time.sleep(3 * SESSION_S)
+    kafka_cluster.start()
+    wait_for(settings, events, expected)
+    assert lives.end(pid)[0] == 0, lives.said()[-3000:]
+    assert set(alerts_on(settings)) == expected
