@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from streams.exchange.client import Caller, ExchangeClient, SecretError, Signer, read_signer
@@ -91,7 +91,7 @@ def assembled(settings: Settings) -> Iterator[Service]:
             client={"bootstrap_timeout_ms": CONNECT_MS, **client},
         )
         outbox = stack.enter_context(Outbox(settings.freeze_folder))
-        publisher = Publisher(brokers, names.freezes, outbox, client)
+        publisher = stack.enter_context(closing(Publisher(brokers, names.freezes, outbox, client)))
         publisher.recover()
         executor = stack.enter_context(ThreadPoolExecutor(policy.calls.at_once, "exchange"))
         hook = Hook(

@@ -57,8 +57,9 @@ class Publisher:
         seq = last.seq if last else 0
         head = self._outbox.head[0]
         if seq > head:
+            missing = [entry for entry in self._entries(0) if entry.seq > head]
             with self._outbox.transaction():
-                self._outbox.adopt(entry for entry in self._entries(0) if entry.seq > head)
+                self._outbox.adopt(missing)
             log.warning("took over %d entries from the audit topic", self._outbox.head[0] - head)
         if last and self._outbox.hash_at(seq) != last.hash:
             raise OutboxError(

@@ -67,6 +67,7 @@ def test_what_people_approve_uses_up_no_budget(tmp_path: Path) -> None:
     assert len(stand.effects()) == 4
 
 
+@pytest.mark.slow
 def test_in_a_burst_of_ten_thousand_alerts_the_budgets_hold(tmp_path: Path) -> None:
     stand = Stand(tmp_path, most_pending=100)
     values = alerts(stand, 0, BURST)

@@ -58,7 +58,7 @@ def take(stand: Stand, step: tuple[Any, ...]) -> None:
             stand.ask(Ask(what))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(steps)
 def test_the_exchange_has_what_the_audit_says_and_the_audit_is_sound(
     story: list[tuple[Any, ...]],

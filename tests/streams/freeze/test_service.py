@@ -120,7 +120,7 @@ def test_a_second_hook_elsewhere_is_found_out_when_it_writes(
     with assembled(other) as elsewhere:
         put(broker, [now(1, "a"), now(2, "b")])
         once(settings)
-        with pytest.raises(OutboxError, match="differ"):
+        with pytest.raises(OutboxError, match="freeze audit verify"):
             elsewhere.run()
 
 
