@@ -30,8 +30,9 @@ from streams.order_window import (
 )
 from streams.settings import Settings
 
-BEFORE_MS: Final = 60 * 60_000
-AFTER_MS: Final = 30 * 60_000
+# What is shown around the evidence grows with it: a blitz takes a minute, a drip hours.
+BEFORE_MS: Final = (10 * 60_000, 60 * 60_000)  # least and most
+AFTER_MS: Final = (5 * 60_000, 30 * 60_000)
 BARS: Final = 240
 MOST_FILLS: Final = 1000  # of each kind; the largest are kept
 MOST_SELLERS: Final = 12  # whose sells are marked
@@ -90,7 +91,7 @@ class Charts(threading.Thread):
         """Give the chart of an alert that somebody looks at; None where it cannot be had."""
         kept = self._kept(number)
         now = now_ms()
-        if kept and (kept[0] > raised_ts + AFTER_MS or now - kept[0] < AGAIN_MS):
+        if kept and (kept[0] > raised_ts + AFTER_MS[1] or now - kept[0] < AGAIN_MS):
             return kept[1]
         self._put(Job(0, -number))
         with self.made:
@@ -165,7 +166,8 @@ class Charts(threading.Thread):
         first, last = data.evidence.from_ts, data.event_ts
         window, from_ts, to_ts = OrderWindow(), first, last
         for share in SHORTER:
-            from_ts, to_ts = first - int(share * BEFORE_MS), last + int(share * AFTER_MS)
+            from_ts = first - int(share * within(BEFORE_MS, 6 * (last - first)))
+            to_ts = last + int(share * within(AFTER_MS, 3 * (last - first)))
             window = self._topic.window(from_ts, to_ts, symbol=data.symbol, near=near)
             if window.complete:
                 break
@@ -177,6 +179,15 @@ class Charts(threading.Thread):
         topic, self._topic = self._topic, None
         if topic is not None:
             topic.close()
+
+
+def within(bounds: tuple[int, int], value: int) -> int:
+    """Give the value, or the bound that it exceeds.
+
+    >>> within((5, 30), 1), within((5, 30), 7), within((5, 30), 99)
+    (5, 7, 30)
+    """
+    return min(bounds[1], max(bounds[0], value))
 
 
 def _profiteers(db: sqlite3.Connection, number: int) -> set[str]:

@@ -175,7 +175,7 @@ function factsOf(alert) {
   const named = alert.kind === "leaked_key" ? null : fact("Keys", count(alert.keys.length), alert.kind === "app_leak" ? "look leaked" : "paid this account");
   return [
     fact("Money at risk", dollars(alert.money), alert.kind === "profiteer" ? "received from leaked keys" : "in suspect orders so far"),
-    fact("Rarity", rarity(alert.score), `honest key-days; alert from ${rarity(alert.threshold)}`, `.${alert.severity}`),
+    fact("Rarity", rarity(alert.score), alert.kind === "leaked_key" ? `key-days; alert from ${rarity(alert.threshold)}` : "by chance", `.${alert.severity}`),
     named,
     alert.impact_bps ? fact("Moved against it", `${number(alert.impact_bps)} bp`, "price, weighted by money") : null,
     fact("Raised", [ageOf(alert.raised_ts), " ago"], [time(alert.raised_ts, { withDate: true }), " UTC"]),
@@ -220,7 +220,7 @@ function reasonRow(reason) {
   };
   const bar = (kind, label, value) => h(`div.bar.${kind}`, {}, h("span.label", {}, label), h("span.track", {}, h("i", { style: { width: `${Math.max(1, 100 * length(value)).toFixed(1)}%` } })), h("span.value", {}, number(value)));
   return h("li", {},
-    h("div.what", {}, h("b", {}, words(FEATURES, reason.feature)), h("span.tag", {}, words(EVIDENCE, reason.kind)), h("span.share.dim", { title: "its share of the score" }, `${Math.round(100 * reason.contribution)} %`)),
+    h("div.what", {}, h("b", {}, words(FEATURES, reason.feature)), reason.kind === "other" ? null : h("span.tag", {}, words(EVIDENCE, reason.kind)), h("span.share.dim", { title: "its share of the score" }, `${Math.round(100 * reason.contribution)} %`)),
     h("p", {}, plain(reason.text, 400)),
     h("div.bars", { title: far ? "on a scale of powers of ten" : null }, bar("now", "now", reason.value), bar("usual", "usual", reason.typical)));
 }
@@ -230,7 +230,7 @@ const TOLD = {
   confirmed: "Leak confirmed", false_alarm: "Called a false alarm", withdrawn: "Reopened",
 };
 export const ACTS = { freeze_key: "Freeze", unfreeze_key: "Unfreeze", freeze_app: "Freeze of the app", hold_withdrawals: "Hold of withdrawals", release_withdrawals: "Release of withdrawals", breaker: "Breaker", kill_switch: "Kill switch", review: "Review" };
-const OUTCOMES = { would: "would be done (dry-run)", pending: "awaits approval", intended: "the exchange is told", done: "done", failed: "failed", refused: "refused", approved: "approved", rejected: "rejected", expired: "expired", on: "on", off: "off", cancelled: "cancelled" };
+const OUTCOMES = { would: "would be done (dry-run)", pending: "awaits approval", intended: "ordered", done: "done", failed: "failed", refused: "refused", approved: "approved", rejected: "rejected", expired: "expired", on: "on", off: "off", cancelled: "cancelled" };
 const TONES = { done: "good", failed: "bad", confirmed: "bad", raised: "alert", false_alarm: "good", pending: "warn" };
 
 export const freezeWords = (entry) => `${words(ACTS, entry.act)} ${words(OUTCOMES, entry.outcome)}`;

@@ -19,7 +19,7 @@ const TONES = { done: "good", failed: "bad", pending: "warn", intended: "warn", 
 
 export async function freezesPage(root) {
   document.title = "Freezes · roguekey";
-  root.append(h("header.page-head", {}, h("h1", {}, "Freezes"), h("p", {}, "Keys are frozen, never accounts. Every decision stands in a chain that shows tampering: roguekey freeze-hook can verify it.")));
+  root.append(h("header.page-head", {}, h("h1", {}, "Freezes"), h("p", {}, "Keys are frozen, never accounts. Every decision stands in a chain of hashes, so that tampering shows.")));
   return (await follow(root, () => get("/api/freezes"), draw, listen)).end;
 }
 
