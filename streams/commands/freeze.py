@@ -24,6 +24,7 @@ from streams.commands.options import (
 )
 from streams.freeze.actions import Act, Entry, Outcome, decode_entry
 from streams.freeze.audit import Verified, verify
+from streams.freeze.book import without
 from streams.freeze.cases import OPEN, Case, State, cases_of
 from streams.freeze.requests import Ask, Desk, new_request
 from streams.security import kafka_security
@@ -201,18 +202,19 @@ def _tell(answer: Entry, last: Entry | None, ask: Ask, *, as_json: bool) -> None
     if answer.needs:
         text += f"; {answer.needs} more must approve"
     if last is not None:
-        text += f"; {last.why}"
+        text += f"; {without(last.api_key or '', last.why)}"
     result = {
         "case": answer.case,
         "outcome": answer.outcome,
         "by": answer.who,
         "needs": answer.needs,
         "exchange": last.outcome if last else None,
-        "detail": last.why if last else None,
+        "detail": without(last.api_key or "", last.why) if last else None,
     }
     show(result, text, as_json=as_json)
     if last is not None and last.outcome == Outcome.FAILED:
-        raise click.ClickException(f"the exchange did not do it: {last.why}")
+        why = without(last.api_key or "", last.why)
+        raise click.ClickException(f"the exchange did not do it: {why}")
 
 
 def _topic(settings: Settings) -> Iterator[Record]:
@@ -296,7 +298,7 @@ def _as_shown(case: Case) -> dict[str, Any]:
         "needs": case.needs,
         "approvers": case.approvers,
         "until": case.until,
-        "why": case.why,
+        "why": without(case.api_key or "", case.why),
     }
 
 
@@ -306,8 +308,9 @@ def _subject(case: Case) -> str:
 
 def _line(case: Case) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(case.changed_ts / 1000))
+    why = without(case.api_key or "", case.why)
     waits = f", needs {case.needs}" if case.state == State.PENDING else ""
     return (
         f"{case.id}  {when}  {case.state:<10} {case.act:<17} {_subject(case):<12} "
-        f"{case.app or '-':<12} {case.severity or '-':<8}  {case.why}{waits}"
+        f"{case.app or '-':<12} {case.severity or '-':<8}  {why}{waits}"
     )

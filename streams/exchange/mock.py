@@ -51,6 +51,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     # garbage: answers what is no HTTP
     count: int = 1  # calls; -1: all from now on
     status: int = 503
+    reason: str = "as told"
     retry_after: str | None = None
     location: str | None = None
     delay_s: float = 0.0
@@ -268,7 +269,7 @@ def _failed(fault: Fault) -> Reply:
         return Reply(0, broken="garbage" if fault.kind == "garbage" else "drop")
     headers = {"retry-after": fault.retry_after, "location": fault.location}
     given = {name: value for name, value in headers.items() if value is not None}
-    return Reply(fault.status, b'{"error":"as told"}', given)
+    return Reply(fault.status, json.dumps({"error": fault.reason}).encode(), given)
 
 
 def _error(status: int, text: str) -> Reply:

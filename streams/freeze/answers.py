@@ -48,7 +48,7 @@ class Answers:
     def _decide(self, request: Request, under_way: Collection[str]) -> None:
         case = self._find(request)
         if case is None:
-            why = f"there is no case {request.subject!r}"
+            why = "there is no such case"
             if request.ask == Ask.UNFREEZE:
                 why = "there is no freeze of that name that could be ended"
             self._refuse(request, None, Rule.NO_CASE, why)

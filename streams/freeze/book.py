@@ -78,7 +78,8 @@ class Book:
             policy=self._policy_id,
             **({"case": opens} | _known(case) | fields),
         )
-        log.info("%s %s: %s (%s, by %s)", act, outcome, why, masked(entry.api_key or ""), entry.who)
+        key = entry.api_key or ""
+        log.info("%s %s: %s (%s, by %s)", act, outcome, without(key, why), masked(key), who)
         return self.outbox.append(entry)
 
     def intend(
@@ -147,6 +148,15 @@ class Book:
         body = msgspec.json.encode({"type": f"freeze.{kind}", "data": data})
         now = self.clock()
         self.outbox.put_call(OutgoingCall(f"alarm-{alarm_id}", ALARM, 0, now, now, body))
+
+
+def without(key: str, text: str) -> str:
+    """Mask a key in a text that others wrote, such as an exchange's answer.
+
+    >>> without("abcdefghijklm", "no key abcdefghijklm"), without("", "text")
+    ('no key abcd…jklm', 'text')
+    """
+    return text.replace(key, masked(key)) if key else text
 
 
 def _known(case: Case | None) -> dict[str, Any]:

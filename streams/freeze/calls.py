@@ -14,7 +14,7 @@ from models.alerts.masking import masked
 from streams.exchange.client import Caller, ExchangeClient, wait_s
 from streams.exchange.wire import Answer, Call, Operation, Verdict
 from streams.freeze.actions import Act, Outcome, Rule
-from streams.freeze.book import ALARM, FREEZING, Book
+from streams.freeze.book import ALARM, FREEZING, Book, without
 from streams.freeze.cases import UNDOING, Case
 from streams.freeze.outbox import OutgoingCall
 
@@ -89,7 +89,7 @@ class Calls:
 
     def _note(self, call: OutgoingCall, answer: Answer) -> None:
         if answer.verdict != Verdict.DONE and call.kind != ALARM:
-            self._count_failure(answer)
+            self._count_failure()
         made = call._replace(attempts=call.attempts + 1)
         current = self._book.outbox.call(call.id)
         if current is not None and current.kind != call.kind:
@@ -136,7 +136,8 @@ class Calls:
         self._tell(call, case, Outcome.FAILED, answer.detail)
         text = f"{call.kind} of case {case.id} failed after {call.attempts} attempts"
         key = masked(case.subject) if case.act == Act.FREEZE_KEY else case.subject
-        self._book.page("failed", f"{text}: {answer.detail}", f"{call.id}-{call.kind}", subject=key)
+        detail = without(case.api_key or "", answer.detail)
+        self._book.page("failed", f"{text}: {detail}", f"{call.id}-{call.kind}", subject=key)
 
     def _tell(
         self,
@@ -166,7 +167,7 @@ class Calls:
         if answer.verdict != Verdict.DONE:
             log.error("nobody could be paged: %s", answer.detail)
 
-    def _count_failure(self, answer: Answer) -> None:
+    def _count_failure(self) -> None:
         """Open the breaker when too many attempts fail."""
         breaker, now = self._book.policy.breaker, self._book.clock()
         self._failures.append(now)
@@ -174,7 +175,7 @@ class Calls:
             now - self._failures[0] <= breaker.within_s
         ):
             why = f"{breaker.failures} calls failed within {breaker.within_s:g} s"
-            self._book.trip(Rule.EXCHANGE, f"{why}, the last: {answer.detail}")
+            self._book.trip(Rule.EXCHANGE, why)
 
     def _case(self, call: OutgoingCall) -> Case:
         case = self._book.outbox.case(call.id)

@@ -130,6 +130,23 @@ def test_too_many_failures_open_the_breaker_and_it_says_so(tmp_path: Path) -> No
     assert stand.keys["d"] == "frozen"
 
 
+def test_neither_the_log_nor_a_page_shows_a_full_key(
+    stand: Stand, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    key = "a-key-that-must-not-be-shown"
+    stand.hear(leak(1, key, account="someone"), b"{")
+    stand.ask(Ask.UNFREEZE, key)
+    stand.ask(Ask.UNFREEZE, key)
+    stand.fail(kind="status", status=404, reason=f"{key} is not here")
+    stand.settle(4000)
+    stand.hear(leak(2, key, account="someone", event_ts=round(1000 * stand.now)))
+    assert stand.last.outcome == Outcome.FAILED
+    assert key in stand.last.why
+    assert key not in caplog.text
+    assert key not in str(stand.alarms)
+
+
 def test_a_page_that_gets_lost_is_sent_again(stand: Stand) -> None:
     stand.alarm_status = 500
     stand.fail(kind="status", status=404)
