@@ -7,7 +7,8 @@ rows that belong together, and lets whoever wrote last win, be it a worker long 
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -73,14 +74,20 @@ class Changelog:
         if self._producer is not None:
             await self._producer.stop()
 
-    def _reader(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
+        reader = AIOKafkaConsumer(
             **self._options,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             max_partition_fetch_bytes=FRAME_BYTES,
             max_poll_records=None,
         )
+        try:
+            await reader.start()
+            yield reader
+        finally:
+            await reader.stop()
 
     async def _started(self) -> AIOKafkaProducer:
         if self._is_stopped:

@@ -254,7 +254,7 @@ def _require(found: Identity, wanted: Identity, *, adopt: bool) -> None:
     if found.model != wanted.model and not adopt:
         raise StateError(
             f"the state belongs to the model {found.model}, the worker has {wanted.model}: "
-            f"start it with --adopt-state to go on with it under the new model, or {AFRESH}"
+            f"start it with --adopt-state true to go on with it under the new model, or {AFRESH}"
         )
 
 

@@ -278,8 +278,10 @@ class Keeper:
 
     async def _stop(self) -> None:
         """Save everything a last time, unless something failed, and let go of the changelogs."""
-        for task in self._opening:
+        opening = [task for task in self._opening if task is not asyncio.current_task()]
+        for task in opening:
             task.cancel()
+        await asyncio.gather(*opening, return_exceptions=True)
         if self._app.crash_reason is None:
             try:
                 async with asyncio.timeout(STOP_S):

@@ -136,7 +136,9 @@ class Worker:
                 with self.metrics.stage(topic):
                     sent = await handle(owned.partition, owned.tp, event.value)
                 self.places.done(owned.tp, event.value)
-                self._keeper.worked(owned, Worked(event, stream, event.value.end, sent))
+                done = Worked(event, stream, event.value.end, sent)
+                event.value = event.message.value = None  # it waits for a checkpoint without it
+                self._keeper.worked(owned, done)
                 await asyncio.sleep(0)  # let the producer begin
 
         agent.__name__ = agent.__qualname__ = topic

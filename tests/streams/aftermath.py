@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from aiokafka import TopicPartition
 from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from models.alerts.stage import AlertStage
 from models.market.stage import MarketStage
@@ -53,11 +54,13 @@ def put(settings: Settings, tape: Path) -> int:
 
 
 def committed(settings: Settings) -> int:
-    """Count the events that the group has committed."""
+    """Count the events that the group has committed; 0 while its coordinator is not there."""
     group = group_of(settings)
     admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap_servers())
     try:
         offsets = admin.list_group_offsets(group).get(group, {})
+    except KafkaError:
+        return 0
     finally:
         admin.close()
     topic = settings.orders_topic
