@@ -17,6 +17,7 @@ CAN_BE_UNDONE: Final = (
     State.FREEZING,
     State.FAILED,
     State.UNFREEZE_FAILED,
+    State.CANCELLED,  # the exchange may have acted before
 )
 
 
@@ -64,7 +65,7 @@ class Answers:
         case = outbox.case(request.subject)
         if case is not None or request.ask != Ask.UNFREEZE:
             return case
-        found = (outbox.open_case(request.subject, act) for act in FREEZING)
+        found = (outbox.last_case(request.subject, act, *CAN_BE_UNDONE) for act in FREEZING)
         return next((case for case in found if case is not None), None)
 
     def _approve(self, request: Request, case: Case) -> None:

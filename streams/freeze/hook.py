@@ -73,7 +73,7 @@ class Hook:
                 self._answers.answer(value, self._calls.under_way)
 
     def turn(self) -> None:
-        """Do all that is due now; never waits for the exchange."""
+        """Do all that is due now; does not wait for the exchange."""
         self._look_at_kill_file()
         self._calls.note_answers()
         self._look_at_the_clock()
@@ -104,7 +104,8 @@ class Hook:
         if verdict.outcome == Outcome.REFUSED:
             self._write(alert, verdict, "")
             return
-        if old := self._outbox.open_case(alert.subject, alert.act):
+        old = self._outbox.open_case(alert.subject, alert.act)
+        if old is not None and verdict.outcome != Outcome.WOULD:
             book.cancel(old, 0, Rule.OPEN_CASE, "a newer alert takes its place")
         case = case_id(alert.act, alert.subject, alert.id)
         entry = self._write(alert, verdict, case)

@@ -175,6 +175,17 @@ def test_a_freeze_of_unknown_outcome_can_be_undone(stand: Stand) -> None:
     assert stand.keys == {"key-1": "active"}
 
 
+def test_a_freeze_that_was_cancelled_too_late_can_be_undone(stand: Stand) -> None:
+    stand.fail(kind="lost", **ALWAYS)
+    stand.hear(leak())
+    stand.ask(Ask.STOP)
+    stand.exchange.faults = []
+    assert (stand.last.outcome, stand.keys) == (Outcome.CANCELLED, {"key-1": "frozen"})
+    assert stand.last.why.endswith("the exchange was called 1 times before, and may have acted")
+    stand.ask(Ask.UNFREEZE, "key-1")
+    assert stand.keys == {"key-1": "active"}
+
+
 def test_what_was_intended_is_done_by_the_next_life(stand: Stand) -> None:
     stand.fail(kind="drop", **ALWAYS)
     stand.hear(leak())
