@@ -6,20 +6,21 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from models.alerts.crowd import Crowd
-from models.alerts.envelope import Action, Alert, AlertType, Place, Reason, Severity, digits
-from models.alerts.incidents import Incident, Incidents, Sighting
+from models.alerts.crowd import Around, Crowd
+from models.alerts.envelope import Action, Alert, AlertType, Reason, Severity, digits
+from models.alerts.incidents import Incident, Incidents
 from models.alerts.raising import Allegation, alert_of
-from models.alerts.reasons import KINDS, Finding, Words, explain
+from models.alerts.reasons import KINDS, Words, explain
+from models.alerts.suspects import Suspect, suspect_of
+from models.alerts.waiting import Waiting
 from models.apps.stage import AppStage
 from models.entities import put_back, saved_tables
-from models.market.state import ADVERSE_MOVE
-from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
+from models.orders.batch import BUY, Float64s
 from models.profiteers.stage import ProfiteerStage
 from models.rows import Rows
 from models.score.evidence import NOTABLE
 from models.score.model import Model
-from models.score.parts import parts_of
+from models.score.parts import at_most, parts_of
 from models.snapshot import Saved, Snapshot
 
 NOTEWORTHY: Final = 2.0  # rank from which a fill belongs to an incident; at most the threshold
@@ -41,6 +42,7 @@ class _Values(msgspec.Struct, array_like=True):
     incidents: bytes
     apps: bytes
     profiteers: bytes
+    waiting: bytes
 
 
 class AlertStage:
@@ -55,11 +57,13 @@ class AlertStage:
         self._incidents = Incidents()
         self._apps = AppStage(model)
         self._profiteers = ProfiteerStage(model)
+        self._waiting = Waiting()
+        self._heard = 0  # suspects of the batch at hand that the app stage has heard of
 
     def snapshot(self) -> Snapshot:
         """Give the state as it is now."""
         records, crowd = saved_tables(self._crowd)
-        parts = (self._incidents, self._apps, self._profiteers)
+        parts = (self._incidents, self._apps, self._profiteers, self._waiting)
         return Snapshot(
             records, msgspec.msgpack.encode(_Values(crowd, *(part.save() for part in parts)))
         )
@@ -71,6 +75,7 @@ class AlertStage:
         self._incidents.restore(found.incidents)
         self._apps.restore(found.apps)
         self._profiteers.restore(found.profiteers)
+        self._waiting.restore(found.waiting)
 
     def judge(self, rows: Rows) -> list[Alert]:
         """Take notable fills and offers in order of time and give the alerts that they raise."""
@@ -82,37 +87,49 @@ class AlertStage:
         parts = parts_of(suspects, around.weight)
         ranks = self._model.rank(parts)
         self.watch(suspects, ranks)
+        buys = suspects.orders.side == BUY
+        hopeful = buys & (self._model.rank(at_most(parts)) >= self._model.threshold)
         alerts: list[Alert] = []
-        heard = 0  # suspects that the app stage has heard of
         known = 0  # rows that the profiteer stage has heard of
-        for row in np.flatnonzero(ranks >= self._noteworthy).tolist():
+        for row in np.flatnonzero((ranks >= self._noteworthy) | hopeful).tolist():
             alerts += self._profiteers.hear(rows, known, int(notable[row]))
             known = int(notable[row])
-            rank = float(ranks[row])
-            incident = self._note(suspects, row, rank)
-            if rank >= self._model.threshold:
-                severity = self._severity(rank, incident)
-                if incident.is_news(severity):
-                    reasons = self._reasons(suspects, row, parts[row], around.rogue[row])
-                    alerts.append(self._alert(suspects, row, rank, severity, reasons, incident))
-                    incident.alerted = severity
-                    self._apps.hear(suspects, heard, row + 1)
-                    heard = row + 1
-                    alerts += self._apps.misused(suspects, row, rank, incident)
-            is_alerted = incident.alerted is not None
-            alerts += self._profiteers.bought(suspects, row, rank, alerted=is_alerted)
-        self._apps.hear(suspects, heard, len(suspects))
+            self._apps_hear(suspects, row + 1)
+            rank, rogue = float(ranks[row]), around.rogue[row]
+            one = suspect_of(suspects, row, parts[row], rank, rogue, self._model.medians)
+            alerted = False
+            if rank >= self._noteworthy:
+                incident = self._note(one, one.time)
+                alerts += self._accuse(suspects, row, one, incident)
+                alerted = incident.alerted is not None
+                alerts += self._profiteers.bought(suspects, row, rank, alerted=alerted)
+            if buys[row]:
+                alerts += self._rouse(suspects, row, one, around)
+                if hopeful[row] and not alerted:
+                    self._waiting.add(one)
+        self._apps_hear(suspects, len(suspects))
+        self._heard = 0
         return alerts + self._profiteers.hear(rows, known, len(rows))
 
-    def _note(self, rows: Rows, row: int, rank: float) -> Incident:
-        orders = rows.orders
-        time = int(rows.merge_time[row])  # one market's clock may leap, the partition's does not
-        incident = self._incidents.of(orders.keys.strings[orders.key[row]], time)
-        place = Place(int(orders.partition[row]), int(orders.offset[row]))
-        sighting = Sighting(rank, int(orders.ts[row]), orders.event_id[row], place)
-        move = max(0.0, float(rows.extra["context"][row, ADVERSE_MOVE]))
-        notional = float(orders.notional[row])
-        incident.add(sighting, time, notional, move * notional)
+    def _apps_hear(self, suspects: Rows, stop: int) -> None:
+        self._apps.hear(suspects, self._heard, stop)
+        self._heard = stop
+
+    def _rouse(self, rows: Rows, row: int, by: Suspect, around: Around) -> list[Alert]:
+        """Accuse those whose purchases of the last minutes prove rogue in the light of this one."""
+        alerts: list[Alert] = []
+        crowd, rogue = around.weight[row], around.rogue[row]
+        for one in self._waiting.roused(by, crowd, rogue, self._model):
+            alerts += self._accuse(rows, row, one, self._note(one, by.time))
+            alerts += self._profiteers.alerted(rows, row, one.key)
+        return alerts
+
+    def _note(self, suspect: Suspect, time: int) -> Incident:
+        incident = self._incidents.of(suspect.key, time)
+        if not suspect.noted:
+            impact = suspect.move * suspect.notional
+            incident.add(suspect.sighting, time, suspect.notional, impact)
+            suspect.noted = True
         return incident
 
     def _severity(self, rank: float, incident: Incident) -> Severity:
@@ -120,59 +137,46 @@ class AlertStage:
         severity = Severity(sum(rank >= self._model.threshold + step for step in STEPS))
         return severity if incident.notional >= SMALL_MONEY else min(severity, Severity.MEDIUM)
 
-    def _alert(
-        self,
-        rows: Rows,
-        row: int,
-        rank: float,
-        severity: Severity,
-        reasons: list[Reason],
-        incident: Incident,
-    ) -> Alert:
-        orders = rows.orders
-        key = orders.keys.strings[orders.key[row]]
+    def _accuse(self, rows: Rows, row: int, suspect: Suspect, incident: Incident) -> list[Alert]:
+        """Give the alert that event `row` raises on a suspect, and on its app, if they are news."""
+        if suspect.rank < self._model.threshold:
+            return []
+        severity = self._severity(suspect.rank, incident)
+        if not incident.is_news(severity):
+            return []
+        incident.alerted = severity
+        reasons = self._reasons(suspect)
         allegation = Allegation(
             AlertType.LEAKED_KEY,
-            key,
+            suspect.key,
             severity,
-            rank,
+            suspect.rank,
             self._model.threshold,
             reasons,
             _action(severity, reasons),
             incident.strongest(),
         )
-        return alert_of(
+        alert = alert_of(
             allegation,
             self._model,
             rows,
             row,
-            api_key=key,
-            account=orders.accounts.strings[orders.account[row]],
-            app=_app(rows, row),
+            api_key=suspect.key,
+            account=suspect.account,
+            app=suspect.app,
             notional=round(incident.notional, 2),
             impact_bps=round(1e4 * incident.impact / max(incident.notional, 1e-9), 2),
         )
+        return [alert, *self._apps.misused(rows, row, suspect, incident)]
 
-    def _reasons(self, rows: Rows, row: int, parts: Float64s, rogue: Float32s) -> list[Reason]:
+    def _reasons(self, suspect: Suspect) -> list[Reason]:
         """Give what moved the score most, strongest first, at least two."""
-        extra = rows.extra
-        finding = Finding(
-            symbol=venue_and_symbol(rows.orders.markets.strings[rows.orders.market[row]])[1],
-            app=_app(rows, row),
-            buys=bool(rows.orders.side[row] == BUY),
-            features=extra["features"][row].tolist(),
-            values=extra["values"][row].tolist(),
-            usual=extra["usual"][row].tolist(),
-            median=self._model.medians.tolist(),
-            rogue_around=float(rogue[0]),
-            rogue_fellows=float(rogue[1]),
-            persistence=float(extra["persistence"][row]),
-        )
-        credit = self._model.credit(parts, extra["surprises"][row])
+        parts, surprises = np.array(suspect.parts), np.array(suspect.surprises, np.float32)
+        credit = self._model.credit(parts, surprises)
         names = sorted(credit, key=lambda name: -credit[name])
         total = sum(credit.values())
         return [
-            _reason(name, explain(name, finding), credit[name] / total)
+            _reason(name, explain(name, suspect.finding), credit[name] / total)
             for place, name in enumerate(names[:REASONS])
             if credit[name] > 0.0 or place < FEWEST_REASONS
         ]
@@ -186,8 +190,3 @@ def _action(severity: Severity, reasons: list[Reason]) -> Action:
     """Freeze a key only on evidence of at least two kinds."""
     kinds = {KINDS[reason.feature] for reason in reasons if reason.contribution >= CORROBORATION}
     return Action.FREEZE_KEY if severity > Severity.LOW and len(kinds) > 1 else Action.REVIEW
-
-
-def _app(rows: Rows, row: int) -> str | None:
-    code = rows.orders.app[row]
-    return rows.orders.apps.strings[code] if code != NONE else None

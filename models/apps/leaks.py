@@ -13,7 +13,6 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from models.keys import state as k
 from models.market.state import DAY
 from models.orders.batch import NONE
 from models.rows import Rows
@@ -24,7 +23,6 @@ FEWEST: Final = 2  # keys; one misused key says nothing about its app
 CHANCE: Final = 6.0  # -log10 of the chance from which an app is said to leak
 SPENDING: Final = 1.5  # mean surprise in what the keys spend
 HEARD: Final = 0.25  # share of an app's active keys that the alert stage hears of within a day
-SPENT: Final = np.array([k.F_SIZE, k.F_BURST, k.F_TURNOVER])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +90,9 @@ class AppLeaks(Remembering):
             if time - self._swept > WINDOW_MS // 24:
                 self._sweep(time)
 
-    def home_of(self, rows: Rows, row: int) -> str | None:
-        """Name the app that a fill's key usually uses: that one leaked it, whatever is used now."""
-        return self._names.get(int(rows.extra["home"][row]))
+    def named(self, home: int) -> str | None:
+        """Name the app that a key usually uses: that one leaked it, whatever is used now."""
+        return self._names.get(home)
 
     def misuse(self, name: str, key: str, misuse: Misuse) -> Leak | None:
         """Note an alerted key; gives the leak if it makes one, or one half as large again."""

@@ -5,7 +5,8 @@ from typing import Final
 from models.alerts.envelope import Action, Alert, AlertType, Reason, Severity, digits
 from models.alerts.incidents import Incident
 from models.alerts.raising import Allegation, alert_of
-from models.apps.leaks import SPENT, AppLeaks, Leak, Misuse
+from models.alerts.suspects import Suspect
+from models.apps.leaks import AppLeaks, Leak, Misuse
 from models.rows import Rows
 from models.score.model import Model
 
@@ -31,19 +32,14 @@ class AppStage:
         """Take in the notable fills from `start` to `stop`: they tell the size of the apps."""
         self._leaks.hear(rows, start, stop)
 
-    def misused(self, rows: Rows, row: int, rank: float, incident: Incident) -> list[Alert]:
-        """Take in a fill that raised an alert; gives the alert of its app, if that leaks."""
-        app = self._leaks.home_of(rows, row)
+    def misused(self, rows: Rows, row: int, suspect: Suspect, incident: Incident) -> list[Alert]:
+        """Take in a key that event `row` raised an alert on; gives that of its app, if it leaks."""
+        app = self._leaks.named(suspect.home)
         if app is None:
             return []
-        misuse = Misuse(
-            int(rows.merge_time[row]),
-            rank,
-            float(rows.extra["surprises"][row, SPENT].max()),
-            incident.since,
-        )
-        key = rows.orders.keys.strings[rows.orders.key[row]]
-        leak = self._leaks.misuse(app, key, misuse)
+        time = int(rows.merge_time[row])
+        misuse = Misuse(time, suspect.rank, suspect.spending, incident.since)
+        leak = self._leaks.misuse(app, suspect.key, misuse)
         return [] if leak is None else [self._alert(rows, row, leak, incident)]
 
     def _alert(self, rows: Rows, row: int, leak: Leak, incident: Incident) -> Alert:

@@ -48,9 +48,12 @@ class ProfiteerStage(Remembering):
         orders = rows.orders
         key = orders.keys.strings[orders.key[row]]
         alerts = self._purchase(rows, row, key, rank) if orders.side[row] == BUY else []
-        for account in self._dealings.alert(key) if alerted else ():
-            alerts += self._judge(rows, row, account)
-        return alerts
+        return alerts + self.alerted(rows, row, key) if alerted else alerts
+
+    def alerted(self, rows: Rows, row: int, key: str) -> list[Alert]:
+        """Take in that event `row` raised an alert on a key; gives alerts on who sold to it."""
+        accounts = self._dealings.alert(key)
+        return [alert for account in accounts for alert in self._judge(rows, row, account)]
 
     def _purchase(self, rows: Rows, row: int, key: str, rank: float) -> list[Alert]:
         orders = rows.orders

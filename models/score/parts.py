@@ -18,6 +18,7 @@ from models.score import evidence
 from models.score.evidence import CONDUCT, LIMIT, USUAL
 
 PARTS: Final = ("own", "crowd", "app_crowd", "persistence")
+OWN, CROWD, APP_CROWD, PERSISTENCE = range(len(PARTS))
 WEIGHTS: Final[dict[str, float]] = {
     "network_novelty": 0.5,
     "app_change": 0.45,
@@ -52,6 +53,23 @@ def contributions(surprises: Float32s) -> Float64s:
     return added
 
 
+def company_of(crowd: Float32s | Float64s) -> Float64s:
+    """Evidence from those around n fills and from those of their app, shape (n, 2).
+
+    `crowd`, shape (n, 2), is their weight; see `models.alerts.crowd`.
+    """
+    company: Float64s = crowd.astype(np.float64) * np.array([CROWD_WEIGHT, APP_CROWD_WEIGHT])
+    most = np.maximum(company.sum(axis=1), MOST_COMPANY)
+    return company * (MOST_COMPANY / most)[:, np.newaxis]
+
+
+def at_most(parts: Float64s) -> Float64s:
+    """Parts that the same n fills would have in the worst company, shape (n, PARTS)."""
+    worst = parts.copy()
+    worst[:, [CROWD, APP_CROWD]] = MOST_COMPANY, 0.0
+    return worst
+
+
 def parts_of(fills: Rows, crowd: Float32s) -> Float64s:
     """Evidence of n fills by kind, shape (n, PARTS), none below zero.
 
@@ -65,12 +83,10 @@ def parts_of(fills: Rows, crowd: Float32s) -> Float64s:
     chances = fills.extra["activity"] - np.log(k.USUAL_FILLS)
     held = _WEIGHTS * np.minimum(surprises, LIMIT)  # no matrix product: its sums hang on the cut
     own = held.sum(axis=1) + CONDUCT_WEIGHT * conduct
-    company = crowd * np.array([CROWD_WEIGHT, APP_CROWD_WEIGHT])
-    most = np.maximum(company.sum(axis=1), MOST_COMPANY)
     parts: Float64s = np.column_stack(
         [
             np.maximum(0.0, own - ACTIVITY_WEIGHT * chances),
-            company * (MOST_COMPANY / most)[:, np.newaxis],
+            company_of(crowd),
             PERSISTENCE_WEIGHT * fills.extra["persistence"],
         ]
     ).astype(np.float64)

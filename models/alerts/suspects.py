@@ -1,0 +1,95 @@
+"""A suspect fill as the alert stage remembers it: all that an alert on it would say."""
+
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from models.alerts.envelope import Place
+from models.alerts.incidents import Sighting
+from models.alerts.reasons import Finding
+from models.keys import state as k
+from models.market.state import ADVERSE_MOVE
+from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
+from models.rows import Rows
+
+# What a key spends, against what it used to.
+SPENT: Final = [k.F_SIZE, k.F_BURST, k.F_TURNOVER]
+
+
+class Suspect(msgspec.Struct):
+    """One notable fill, in the light of what is known of those around it."""
+
+    key: str
+    account: str
+    app: str | None
+    home: int  # hash of the app that the key usually uses
+    market: str
+    time: int  # when the alert stage heard of it, ms
+    sighting: Sighting
+    notional: float  # USD
+    move: float  # adverse log move
+    spending: float  # surprise in what it spends
+    parts: list[float]  # its evidence by kind
+    surprises: list[float]
+    finding: Finding
+    noted: bool = False  # as part of its key's incident
+
+    @property
+    def rank(self) -> float:
+        """-log10 of the chance that a benign key-day shows as much."""
+        return self.sighting.rank
+
+    @property
+    def buys(self) -> bool:
+        """Whether it is a purchase."""
+        return self.finding.buys
+
+    def seen_again(self, parts: Float64s, rank: float, rogue: Float32s) -> None:
+        """Take in that more of those around it look rogue than did at the time."""
+        self.parts = parts.tolist()
+        self.sighting = replace(self.sighting, rank=rank)
+        around, fellows = rogue.tolist()
+        self.finding = replace(self.finding, rogue_around=around, rogue_fellows=fellows)
+
+
+def suspect_of(
+    rows: Rows, row: int, parts: Float64s, rank: float, rogue: Float32s, medians: Float64s
+) -> Suspect:
+    """Take one fill out of its batch.
+
+    `parts`, shape (PARTS,), are its evidence, `rogue`, shape (2,), the rogue buyers to expect
+    around it, in all and of its app; `medians`, shape (FEATURES,), what is usual.
+    """
+    orders, extra = rows.orders, rows.extra
+    market = orders.markets.strings[orders.market[row]]
+    app = orders.apps.strings[orders.app[row]] if orders.app[row] != NONE else None
+    place = Place(int(orders.partition[row]), int(orders.offset[row]))
+    surprises: Float32s = extra["surprises"][row]
+    return Suspect(
+        key=orders.keys.strings[orders.key[row]],
+        account=orders.accounts.strings[orders.account[row]],
+        app=app,
+        home=int(extra["home"][row]),
+        market=market,
+        time=int(rows.merge_time[row]),
+        sighting=Sighting(rank, int(orders.ts[row]), orders.event_id[row], place),
+        notional=float(orders.notional[row]),
+        move=max(0.0, float(extra["context"][row, ADVERSE_MOVE])),
+        spending=float(surprises[SPENT].max()),
+        parts=parts.tolist(),
+        surprises=surprises.tolist(),
+        finding=Finding(
+            symbol=venue_and_symbol(market)[1],
+            app=app,
+            buys=bool(orders.side[row] == BUY),
+            features=extra["features"][row].tolist(),
+            values=extra["values"][row].tolist(),
+            usual=extra["usual"][row].tolist(),
+            median=medians.tolist(),
+            rogue_around=float(rogue[0]),
+            rogue_fellows=float(rogue[1]),
+            persistence=float(np.float32(extra["persistence"][row])),
+        ),
+    )

@@ -1,0 +1,86 @@
+"""Purchases that may yet prove rogue: the first victims of a theft, seen before the others.
+
+A crowd is known as one by those who come later. So a purchase that stood alone at its time is kept
+for a while, and weighed again when a later one of its market meets more company than it did.
+"""
+
+from typing import ClassVar, Final
+
+import numpy as np
+
+from models.alerts.suspects import Suspect
+from models.orders.batch import Float32s
+from models.score.model import Model
+from models.score.parts import APP_CROWD, CROWD, company_of
+from models.snapshot import Remembering
+
+WINDOW_MS: Final = 120_000
+MOST: Final = 64  # purchases kept per market, one of each key
+SWEEP_MS: Final = 10 * WINDOW_MS
+
+
+class Waiting(Remembering):
+    """Purchases of the last minutes that no alert was raised for, by market."""
+
+    remembered: ClassVar = {"_markets": dict[str, list[Suspect]], "_swept": int}
+
+    def __init__(self) -> None:
+        self._markets: dict[str, list[Suspect]] = {}
+        self._swept = 0
+
+    def add(self, suspect: Suspect) -> None:
+        """Keep a purchase, of each key the one with the most evidence of its own."""
+        waiting = self._markets.setdefault(suspect.market, [])
+        for place, other in enumerate(waiting):
+            if other.key == suspect.key:
+                if _alone(suspect) >= _alone(other):
+                    waiting[place] = suspect
+                return
+        waiting.append(suspect)
+        if len(waiting) > MOST:
+            waiting.remove(min(waiting, key=_alone))
+
+    def roused(self, by: Suspect, crowd: Float32s, rogue: Float32s, model: Model) -> list[Suspect]:
+        """Take out those that prove rogue in the light of a later purchase.
+
+        `crowd`, shape (2,), is the weight of those around the later purchase, in all and of its
+        app, `rogue`, shape (2,), how many rogue buyers to expect among them.
+        """
+        self._forget(by.time)
+        waiting = _recent(self._markets.pop(by.market, []), by.time)
+        if not waiting:
+            return []
+        self._markets[by.market] = waiting
+        fellow = np.array([[1.0, by.app is not None and by.app == w.app] for w in waiting])
+        parts = np.array([w.parts for w in waiting])
+        company = company_of(crowd * fellow)
+        more = company.sum(axis=1) > parts[:, [CROWD, APP_CROWD]].sum(axis=1)
+        more &= np.array([w.key != by.key for w in waiting])
+        if not more.any():
+            return []
+        parts[:, [CROWD, APP_CROWD]] = company
+        ranks = model.rank(parts)
+        for place in np.flatnonzero(more).tolist():
+            waiting[place].seen_again(parts[place], float(ranks[place]), rogue * fellow[place])
+        proved = more & (ranks >= model.threshold)
+        self._markets[by.market] = [w for w, p in zip(waiting, proved, strict=True) if not p]
+        return [w for w, p in zip(waiting, proved, strict=True) if p]
+
+    def _forget(self, now: int) -> None:
+        """Drop what is too long ago; now and then, whatever market it is of."""
+        if abs(now - self._swept) > SWEEP_MS:  # also after a time far ahead was taken back
+            self._markets = {
+                market: kept
+                for market, waiting in self._markets.items()
+                if (kept := _recent(waiting, now))
+            }
+            self._swept = now
+
+
+def _recent(waiting: list[Suspect], now: int) -> list[Suspect]:
+    return [suspect for suspect in waiting if abs(now - suspect.time) <= WINDOW_MS]
+
+
+def _alone(suspect: Suspect) -> float:
+    """Evidence but for the company."""
+    return sum(suspect.parts) - suspect.parts[CROWD] - suspect.parts[APP_CROWD]

@@ -1,0 +1,102 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.alerts.suspects import Suspect, suspect_of
+from models.alerts.waiting import MOST, WINDOW_MS, Waiting
+from models.keys.state import FEATURES
+from models.score.model import PER_DECADE, THRESHOLD
+from models.score.parts import APP_CROWD, CROWD, MOST_COMPANY, PARTS, company_of
+from tests.factories import TS
+from tests.models.alerts.suspects import plain_model, rows_of, suspect
+
+MODEL = plain_model()
+CROWDED = np.array([1.5, 0.0], np.float32)
+ROGUE = np.array([7.0, 3.0], np.float32)
+BELOW = THRESHOLD - 1.0  # rank of a purchase that waits
+
+
+def one(number: int, rank: float = BELOW, **changes: Any) -> Suspect:
+    """A purchase of the key `k<number>`, a second after the last one, alone at its time."""
+    usual = {"api_key": f"k{number}", "ts": TS + 1_000 * number, "app": "signalbot"}
+    rows = rows_of([suspect(number, **(usual | changes))])
+    strength = MODEL.critical + (rank - 3.0) * PER_DECADE
+    parts = np.zeros(len(PARTS))
+    parts[0] = strength - float(MODEL.strength(parts[None])[0])
+    return suspect_of(rows, 0, parts, rank, np.zeros(2, np.float32), np.zeros(len(FEATURES)))
+
+
+def roused(waiting: Waiting, by: Suspect, crowd: np.ndarray = CROWDED) -> list[str]:
+    return [found.key for found in waiting.roused(by, crowd, ROGUE, MODEL)]
+
+
+def test_the_first_victim_proves_rogue_once_a_later_one_meets_the_crowd() -> None:
+    waiting = Waiting()
+    waiting.add(one(0))
+    found = waiting.roused(one(1), CROWDED, ROGUE, MODEL)
+    assert [suspect.key for suspect in found] == ["k0"]
+    gained = float(company_of(CROWDED[None]).sum())
+    assert found[0].rank == pytest.approx(BELOW + gained / PER_DECADE, abs=1e-6)
+    assert found[0].finding.rogue_around == ROGUE[0]
+    assert roused(waiting, one(2)) == []  # told once
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"symbol": "OTHER"}, {"venue": "elsewhere"}, {"ts": TS + WINDOW_MS + 1}, {"api_key": "k0"}],
+)
+def test_other_markets_later_times_and_the_key_itself_tell_nothing(changes: dict[str, Any]) -> None:
+    waiting = Waiting()
+    waiting.add(one(0))
+    assert roused(waiting, one(1, **changes)) == []
+
+
+def test_the_crowd_of_an_app_speaks_only_against_its_own_keys() -> None:
+    of_app = np.array([0.0, 2.0], np.float32)
+    waiting = Waiting()
+    for number, app in enumerate(["signalbot", "other", None]):
+        waiting.add(one(number, app=app))
+    assert roused(waiting, one(3), of_app) == ["k0"]
+
+
+def test_company_that_tells_no_more_than_the_last_changes_nothing() -> None:
+    waiting, faint = Waiting(), np.array([0.1, 0.0], np.float32)
+    waiting.add(one(0))
+    assert roused(waiting, one(1), faint) == []
+    before = waiting.save()
+    assert roused(waiting, one(2), faint) == []
+    assert waiting.save() == before
+
+
+def test_of_each_key_the_purchase_with_the_most_evidence_waits() -> None:
+    waiting = Waiting()
+    hopeless = BELOW - MOST_COMPANY
+    for rank in (hopeless, BELOW, hopeless):
+        waiting.add(one(0, rank=rank))
+    assert roused(waiting, one(1)) == ["k0"]
+
+
+def test_a_market_keeps_a_bounded_number_and_drops_the_least_suspect() -> None:
+    waiting = Waiting()
+    for number in range(MOST + 10):
+        waiting.add(one(number, rank=BELOW - 0.001 * number, ts=TS))
+    found = roused(waiting, one(999, ts=TS))
+    assert found == [f"k{number}" for number in range(MOST)]
+
+
+def test_what_waits_outlives_a_restart() -> None:
+    waiting, again = Waiting(), Waiting()
+    waiting.add(one(0))
+    again.restore(waiting.save())
+    assert roused(again, one(1)) == roused(waiting, one(1)) == ["k0"]
+
+
+def test_a_purchase_never_loses_company_that_it_had() -> None:
+    waiting = Waiting()
+    purchase = one(0, rank=BELOW - 2.0)
+    waiting.add(purchase)
+    for weight in (0.5, 0.2, 0.9, 0.1):
+        roused(waiting, one(1), np.array([weight, 0.0], np.float32))
+        company = purchase.parts[CROWD] + purchase.parts[APP_CROWD]
+        assert company >= company_of(np.array([[weight, 0.0]])).sum() - 1e-6
