@@ -59,8 +59,8 @@ def company_of(crowd: Float32s | Float64s) -> Float64s:
     `crowd`, shape (n, 2), is their weight; see `models.alerts.crowd`.
     """
     company: Float64s = crowd.astype(np.float64) * np.array([CROWD_WEIGHT, APP_CROWD_WEIGHT])
-    most = np.maximum(company.sum(axis=1), MOST_COMPANY)
-    return company * (MOST_COMPANY / most)[:, np.newaxis]
+    company *= MOST_COMPANY / np.maximum(company.sum(axis=1, keepdims=True), MOST_COMPANY)
+    return company
 
 
 def at_most(parts: Float64s) -> Float64s:

@@ -8,7 +8,7 @@ from models.alerts.waiting import MOST, WINDOW_MS, Waiting
 from models.keys.state import FEATURES
 from models.score.model import PER_DECADE, THRESHOLD
 from models.score.parts import APP_CROWD, CROWD, MOST_COMPANY, PARTS, company_of
-from tests.factories import TS
+from tests.factories import TS, Event
 from tests.models.alerts.suspects import plain_model, rows_of, suspect
 
 MODEL = plain_model()
@@ -19,7 +19,7 @@ BELOW = THRESHOLD - 1.0  # rank of a purchase that waits
 
 def one(number: int, rank: float = BELOW, **changes: Any) -> Suspect:
     """A purchase of the key `k<number>`, a second after the last one, alone at its time."""
-    usual = {"api_key": f"k{number}", "ts": TS + 1_000 * number, "app": "signalbot"}
+    usual: Event = {"api_key": f"k{number}", "ts": TS + 1_000 * number, "app": "signalbot"}
     rows = rows_of([suspect(number, **(usual | changes))])
     strength = MODEL.critical + (rank - 3.0) * PER_DECADE
     parts = np.zeros(len(PARTS))
