@@ -130,6 +130,12 @@ class Access:
         name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
         return name in LOCAL_NAMES or name == self._host
 
+    def is_https(self, request: HTTPConnection) -> bool:
+        """Whether the browser came by https, as far as a trusted proxy says so."""
+        peer = request.client.host if request.client else ""
+        told = request.headers.get("x-forwarded-proto", "") if peer in self._proxies else ""
+        return request.url.scheme == "https" or told == "https"
+
     def enter(self, token: str) -> tuple[User, str] | None:
         """Give who holds the token, and the value of the cookie that will stand for it."""
         digest = _digest(token)
@@ -149,7 +155,9 @@ class Access:
         if not user.by_cookie:
             return True
         origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        ours = (None, request.headers.get("host"))
+        # A proxy may have changed the host's name: then the token alone tells.
+        if not self._user_header and (origin and urlsplit(origin).netloc) not in ours:
             return False
         sent = request.headers.get(CSRF_HEADER, "")
         return hmac.compare_digest(sent.encode(), self.csrf_of(user).encode())

@@ -132,7 +132,7 @@ def enter(asked: Token, request: Request, response: Response, screen: TheScreen)
         max_age=SESSION_S,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=screen.access.is_https(request),
     )
     return {"name": user.name, "role": user.role.name.lower()}
 

@@ -60,8 +60,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,  # addresses hold handles and ids: they stay out of logs
                 server_header=False,
-                proxy_headers=bool(settings.dashboard_user_header),
-                forwarded_allow_ips=settings.dashboard_proxies,
+                proxy_headers=False,  # it would hide the peer; access.py reads what it needs
                 timeout_graceful_shutdown=GRACE_S,
             )
         )

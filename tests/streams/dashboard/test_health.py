@@ -1,0 +1,54 @@
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from typing_extensions import override
+
+from streams.dashboard.health import scrape
+
+METRICS = b"""# HELP roguekey_events_total Events.
+# TYPE roguekey_events_total counter
+roguekey_events_total{partition="0"} 12.0
+# HELP python_info Platform.
+# TYPE python_info gauge
+python_info 1.0
+"""
+
+
+class Worker(BaseHTTPRequestHandler):
+    """Answers with metrics, or with nonsense."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(METRICS if self.path == "/metrics" else b"{{{ nonsense")
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def worker() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Worker)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_workers_own_metrics_are_read(worker: str) -> None:
+    told = scrape(f"{worker}/metrics")
+    assert told["up"]
+    assert [(m["name"], m["labels"], m["value"]) for m in told["metrics"]] == [
+        ("roguekey_events_total", {"partition": "0"}, 12.0)
+    ]
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/metrics", "nonsense", "{worker}/odd"])
+def test_a_worker_that_does_not_answer_well_is_said_to_be_down(worker: str, address: str) -> None:
+    told = scrape(address.format(worker=worker))
+    assert (told["up"], told["metrics"]) == (False, [])
