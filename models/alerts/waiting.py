@@ -15,6 +15,7 @@ from models.score.parts import APP_CROWD, CROWD, company_of
 from models.snapshot import Remembering
 
 WINDOW_MS: Final = 120_000
+HINDSIGHT: Final = 0.5  # decades that it costs: many purchases wait, and any crowd may find some
 MOST: Final = 64  # purchases kept per market, one of each key
 SWEEP_MS: Final = 10 * WINDOW_MS
 
@@ -59,7 +60,7 @@ class Waiting(Remembering):
         if not more.any():
             return []
         parts[:, [CROWD, APP_CROWD]] = company
-        ranks = model.rank(parts)
+        ranks = model.rank(parts) - HINDSIGHT
         for place in np.flatnonzero(more).tolist():
             waiting[place].seen_again(parts[place], float(ranks[place]), rogue * fellow[place])
         proved = more & (ranks >= model.threshold)

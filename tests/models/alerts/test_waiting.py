@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.alerts.suspects import Suspect, suspect_of
-from models.alerts.waiting import MOST, WINDOW_MS, Waiting
+from models.alerts.waiting import HINDSIGHT, MOST, WINDOW_MS, Waiting
 from models.keys.state import FEATURES
 from models.score.model import PER_DECADE, THRESHOLD
 from models.score.parts import APP_CROWD, CROWD, MOST_COMPANY, PARTS, company_of
@@ -14,7 +14,7 @@ from tests.models.alerts.suspects import plain_model, rows_of, suspect
 MODEL = plain_model()
 CROWDED = np.array([1.5, 0.0], np.float32)
 ROGUE = np.array([7.0, 3.0], np.float32)
-BELOW = THRESHOLD - 1.0  # rank of a purchase that waits
+BELOW = THRESHOLD - 0.5  # rank of a purchase that waits
 
 
 def one(number: int, rank: float = BELOW, **changes: Any) -> Suspect:
@@ -37,7 +37,7 @@ def test_the_first_victim_proves_rogue_once_a_later_one_meets_the_crowd() -> Non
     found = waiting.roused(one(1), CROWDED, ROGUE, MODEL)
     assert [suspect.key for suspect in found] == ["k0"]
     gained = float(company_of(CROWDED[None]).sum())
-    assert found[0].rank == pytest.approx(BELOW + gained / PER_DECADE, abs=1e-6)
+    assert found[0].rank == pytest.approx(BELOW + gained / PER_DECADE - HINDSIGHT, abs=1e-6)
     assert found[0].finding.rogue_around == ROGUE[0]
     assert roused(waiting, one(2)) == []  # told once
 
