@@ -1,0 +1,148 @@
+"""Memory under churn: keys and markets that come and go for an hour of load.
+
+`python -m benchmarks.churn [--minutes M] [--rate N]` runs M minutes' worth of N fills a second
+through the stages of one worker, with checkpoints, as fast as it can. Every key and every market is
+new, and gone after a while. The tables are bounded low, so that they fill up within minutes and
+evict from then on. Prints resident memory and the size of the changelog, and draws both.
+"""
+
+import argparse
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.orders.batch import MARKET_SEPARATOR, Names, OrderBatch
+from streams.kernel_cache import use_fresh_kernels
+
+if TYPE_CHECKING:
+    from streams.stages import Partition
+
+BATCH = 4096
+KEY_LIFE = 20  # batches for which a key goes on trading
+MARKETS = 64  # at a time; one new with each batch
+CHECKPOINT_EVERY = 8  # batches
+BOUNDS = {"max_keys": 50_000, "max_pairs": 200_000}
+CHART = Path(__file__).parent / "results" / "churn.png"
+MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def resident_mb() -> float:
+    """Memory that this process holds now."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def churned(template: OrderBatch, number: int, interval_ms: float) -> OrderBatch:
+    """Give the template's fills by other keys in other markets than some batches before."""
+    n = len(template)
+    events = np.arange(number * n, (number + 1) * n).astype(np.uint64)
+    key_numbers = (np.arange(n) + (number // KEY_LIFE) * n).astype(np.uint64)
+    market_numbers = np.arange(number, number + MARKETS).astype(np.uint64)
+    names = [f"venue{MARKET_SEPARATOR}S{market}USDT" for market in market_numbers.tolist()]
+    return replace(
+        template,
+        event_id=[f"e{event}" for event in events.tolist()],
+        event_hash=events * MIX + np.uint64(1),
+        ts=(template.ts[0] + events.astype(np.float64) * interval_ms).astype(np.int64),
+        key=np.arange(n, dtype=np.int32),
+        keys=Names([f"k{key}" for key in key_numbers.tolist()], key_numbers * MIX + np.uint64(2)),
+        market=(np.arange(n) % MARKETS).astype(np.int32),
+        markets=Names(names, market_numbers * MIX + np.uint64(3)),
+    )
+
+
+class Log:
+    """A changelog in memory, as compaction would leave it."""
+
+    def __init__(self, partition: "Partition") -> None:
+        from streams.checkpoints import Checkpoints, Identity  # noqa: PLC0415
+
+        self._partition = partition
+        self._checkpoints: Checkpoints = Checkpoints(Identity("churn", 1, partition.kind))
+        self._sizes: dict[bytes, int] = {}
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        from streams.checkpoints import pack  # noqa: PLC0415
+
+        cut = self._checkpoints.cut(self._partition.snapshot(), 0, 0)
+        records, header = self._checkpoints.seal(cut, pack(cut))
+        for key, value in [*records, header, *self._checkpoints.needless()]:
+            self._sizes[key] = len(value or b"")
+            if value is None:
+                del self._sizes[key]
+
+    @property
+    def megabytes(self) -> float:
+        """What it holds."""
+        return sum(self._sizes.values()) / 1e6
+
+
+def run(minutes: float, rate: float) -> list[tuple[float, float, float]]:
+    """Give (minute, resident MB, changelog MB) once a minute."""
+    from models.keys.stage import KeyStage  # noqa: PLC0415 - kernels load after their cache is set
+    from models.market.stage import MarketStage  # noqa: PLC0415
+    from models.merge import Merge  # noqa: PLC0415
+    from models.score.evidence import blank_scale  # noqa: PLC0415
+    from models.simulation import regime_of, simulate, to_orders  # noqa: PLC0415
+    from streams.stages import KeyPartition, MarketPartition  # noqa: PLC0415
+
+    orders = to_orders(simulate(regime_of((), 1.0, 400), 1))
+    fills = orders.take(np.flatnonzero(orders.is_fill & (orders.key >= 0))[:BATCH])
+    market = MarketStage(max_markets=2_000, max_pairs=BOUNDS["max_pairs"])
+    keys, merge = KeyStage(blank_scale(), **BOUNDS), Merge(1)
+    logs = [Log(MarketPartition(0, 1, market)), Log(KeyPartition(0, 1, keys))]
+    interval_ms = 1000 / rate
+    points: list[tuple[float, float, float]] = []
+    for number in range(int(minutes * 60 * rate / BATCH)):
+        merge.add(0, market.observe(churned(fills, number, interval_ms)), market.clock)
+        ready = merge.ready()
+        if ready is not None:
+            keys.assess(ready)
+        if number % CHECKPOINT_EVERY == 0:
+            for log in logs:
+                log.save()
+        minute = number * BATCH * interval_ms / 60_000
+        if minute >= len(points):
+            points.append((minute, resident_mb(), sum(log.megabytes for log in logs)))
+            print("| {:.0f} | {:.0f} | {:.0f} |".format(*points[-1]), flush=True)
+    return points
+
+
+def draw(points: list[tuple[float, float, float]]) -> None:
+    """Draw both over time."""
+    import matplotlib as mpl  # noqa: PLC0415 - slow to load
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    minutes, resident, changelog = zip(*points, strict=True)
+    figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    axes.plot(minutes, resident, label="resident memory")
+    axes.plot(minutes, changelog, label="changelogs")
+    axes.set(xlabel="minutes of load", ylabel="MB", ylim=(0, None))
+    axes.legend(frameon=False)
+    CHART.parent.mkdir(exist_ok=True)
+    figure.savefig(CHART, dpi=120)
+
+
+def main() -> None:
+    """Measure, print and draw."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--rate", type=float, default=1000.0, help="fills a second")
+    flags = parser.parse_args()
+    use_fresh_kernels()
+    print("| minute | resident, MB | changelogs, MB |\n|---:|---:|---:|")
+    began = time.perf_counter()
+    points = run(flags.minutes, flags.rate)
+    print(f"took {time.perf_counter() - began:.0f} s")
+    draw(points)
+
+
+if __name__ == "__main__":
+    main()
