@@ -37,6 +37,7 @@ BARS: Final = 240
 MOST_FILLS: Final = 1000  # of each kind; the largest are kept
 MOST_SELLERS: Final = 12  # whose sells are marked
 WAITING: Final = 500  # charts in the queue; what does not fit is made when somebody looks
+REMEMBERED: Final = 10_000
 AGAIN_MS: Final = 4000  # between two readings of one chart
 SHORTER: Final = (1.0, 0.25, 0.05)  # shares of the window, where a busy market overflows it
 
@@ -81,6 +82,7 @@ class Charts(threading.Thread):
         self._ended = threading.Event()
         self._topic: OrdersTopic | None = None
         self.made = threading.Condition()
+        self._tried: dict[int, int] = {}  # when the chart of an alert was last made, or not, ms
 
     def want(self, numbers: Iterable[int]) -> None:
         """Ask for the charts of new alerts."""
@@ -95,7 +97,7 @@ class Charts(threading.Thread):
             return kept[1]
         self._put(Job(0, -number))
         with self.made:
-            self.made.wait_for(lambda: self._is_newer(number, now), patience_s)
+            self.made.wait_for(lambda: self._tried.get(number, 0) >= now, patience_s)
         kept = self._kept(number)
         return kept[1] if kept else None
 
@@ -119,6 +121,9 @@ class Charts(threading.Thread):
                 self._leave()
                 self._ended.wait(0.5)
             with self.made:
+                if len(self._tried) > REMEMBERED:
+                    self._tried.clear()
+                self._tried[-job.number] = now_ms()
                 self.made.notify_all()
         self._leave()
 
@@ -134,10 +139,6 @@ class Charts(threading.Thread):
                 "SELECT made_ts, body FROM charts WHERE alert = ?", (number,)
             ).fetchone()
         return (row["made_ts"], msgspec.json.decode(row["body"], type=Chart)) if row else None
-
-    def _is_newer(self, number: int, than: int) -> bool:
-        kept = self._kept(number)
-        return kept is not None and kept[0] >= than
 
     def _make(self, number: int) -> None:
         with self._model.reading() as db:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 from kafka import KafkaProducer
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from models.alerts.envelope import Alert
 from streams.broker import TOPIC_LIMITS, EmbeddedBroker, free_port
@@ -27,8 +27,9 @@ FLAGS: Final = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 START_S: Final = 120.0
-SIGHT_MS: Final = 10_000  # patience for what should be there at once, on a busy machine
+SIGHT_MS: Final = 20_000  # patience for what should be there at once, on a busy machine
 
+expect.set_options(timeout=SIGHT_MS)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 

@@ -136,7 +136,10 @@ listen(tellState);
 async function start() {
   buildNav();
   buildTop(null);
-  if (location.pathname === "/enter") return show();
+  if (location.pathname === "/enter") {
+    state.hidden = true;
+    return show();
+  }
   try {
     const user = await whoAmI();
     buildTop(user);

@@ -35,6 +35,7 @@ export const FEATURES = {
 };
 export const EVIDENCE = { novelty: "Novelty", conduct: "Conduct", market: "Market", sweep: "Sell-off", crowd: "Crowd", counterparties: "Counterparties", loss: "Loss", access: "Access", other: "Other" };
 
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 export const words = (table, term) => table[term] ?? String(term ?? "").replaceAll("_", " ");
 
 export function status(alert) {

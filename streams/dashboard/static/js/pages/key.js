@@ -5,7 +5,7 @@ import { count, dollars, time } from "../format.js";
 import { icon } from "../icons.js";
 import { empty, follow, missing } from "../states.js";
 import { listen } from "../stream.js";
-import { appName, freezeTag, words } from "../words.js";
+import { appName, capital, freezeTag, words } from "../words.js";
 import { alertLines, freezeWords } from "./alert.js";
 
 export async function keyPage(root, handle) {
@@ -23,10 +23,10 @@ function draw(box, head, key) {
   const own = key.alerts.filter((alert) => alert.kind === "leaked_key");
   const fact = (label, value, note) => h("div.figure", {}, h("span.label", {}, label), h("span.value", {}, value), note ? h("span.note", {}, note) : null);
   return fill(box,
-    h("div.figures", {}, fact("Alerts", count(own.length)), fact("Most at risk", dollars(Math.max(0, ...own.map((alert) => alert.money)))), fact("Lifecycle", key.phase ? words({}, key.phase) : "In use"), fact("Freeze actions", count(key.freezes.length))),
+    h("div.figures", {}, fact("Alerts", count(own.length)), fact("Most at risk", dollars(Math.max(0, ...own.map((alert) => alert.money)))), fact("Lifecycle", key.phase ? capital(words({}, key.phase)) : "In use"), fact("Freeze actions", count(key.freezes.length))),
     h("div.two.even", {},
       h("section.card", {}, h("header", {}, h("h2", {}, "Alerts"), h("span.more", {}, "newest first")), key.alerts.length ? alertLines(key.alerts) : empty("No alert", "This key was never alerted.", "shield")),
       h("div.column", {},
         h("section.card", {}, h("header", {}, h("h2", {}, "Freezes")), key.freezes.length ? h("ol.timeline", {}, key.freezes.map((entry) => h("li.plain", {}, h("span.when.mono", {}, time(entry.ts, { withDate: true })), h("span.what", {}, h("b", {}, freezeWords(entry)), entry.who !== "policy" ? h("span.dim", {}, " · ", name(entry.who, 30)) : null, h("span.note.dim", {}, plain(entry.why, 300)))))) : empty("Never touched", null, "freezes")),
-        h("section.card", {}, h("header", {}, h("h2", {}, "Lifecycle")), key.lifecycle.length ? h("ol.timeline", {}, key.lifecycle.map((entry) => h("li.plain", {}, h("span.when.mono", {}, time(entry.ts, { withDate: true })), h("span.what", {}, h("b", {}, words({}, entry.kind)), h("span.note.dim", {}, plain(entry.text, 300)))))) : empty("In use", "The inactive-key policy has said nothing about this key.", "inactive")))));
+        h("section.card", {}, h("header", {}, h("h2", {}, "Lifecycle")), key.lifecycle.length ? h("ol.timeline", {}, key.lifecycle.map((entry) => h("li.plain", {}, h("span.when.mono", {}, time(entry.ts, { withDate: true })), h("span.what", {}, h("b", {}, capital(words({}, entry.kind))), h("span.note.dim", {}, plain(entry.text, 300)))))) : empty("In use", "The inactive-key policy has said nothing about this key.", "inactive")))));
 }
