@@ -65,10 +65,14 @@ class Lives:
 
     def until_said(self, pid: int, words: str, times: int = 1) -> None:
         """Wait until a worker has logged a line with these words, so many times."""
+        self.until(lambda: sum(words in line for line in self._lines_of(pid)) >= times)
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for something that workers bring about."""
         deadline = time.monotonic() + SAID_S
-        while sum(words in line for line in self._lines_of(pid)) < times:
+        while not is_so():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{pid} did not say {words!r}: {self.said()[-2000:]}")
+                raise TimeoutError(f"it did not come about: {self.said()[-2000:]}")
             time.sleep(0.05)
 
     def _lines_of(self, pid: int) -> list[str]:
