@@ -81,6 +81,7 @@ def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list
             "none",
             "order events that could not be read, unchanged, the reason in the headers",
             retention=timedelta(days=30),
+            max_bytes=FRAME_BYTES,  # with the reason, a letter is larger than its event
         ),
         TopicSpec(
             names.keys,
