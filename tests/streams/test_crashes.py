@@ -48,7 +48,6 @@ def settings_for(broker: EmbeddedBroker) -> Settings:
         brokers=broker.address,
         partitions=PARTITIONS,
         batch_events=60,
-        idle_heartbeat_ms=300,
         checkpoint_interval_ms=60,
     )
 

@@ -21,8 +21,7 @@ from tests.streams.conftest import (
     put_on_topic,
 )
 
-# On a busy machine a partition may rest for long; called idle, it would not be waited for.
-PATIENT = Settings(idle_heartbeat_ms=2000)
+FOUR = Settings(partitions=4)
 
 
 def expected_alerts(trained: Trained, out: Path, tape: Path, *warmup: Path) -> list[bytes]:
@@ -75,7 +74,7 @@ def test_live_alerts_are_those_of_a_replay_byte_for_byte(
     events = len(trained.tape.read_bytes().splitlines())
 
     async def scenario() -> None:
-        settings = PATIENT.model_copy(update={"partitions": partitions, "batch_events": 1000})
+        settings = Settings(partitions=partitions, batch_events=1000)
         worker = Worker(settings, [broker.address], Stages(trained.model))
         async with running(worker.app):
             await records_on(broker, "alerts", len(expected))
@@ -139,7 +138,7 @@ def test_the_next_worker_goes_on_behind_what_was_committed(
     events = len(trained.tape.read_bytes().splitlines())
 
     async def until_all_is_read(count: int) -> None:
-        worker = Worker(PATIENT, [broker.address], Stages(trained.model))
+        worker = Worker(FOUR, [broker.address], Stages(trained.model))
         async with running(worker.app):
             await until_committed(committed, count)
             await records_on(broker, "alerts", len(expected))  # through the inner topics, too
@@ -164,7 +163,7 @@ def test_a_warmed_worker_is_a_warmed_replay(
     assert expected
     put_on_topic(broker, tape, 4)
     stages = warm_stages(trained.model, [history], 4)
-    run_until(Worker(PATIENT, [broker.address], stages), running, broker, "alerts", len(expected))
+    run_until(Worker(FOUR, [broker.address], stages), running, broker, "alerts", len(expected))
     assert Counter(everything_on(broker.address, "alerts")) == Counter(expected)
 
 
