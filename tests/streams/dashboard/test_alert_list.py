@@ -48,7 +48,7 @@ def pages(model: ReadModel, chosen: Filter, limit: int) -> list[dict[str, Any]]:
                 return found
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(limit=st.integers(1, 40), sort=st.sampled_from(["newest", "severity", "money"]))
 def test_pages_of_any_size_hold_every_alert_once_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, limit: int, sort: str

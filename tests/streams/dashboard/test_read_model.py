@@ -43,7 +43,7 @@ def test_a_deleted_read_model_is_rebuilt_with_the_same_content(tmp_path: Path) -
     again.close()
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(cuts=st.lists(st.integers(1, 4)), decisions_first=st.booleans())
 def test_it_matters_neither_how_records_are_cut_nor_which_topic_is_read_first(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], decisions_first: bool
