@@ -47,7 +47,6 @@ def settings(kafka_settings: Settings) -> Settings:
         update={
             "partitions": 8,
             "batch_events": 60,
-            "idle_heartbeat_ms": 300,
             "checkpoint_interval_ms": 100,
             "session_timeout_ms": int(1000 * SESSION_S),
         }
