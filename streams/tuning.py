@@ -1,14 +1,14 @@
 """Tuning: the whole detector over labelled tapes, once each, for every threshold together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.alerts.envelope import AlertType
 from models.evaluation.decisions import Decision, corrected
 from models.evaluation.exposure import Watched
 from models.evaluation.labels import Labels
-from models.evaluation.sightings import Recorder
+from models.evaluation.sightings import LOWEST_RANK, Recorder
 from models.evaluation.sweep import Trial
 from models.evaluation.verdicts import Truth
 from models.score.model import Model
@@ -51,7 +51,8 @@ def try_tape(
     """
     labels = Labels.load(files.labels) if files.labels else Labels({})
     intake, recorder, watched = Intake(), Recorder(), Watched()
-    detector = warmed_detector(model, 1, warmup, intake.now_ms, progress)
+    lowest = replace(model, threshold=LOWEST_RANK)  # so that it tells of all that any would alert
+    detector = warmed_detector(lowest, 1, warmup, intake.now_ms, progress)
     detector.watch(recorder)
     for batch in intake.read(files.orders, progress):
         watched.add(batch)

@@ -15,7 +15,7 @@ from models.alerts.suspects import Suspect, suspect_of
 from models.alerts.waiting import Waiting
 from models.apps.stage import AppStage
 from models.entities import put_back, saved_tables
-from models.orders.batch import BUY, Float64s
+from models.orders.batch import BUY
 from models.profiteers.stage import ProfiteerStage
 from models.rows import Rows
 from models.score.evidence import NOTABLE
@@ -30,10 +30,10 @@ STEPS: Final = (0.0, 0.5, 1.0, 2.0)  # rank above the threshold from which a sev
 SMALL_MONEY: Final = 100.0  # USD in all of an incident's fills
 CORROBORATION: Final = 0.05  # share of the score from which a reason counts as one of its kind
 
-Watch = Callable[[Rows, Float64s], None]  # told of notable fills and their ranks
+Watch = Callable[[Suspect, int], None]  # told of fills with their ranks, and when each was known
 
 
-def nobody(_: Rows, __: Float64s) -> None:
+def nobody(_: Suspect, __: int) -> None:
     """Watch nothing."""
 
 
@@ -86,7 +86,6 @@ class AlertStage:
         around = self._crowd.meet(suspects)
         parts = parts_of(suspects, around.weight)
         ranks = self._model.rank(parts)
-        self.watch(suspects, ranks)
         buys = suspects.orders.side == BUY
         hopeful = buys & (self._model.rank(at_most(parts)) >= self._model.threshold)
         alerts: list[Alert] = []
@@ -99,13 +98,14 @@ class AlertStage:
             one = suspect_of(suspects, row, parts[row], rank, rogue, self._model.medians)
             alerted = False
             if rank >= self._noteworthy:
+                self.watch(one, one.sighting.ts)
                 incident = self._note(one, one.time)
                 alerts += self._accuse(suspects, row, one, incident)
                 alerted = incident.alerted is not None
                 alerts += self._profiteers.bought(suspects, row, rank, alerted=alerted)
             if buys[row]:
                 alerts += self._rouse(suspects, row, one, around)
-                if hopeful[row] and not alerted:
+                if hopeful[row]:
                     self._waiting.add(one)
         self._apps_hear(suspects, len(suspects))
         self._heard = 0
@@ -120,6 +120,7 @@ class AlertStage:
         alerts: list[Alert] = []
         crowd, rogue = around.weight[row], around.rogue[row]
         for one in self._waiting.roused(by, crowd, rogue, self._model):
+            self.watch(one, by.sighting.ts)
             alerts += self._accuse(rows, row, one, self._note(one, by.time))
             alerts += self._profiteers.alerted(rows, row, one.key)
         return alerts

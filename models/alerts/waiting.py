@@ -21,7 +21,7 @@ SWEEP_MS: Final = 10 * WINDOW_MS
 
 
 class Waiting(Remembering):
-    """Purchases of the last minutes that no alert was raised for, by market."""
+    """Purchases of the last minutes by market, those that company could yet convict."""
 
     remembered: ClassVar = {"_markets": dict[str, list[Suspect]], "_swept": int}
 
@@ -42,7 +42,7 @@ class Waiting(Remembering):
             waiting.remove(min(waiting, key=_alone))
 
     def roused(self, by: Suspect, crowd: Float32s, rogue: Float32s, model: Model) -> list[Suspect]:
-        """Take out those that prove rogue in the light of a later purchase.
+        """Give those that prove more rogue than before in the light of a later purchase.
 
         `crowd`, shape (2,), is the weight of those around the later purchase, in all and of its
         app, `rogue`, shape (2,), how many rogue buyers to expect among them.
@@ -63,9 +63,8 @@ class Waiting(Remembering):
         ranks = model.rank(parts) - HINDSIGHT
         for place in np.flatnonzero(more).tolist():
             waiting[place].seen_again(parts[place], float(ranks[place]), rogue * fellow[place])
-        proved = more & (ranks >= model.threshold)
-        self._markets[by.market] = [w for w, p in zip(waiting, proved, strict=True) if not p]
-        return [w for w, p in zip(waiting, proved, strict=True) if p]
+        proved = np.flatnonzero(more & (ranks >= model.threshold))
+        return [waiting[place] for place in proved.tolist()]
 
     def _forget(self, now: int) -> None:
         """Drop what is too long ago; now and then, whatever market it is of."""

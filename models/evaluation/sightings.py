@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from models.orders.batch import Float64s, Int64s, UInt64s
-from models.rows import Rows
+from models.alerts.suspects import Suspect
+from models.orders.batch import Float64s, Int64s
 
 LOWEST_RANK: Final = 1.0  # of an alert: 100 falsely alerted keys in 1,000 key-days
 
@@ -41,25 +41,22 @@ class Recorder:
     """Watches a detector and keeps what it saw."""
 
     def __init__(self) -> None:
-        self._names: dict[int, str] = {}
-        self._parts: list[tuple[UInt64s, Int64s, Float64s, Float64s]] = []
+        self._places: dict[str, int] = {}  # of the keys, in the order in which they came
+        self._seen: list[tuple[int, int, float, float]] = []
 
-    def __call__(self, rows: Rows, ranks: Float64s) -> None:
-        """Take in fills and their ranks."""
-        seen = np.flatnonzero(ranks >= LOWEST_RANK)
-        orders = rows.orders
-        codes = orders.key[seen]
-        for code in np.unique(codes).tolist():
-            self._names[int(orders.keys.hashes[code])] = orders.keys.strings[code]
-        hashes = orders.keys.hashes[codes]
-        notional = orders.notional[seen].astype(np.float64)
-        self._parts.append((hashes, orders.ts[seen], ranks[seen], notional))
+    def __call__(self, suspect: Suspect, ts: int) -> None:
+        """Take in a fill whose rank was known at the time `ts`, ms."""
+        if suspect.rank >= LOWEST_RANK:
+            place = self._places.setdefault(suspect.key, len(self._places))
+            self._seen.append((place, ts, suspect.rank, suspect.notional))
 
     def sightings(self) -> Sightings:
         """Give what was seen."""
-        known = sorted(self._names)
-        empty = (np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0), np.empty(0))
-        columns = zip(empty, *self._parts, strict=True)
-        hashes, ts, rank, notional = (np.concatenate(column) for column in columns)
-        key = np.searchsorted(np.array(known, np.uint64), hashes).astype(np.int64)
-        return Sightings([self._names[name] for name in known], key, ts, rank, notional)
+        key, ts, rank, notional = zip(*self._seen, strict=True) if self._seen else [()] * 4
+        return Sightings(
+            list(self._places),
+            np.array(key, np.int64),
+            np.array(ts, np.int64),
+            np.array(rank, np.float64),
+            np.array(notional, np.float64),
+        )

@@ -39,7 +39,7 @@ def test_the_first_victim_proves_rogue_once_a_later_one_meets_the_crowd() -> Non
     gained = float(company_of(CROWDED[None]).sum())
     assert found[0].rank == pytest.approx(BELOW + gained / PER_DECADE - HINDSIGHT, abs=1e-6)
     assert found[0].finding.rogue_around == ROGUE[0]
-    assert roused(waiting, one(2)) == []  # told once
+    assert roused(waiting, one(2)) == []  # that crowd tells nothing new
 
 
 @pytest.mark.parametrize(

@@ -1,27 +1,34 @@
 import numpy as np
 
+from models.alerts.suspects import Suspect, suspect_of
 from models.evaluation.sightings import LOWEST_RANK, Recorder
-from models.rows import Rows
-from tests.factories import TS, bare_order, batch_of
+from models.keys.state import FEATURES
+from models.score.parts import PARTS
+from tests.factories import TS
+from tests.models.alerts.suspects import rows_of, suspect
 
 NEVER = np.iinfo(np.int64).max
 
 
-def rows_of(*fills: tuple[str, int]) -> Rows:
-    batch = batch_of(
-        [
-            bare_order(event_id=f"{key}{ts}", ts=TS + ts, api_key=key, notional=5.0)
-            for key, ts in fills
-        ]
-    )
-    return Rows(batch, batch.ts, batch.ts, {})
-
-
-def test_what_no_threshold_alerts_is_forgotten_and_the_rest_kept_across_batches() -> None:
+def seen_of(*fills: tuple[str, int, float]) -> Recorder:
+    """A recorder that was told of fills, each by its key, its time since TS, and its rank."""
     recorder = Recorder()
-    recorder(rows_of(("b", 0), ("a", 1), ("c", 2)), np.array([3.0, 2.0, LOWEST_RANK - 0.01]))
-    recorder(rows_of(("a", 3), ("b", 4)), np.array([9.0, LOWEST_RANK]))
-    seen = recorder.sightings()
+    for key, ts, rank in fills:
+        recorder(one(key, rank), TS + ts)
+    return recorder
+
+
+def one(key: str, rank: float) -> Suspect:
+    rows = rows_of([suspect(0, api_key=key, notional=5.0)])
+    alone, medians = np.zeros(2, np.float32), np.zeros(len(FEATURES))
+    return suspect_of(rows, 0, np.zeros(len(PARTS)), rank, alone, medians)
+
+
+def test_what_no_threshold_alerts_is_forgotten_and_the_rest_kept() -> None:
+    below = LOWEST_RANK - 0.01
+    seen = seen_of(
+        ("b", 0, 3.0), ("a", 1, 2.0), ("c", 2, below), ("a", 3, 9.0), ("b", 4, LOWEST_RANK)
+    ).sightings()
     assert sorted(seen.keys) == ["a", "b"]
     assert [seen.keys[key] for key in seen.key] == ["b", "a", "a", "b"]
     assert (seen.ts - TS).tolist() == [0, 1, 3, 4]
@@ -30,10 +37,9 @@ def test_what_no_threshold_alerts_is_forgotten_and_the_rest_kept_across_batches(
 
 
 def test_each_key_is_alerted_first_before_its_misuse_and_first_since() -> None:
-    recorder = Recorder()
-    fills = rows_of(("a", 0), ("a", 1), ("a", 5), ("a", 6), ("b", 3))
-    recorder(fills, np.array([4.0, 4.0, 3.0, 5.0, 3.5]))
-    seen = recorder.sightings()
+    seen = seen_of(
+        ("a", 0, 4.0), ("a", 1, 4.0), ("a", 5, 3.0), ("a", 6, 5.0), ("b", 3, 3.5)
+    ).sightings()
     since = np.array([TS + 5 if key == "a" else NEVER for key in seen.keys])
     assert sorted(seen.alerts(3.0, since)) == [("a", TS), ("a", TS + 5), ("b", TS + 3)]
     assert sorted(seen.alerts(4.0, since)) == [("a", TS), ("a", TS + 6)]

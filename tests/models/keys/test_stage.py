@@ -66,8 +66,11 @@ def test_every_feature_equals_its_restatement_from_all_past_fills(
 ) -> None:
     rows = assessed(tape, scale)
     keys: dict[str, NaiveKey] = {}
-    keyed = [event for event in tape if event["api_key"] is not None]
-    for row, event in enumerate(keyed):
+    events = {event["event_id"]: event for event in tape}
+    for row, event_id in enumerate(rows.orders.event_id):
+        event = events[event_id]
+        if event["api_key"] is None:  # a sale into a stirred market
+            continue
         key = keys.setdefault(event["api_key"], NaiveKey())
         key.enter(float(rows.time[row]))
         if event.get("status", "filled") not in ("filled", "partially_filled"):
