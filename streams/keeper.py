@@ -260,7 +260,13 @@ class Keeper:
         owned.partition = partition
 
     async def _require_no_gap(self, tp: TP, partition: Partition) -> None:
-        """Refuse to read on behind events that neither the state contains nor will be read."""
+        """Refuse to read on where events would be left out, or taken for known ones."""
+        end = await self._changelog.end(TopicPartition(tp.topic, tp.partition))
+        if end < partition.end:
+            raise StateError(
+                f"{tp.topic}[{tp.partition}] ends at offset {end}, but the state in its changelog "
+                f"contains it up to {partition.end}: the topic was made anew; {AFRESH}"
+            )
         consumer = self._app.consumer
         committed = await consumer.committed(tp) if isinstance(consumer, Consumer) else 0
         if committed > partition.again_from:

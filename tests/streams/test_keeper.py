@@ -8,7 +8,7 @@ from models.score.model import Model
 from streams.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.checkpoints import StateError
 from streams.settings import Settings
-from streams.topics import TopicNames, changelog_specs, ensure_topics, topic_specs
+from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
 from streams.warmup import Stages
 from streams.worker import Worker, group_of
 from tests.factories import TS, encode, order
@@ -64,16 +64,31 @@ def test_a_state_outlives_its_worker_and_stays_with_its_model(
     assert adopting.counts()["events"] == 14
 
 
+def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one(
+    topics: EmbeddedBroker, produce: Produce, committed: Committed, trained: Trained
+) -> None:
+    produce("orders", 0, [encode(order(event_id=f"e{n}", ts=TS + n)) for n in range(5)])
+    live(topics, committed, trained.model, 5)
+    make_anew(topics, topic_specs(TopicNames(), 1)[0])
+    produce("orders", 0, [encode(order(event_id="f", ts=TS))])
+    refused = live(topics, committed, trained.model, 6).app.crash_reason
+    assert isinstance(refused, StateError)
+    assert "orders[0] ends at offset 1, but the state" in str(refused)
+
+
+def make_anew(broker: EmbeddedBroker, spec: TopicSpec) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin.delete_topics([spec.name])
+    admin.close()
+    ensure_topics([broker.address], [spec])
+
+
 def test_a_state_that_ends_before_what_was_committed_is_refused(
     topics: EmbeddedBroker, produce: Produce, committed: Committed, trained: Trained
 ) -> None:
     produce("orders", 0, [encode(order(event_id=f"e{n}", ts=TS + n)) for n in range(5)])
     live(topics, committed, trained.model, 5)
-    specs = changelog_specs(group_of(SETTINGS), 1)
-    admin = KafkaAdminClient(bootstrap_servers=topics.address)
-    admin.delete_topics([specs[0].name])
-    admin.close()
-    ensure_topics([topics.address], specs)
+    make_anew(topics, changelog_specs(group_of(SETTINGS), 1)[0])
     refused = live(topics, committed, trained.model, 6).app.crash_reason
     assert isinstance(refused, StateError)
     assert "has read orders[0] up to offset 5, but the state in its changelog ends at 0" in str(
