@@ -5,6 +5,7 @@ written with the rows. Brokers may come and go under it.
 """
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ from streams.settings import Settings
 from streams.topics import TopicNames, ensure_topics, topic_specs
 
 CONNECT_MS: Final = 3000
+LISTEN_S: Final = 2.0
 PROBE_S: Final = 2.0  # between two questions to the brokers
 PROBE_MS: Final = 3000
 EMPTY_WAIT_S: Final = 0.05  # the embedded broker answers an empty fetch at once
@@ -90,6 +92,7 @@ class Feed(threading.Thread):
 
     def _follow(self) -> None:
         """Connect, go to where the read model ends, and read on until something breaks."""
+        must_listen(self._settings.bootstrap_servers())
         self._make_topics()
         consumer = KafkaConsumer(
             bootstrap_servers=self._settings.bootstrap_servers(),
@@ -177,6 +180,20 @@ class Feed(threading.Thread):
         if self.pulse.reachable != reachable:
             self.pulse = replace(self.pulse, reachable=reachable, since=now_ms())
             self._changed(Taken())
+
+
+def must_listen(addresses: Iterable[str]) -> None:
+    """Raise an `OSError` where no broker listens: kafka-python's clients leave a thread behind."""
+    problem = OSError("no broker")
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), LISTEN_S).close()
+        except OSError as error:
+            problem = error
+        else:
+            return
+    raise problem
 
 
 def _unforeseen(error: Exception) -> bool:

@@ -64,6 +64,8 @@ class Health:
 
     def _lag(self) -> list[Json] | None:
         """Give how far the workers are behind on each topic; None where nobody answers."""
+        if not self._feed.pulse.reachable:
+            return None
         group = group_of(self._settings)
         common = {
             "bootstrap_servers": self._settings.bootstrap_servers(),
