@@ -14,7 +14,7 @@ from tests.models.alerts.suspects import plain_model, rows_of, suspect
 MODEL = plain_model()
 CROWDED = np.array([1.5, 0.0], np.float32)
 ROGUE = np.array([7.0, 3.0], np.float32)
-BELOW = THRESHOLD - 0.5  # rank of a purchase that waits
+BELOW = THRESHOLD - 0.25  # rank of a purchase that waits
 
 
 def one(number: int, rank: float = BELOW, **changes: Any) -> Suspect:
