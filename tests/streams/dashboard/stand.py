@@ -70,6 +70,11 @@ class Stand:
             self._running.close()
         self._running = None
 
+    def stop_broker(self) -> None:
+        """End the broker, but not before our own producer, whose attempts would leave sockets."""
+        self._close_producer()
+        self.broker.stop()
+
     def put(self, *alerts: Alert) -> None:
         """Put alerts on their topic; returns when they lie there."""
         if self._producer is None:
@@ -94,8 +99,12 @@ class Stand:
 
     def _leave(self) -> None:
         self.stop()
-        if self._producer is not None:
-            self._producer.close(timeout=1)
+        self._close_producer()
+
+    def _close_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=1)
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = START_S) -> None:

@@ -207,7 +207,7 @@ def test_no_alert_is_lost_when_dashboard_or_broker_go_and_come_back(
         filled.put(*(alert(n) for n in range(501, 504)))
         filled.start()
         expect(page.locator(".pill")).to_have_text("3 new", timeout=20_000)
-        filled.broker.stop()
+        filled.stop_broker()
         expect(page.locator(".state.bad")).to_contain_text(
             "Brokers unreachable since", timeout=20_000
         )
