@@ -5,6 +5,7 @@ input in order: a function of that input alone. So whoever receives a frame know
 it has had before, in whatever cuts they come again. A frame without rows carries the rest.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +20,7 @@ MARGIN_BYTES = 4096  # that Kafka puts around a record
 
 _TIME = "time"
 _MERGE_TIME = "merge_time"
+_WORDS = "words"
 _COLUMN = "column "  # so that no stage's column is taken for one of the two above
 
 
@@ -36,6 +38,7 @@ class Word(msgspec.Struct, frozen=True, array_like=True):
 
 _encode_word = msgspec.msgpack.Encoder().encode
 _decode_word = msgspec.msgpack.Decoder(Word).decode
+_decode_words = msgspec.msgpack.Decoder(tuple[Word, ...]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class RowFrame:
 
     rows: Rows | None
     word: Word
+    more: tuple[Word, ...] = ()  # what other sources say, in a frame without rows
 
 
 def pack_rows(
@@ -75,10 +79,18 @@ def pack_rows(
     ]
 
 
+def pack_words(words: Sequence[Word]) -> bytes:
+    """Write what one or several sources say as one frame without rows."""
+    return pack({}, {}, {_WORDS: len(words)}, _encode_word(words))
+
+
 def unpack_rows(data: bytes) -> RowFrame:
     """Read a frame of rows; a `FrameError` where it is none."""
     frame = unpack(data)
     try:
+        if frame.meta.get(_WORDS):
+            first, *more = _decode_words(frame.word)
+            return RowFrame(None, first, tuple(more))
         word = _decode_word(frame.word)
     except msgspec.MsgspecError as error:
         raise FrameError(f"the frame's source does not say what it has read: {error}") from None

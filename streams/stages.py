@@ -168,11 +168,9 @@ class MarketPartition(Partition):
         self.refused += len(refused)
         return self._frames(rows, now_ms + self._patience_ms), refused
 
-    def quiet(self, since_ms: int) -> Frames:
-        """Tell every partition of keys that this one was read to its end at this time."""
-        return [
-            (n, pack_rows(None, self._word(n, quiet=since_ms))[0]) for n in range(self._targets)
-        ]
+    def quiet(self, since_ms: int) -> list[Word]:
+        """Say to each partition of keys that this one was read to its end at this time."""
+        return [self._word(target, quiet=since_ms) for target in range(self._targets)]
 
     def _frames(self, rows: Rows, seen: int) -> Frames:
         parts = dict(by_key(rows, self._targets))
@@ -260,25 +258,29 @@ class Merging(Partition):
 
     def _add(self, frame: RowFrame, offset: int) -> Rows | None:
         """Add what is new in a frame, and give the rows that it made due."""
-        word = frame.word
+        self._hear(frame.word, frame.rows, offset)
+        for word in frame.more:
+            self._hear(word, None, offset)
+        return self._merge.ready()
+
+    def _hear(self, word: Word, rows: Rows | None, offset: int) -> None:
         known = self._known[word.source]
         if word.born > known.born:
             known = self._known[word.source] = Known(word.born, word.first)
             self._merge.forget(word.source)
         if word.born < known.born:
-            return None
+            return
         if word.first > known.rows:
             self.holes += 1
-            return None
-        if frame.rows is not None:
+            return
+        if rows is not None:
             had = known.rows - word.first
-            self.received += len(frame.rows)
-            self._merge.hold(frame.rows, skip=had, seen=word.seen, origin=offset)
-            known.rows = max(known.rows, word.first + len(frame.rows))
+            self.received += len(rows)
+            self._merge.hold(rows, skip=had, seen=word.seen, origin=offset)
+            known.rows = max(known.rows, word.first + len(rows))
         if word.read >= known.read:
             known.read = word.read
             self._merge.hear(word.source, word.passed, word.quiet)
-        return self._merge.ready()
 
     @override
     def _own(self) -> Any:

@@ -26,6 +26,7 @@ from streams.checkpoints import Identity
 from streams.dead_letters import Letter, RefusalLimit
 from streams.keeper import Keeper, Worked
 from streams.metrics import Metrics, sizes_of
+from streams.row_frames import pack_words
 from streams.runtime import build_app
 from streams.security import faust_credentials, kafka_security
 from streams.settings import Settings
@@ -197,10 +198,15 @@ class Worker:
             return
         found = await consumer.quiet(TP(topic, number) for number in markets)
         async with self._one_at_a_time:
-            for tp, quiet in found.items():
-                market = markets[tp.partition]
-                if quiet.handed <= market.end:  # else some of it is still on its way here
-                    await self._send(self._to_keys(market.quiet(quiet.asked_ms)))
+            words = [
+                markets[tp.partition].quiet(quiet.asked_ms)
+                for tp, quiet in found.items()
+                if quiet.handed <= markets[tp.partition].end  # else some is still on its way here
+            ]
+            frames = [
+                (target, pack_words(said)) for target, said in enumerate(zip(*words, strict=True))
+            ]
+            await self._send(self._to_keys(frames))
 
     def _recovered(self, topic: str, kind: type[P]) -> dict[int, P]:
         found = self._keeper.recovered(topic)

@@ -9,7 +9,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from models.market.stage import MarketStage
-from streams.row_frames import unpack_rows
+from streams.row_frames import pack_words, unpack_rows
 from streams.settings import Settings
 from streams.stages import KeyPartition, MarketPartition
 from streams.topics import FRAME_BYTES, MEBIBYTE
@@ -47,8 +47,7 @@ def test_a_symbol_with_all_its_events_in_one_millisecond_gets_through_in_bounded
             keys.assess(run_of([frame], offset))
             offset += 1
     assert keys.again_from == 0  # all of it is held: the millisecond may not be over
-    [(_, quiet)] = market.quiet(NOW_MS)
-    told = keys.assess(run_of([quiet], offset))
+    told = keys.assess(run_of([pack_words(market.quiet(NOW_MS))], offset))
     assert keys.again_from == keys.end
     assert keys.late == 0
     assert unpack_rows(told[-1]).word.read == offset + 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from models.rows import LONG_AGO, NEVER, Rows
 from streams.frames import Array, FrameError, pack
 from streams.order_frames import pack_orders
-from streams.row_frames import Word, pack_rows, unpack_rows
+from streams.row_frames import Word, pack_rows, pack_words, unpack_rows
 from tests.factories import Event, batch_of, order, tapes
 
 WORD = Word(source=3, passed=(17, int(NEVER)), quiet=(4, LONG_AGO), born=9, first=5, read=8, seen=2)
@@ -41,6 +41,12 @@ def test_a_frame_without_rows_carries_what_its_source_says() -> None:
     for rows in (None, rows_of([order()]).take(np.empty(0, np.int64))):
         [frame] = pack_rows(rows, WORD)
         assert (unpack_rows(frame).rows, unpack_rows(frame).word) == (None, WORD)
+
+
+def test_several_sources_can_speak_in_one_frame() -> None:
+    other = Word(source=1, passed=(2,))
+    frame = unpack_rows(pack_words([WORD, other]))
+    assert (frame.rows, frame.word, frame.more) == (None, WORD, (other,))
 
 
 @given(tapes(min_size=1))

@@ -11,7 +11,7 @@ from models.alerts.stage import AlertStage
 from models.market.stage import MarketStage
 from models.rows import NEVER
 from models.score.model import Model
-from streams.row_frames import unpack_rows
+from streams.row_frames import pack_words, unpack_rows
 from streams.stages import (
     AlertPartition,
     KeyPartition,
@@ -61,7 +61,7 @@ def sent_to(partition: MarketPartition, run: Run, now_ms: int = NOW_MS) -> list[
 
 
 def quiet_of(partition: MarketPartition, since_ms: int) -> list[bytes]:
-    return [frame for target, frame in partition.quiet(since_ms) if target == 0]
+    return [pack_words(partition.quiet(since_ms)[:1])]
 
 
 def again(partition: P, fresh: P) -> P:
@@ -120,12 +120,12 @@ def test_a_partition_counts_what_it_took_refused_and_knew_already() -> None:
 def test_a_quiet_partition_says_since_when_and_how_far_it_has_read() -> None:
     partition = market(1, 2)
     partition.observe(orders_run(3), NOW_MS)
-    frames = partition.quiet(NOW_MS + 7)
-    assert [target for target, _ in frames] == [0, 1]
-    words = [unpack_rows(frame).word for _, frame in frames]
+    words = partition.quiet(NOW_MS + 7)
+    assert len(words) == 2
     assert {(word.quiet, word.read, word.passed) for word in words} == {
         ((NOW_MS + 7,), 3, (TS + 2,))
     }
+    assert sorted(word.first for word in words) == [0, 3]
 
 
 def test_nothing_passes_before_every_source_was_heard_of(model: Model) -> None:
