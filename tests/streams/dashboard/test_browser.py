@@ -143,7 +143,8 @@ def test_every_page_passes_the_accessibility_check(
 ) -> None:
     shown = alert(4).id
     with Watched(browser, filled.url, color_scheme=theme) as page:
-        for path in (*PAGES, f"/alerts/{shown}", "/enter"):
+        key = filled.ask(f"/api/alerts/{shown}")["key"]["handle"]
+        for path in (*PAGES, f"/alerts/{shown}", f"/keys/{key}", "/enter"):
             page.goto(path)
             settle(page)
             found = Axe().run(page).response["violations"]
