@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from tests.streams.dashboard.stand import Stand, chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started
