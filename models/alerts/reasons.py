@@ -67,6 +67,10 @@ def _about(count: float) -> str:
     return "About 1 other buyer" if whole == 1 else f"About {whole} other buyers"
 
 
+def _look(count: float) -> str:
+    return "looks" if round(count) <= 1 else "look"
+
+
 def _app(f: Finding) -> str:
     return f.app or "one program"
 
@@ -244,12 +248,14 @@ def _taker_excess(f: Finding) -> Words:
 
 
 def _crowd(f: Finding) -> Words:
-    text = f"{_about(f.rogue_around)} of {f.symbol} look rogue, too, at this time."
+    look = _look(f.rogue_around)
+    text = f"{_about(f.rogue_around)} of {f.symbol} {look} rogue, too, at this time."
     return Words(f.rogue_around, 0.0, text)
 
 
 def _app_crowd(f: Finding) -> Words:
-    text = f"{_about(f.rogue_fellows)} of {f.symbol} with keys of {_app(f)} look rogue, too."
+    look = _look(f.rogue_fellows)
+    text = f"{_about(f.rogue_fellows)} of {f.symbol} with keys of {_app(f)} {look} rogue, too."
     return Words(f.rogue_fellows, 0.0, text)
 
 
