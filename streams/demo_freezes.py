@@ -10,15 +10,16 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from types import TracebackType
 from typing import Any, Final, Self
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
+from typing_extensions import override
 
 from models.evaluation.freezes import FreezeScore, score_freezes
 from models.evaluation.labels import Labels
 from streams.children import Command
+from streams.closing import Closing
 from streams.freeze.actions import Act, Entry, Outcome, Rule, decode_entry
 from streams.freeze.cases import State, cases_of
 from streams.security import kafka_security
@@ -181,16 +182,11 @@ class FreezeDemo:
             self._stack = self._stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
 
-class _Audit:
+class _Audit(Closing):
     """The entries on an audit topic, as they come."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
@@ -220,15 +216,9 @@ class _Audit:
             time.sleep(LOOK_S)
         return self.entries
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    @override
+    def close(self) -> None:
+        """Leave the brokers."""
         self._consumer.close()
 
 

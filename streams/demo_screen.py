@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from streams.broker import HOST, free_port
@@ -59,13 +58,8 @@ class DemoScreen:
         self._command.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._command.__exit__(kind, error, trace)
+    def __exit__(self, *exception: object) -> None:
+        self._command.__exit__(*exception)
 
 
 def stays() -> bool:

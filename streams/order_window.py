@@ -9,13 +9,14 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from typing_extensions import override
 
 from models.alerts.envelope import Place
+from streams.closing import Closing
 from streams.partitioning import partition_of
 from streams.topic_tape import TopicTapeError, topic_partitions
 
@@ -100,7 +101,7 @@ def places_of(headers: Iterable[tuple[str, bytes]]) -> list[Place]:
     return []
 
 
-class OrdersTopic:
+class OrdersTopic(Closing):
     """A reader of the orders topic; blocking, so never to be used within an event loop."""
 
     def __init__(
@@ -156,6 +157,7 @@ class OrdersTopic:
         """Read the events at these places; what is no longer there, or no order, is left out."""
         return self._runner.run(self._at(list(places)))
 
+    @override
     def close(self) -> None:
         """Leave the brokers."""
         self._runner.run(self._consumer.stop())
@@ -261,17 +263,6 @@ class OrdersTopic:
             if records and records[-1].offset >= end - 1:
                 break
         return records
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _take(records: list[ConsumerRecord], wanted: Wanted, window: OrderWindow) -> int | None:

@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from typing_extensions import override
 
 from models.alerts.envelope import Alert, AlertType
 from models.detector import Detector
 from models.score.model import Model
+from streams.closing import Closing
 from streams.intake import Intake, Progress
 from streams.partitioning import by_partition
 from streams.tapes import TapeError
@@ -44,7 +45,7 @@ class Replayed:
         return self.events / self.seconds if self.seconds else 0.0
 
 
-class AlertFile:
+class AlertFile(Closing):
     """Alerts, one to a line, in the order in which they were raised."""
 
     def __init__(self, path: Path) -> None:
@@ -69,15 +70,9 @@ class AlertFile:
             else:
                 self.accounts.append(alert.subject)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    @override
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 

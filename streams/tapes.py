@@ -8,15 +8,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Final, Protocol, Self, TypeAlias
+from typing import BinaryIO, Final, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
 import zstandard
+from typing_extensions import override
 
 from models.orders.batch import Int64s
 from models.orders.refusals import Refusal
+from streams.closing import Closing
 
 CHUNK_LINES: Final = 4096
 
@@ -149,7 +150,7 @@ class _Reason(msgspec.Struct):
     bytes: int
 
 
-class DeadLetterFile:
+class DeadLetterFile(Closing):
     """Refused events, byte for byte, one after the other, each followed by a line feed.
 
     So the file is itself a tape: mend it and feed it in again. The reasons lie beside it, in
@@ -174,18 +175,8 @@ class DeadLetterFile:
         self._size += self._events.write(kept + b"\n")
         self._reasons.write(msgspec.json.encode(reason) + b"\n")
 
+    @override
     def close(self) -> None:
         """Bring both files to an end."""
         self._events.close()
         self._reasons.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -8,13 +8,14 @@ runs only while somebody waits for records.
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from typing_extensions import override
 
 from models.orders.batch import Int64s
+from streams.closing import Closing
 
 CHUNK_RECORDS: Final = 4096
 POLL_MS: Final = 1000
@@ -38,7 +39,7 @@ def as_ms(text: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
-class TopicTape:
+class TopicTape(Closing):
     """The records of a topic that the brokers got from `since` until before `until`, ms.
 
     What comes after it was opened is left out, so that it ends on a live topic too.
@@ -81,6 +82,7 @@ class TopicTape:
         """
         return self._runner.run(self._next(TopicPartition(self.topic, partition)))
 
+    @override
     def close(self) -> None:
         """Leave the brokers."""
         self._runner.run(self._consumer.stop())
@@ -120,17 +122,6 @@ class TopicTape:
                 offsets = np.fromiter((record.offset for record in records), np.int64, len(records))
                 return [record.value or b"" for record in records], offsets
         return None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 async def topic_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

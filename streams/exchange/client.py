@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 from standardwebhooks import Webhook
 from typing_extensions import override
 
+from streams.closing import Closing
 from streams.exchange.wire import (
     ID_HEADER,
     SIGNATURE_HEADER,
@@ -81,7 +81,7 @@ def read_signer(path: Path) -> Signer:
         raise SecretError(f"file {path} holds no secret: {error}") from error
 
 
-class Caller:
+class Caller(Closing):
     """Posts signed bodies to one address, each attempt answered by an `Answer`."""
 
     def __init__(
@@ -126,20 +126,10 @@ class Caller:
             return Answer(Verdict.REFUSED, f"{detail}: redirects are not followed", status)
         return Answer(Verdict.REFUSED, f"{detail} {said}".strip(), status)
 
+    @override
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class ExchangeClient(Caller):

@@ -9,11 +9,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import msgspec
+from typing_extensions import override
 
+from streams.closing import Closing
 from streams.freeze.actions import GENESIS, POLICY, Act, Entry, Outcome, Rule, decode_entry, sealed
 from streams.freeze.cases import OPEN, Case, State, case_after
 
@@ -69,7 +70,7 @@ class OutgoingCall(NamedTuple):
     body: bytes  # case id, or the alarm
 
 
-class Outbox:
+class Outbox(Closing):
     """The one writer's memory."""
 
     def __init__(self, folder: Path) -> None:
@@ -263,6 +264,7 @@ class Outbox:
         """Drop what no budget asks for any more."""
         self._db.execute("DELETE FROM spent WHERE ts < ?", (ms,))
 
+    @override
     def close(self) -> None:
         """Give the lock back."""
         self._db.close()
@@ -272,14 +274,3 @@ class Outbox:
 
     def _number(self, query: str, *values: Any) -> int:
         return int(self._db.execute(query, values).fetchone()[0])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

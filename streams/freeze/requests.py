@@ -10,12 +10,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from types import TracebackType
-from typing import Annotated, Any, Final, Self, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from typing_extensions import override
 
+from streams.closing import Closing
 from streams.freeze.actions import Entry, Outcome, decode_entry
 from streams.topics import TopicNames
 
@@ -78,7 +79,7 @@ def new_request(ask: Ask, *, who: str, reason: str, subject: str = "") -> Reques
         raise ValueError(str(error)) from error
 
 
-class Desk:
+class Desk(Closing):
     """Puts requests on their topic and waits for the hook's answers; not thread-safe."""
 
     def __init__(
@@ -124,21 +125,11 @@ class Desk:
                 time.sleep(LOOK_S)
         return None
 
+    @override
     def close(self) -> None:
         """Leave the brokers."""
         self._consumer.close()
         self._producer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _read(value: bytes | None) -> Entry | None:

@@ -7,13 +7,14 @@ on disk before an offset is committed, and only then is anybody called.
 import logging
 import threading
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
+from typing_extensions import override
 
+from streams.closing import Closing
 from streams.freeze.hook import Hook
 from streams.freeze.publisher import Publisher
 from streams.settings import Settings
@@ -88,7 +89,7 @@ class Reader:
         self._consumer.close()
 
 
-class Service:
+class Service(Closing):
     """The hook, its readers and its publisher."""
 
     def __init__(
@@ -131,6 +132,7 @@ class Service:
         """End the run after the present turn."""
         self._stop.set()
 
+    @override
     def close(self) -> None:
         """Leave the brokers."""
         self._requests.close()
@@ -150,14 +152,3 @@ class Service:
             if self._publisher.is_done:
                 return
             threading.Event().wait(IDLE_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

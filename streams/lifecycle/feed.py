@@ -10,12 +10,13 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from typing_extensions import override
 
+from streams.closing import Closing
 from streams.lifecycle.entries import CONTENT_TYPE
 from streams.lifecycle.store import Place
 from streams.topics import MEBIBYTE
@@ -64,7 +65,7 @@ class Feed(Protocol):
         """Let the group's offsets say how far it was read."""
 
 
-class KafkaFeed:
+class KafkaFeed(Closing):
     """The feed from Kafka. Its event loop runs only while somebody waits for it."""
 
     def __init__(
@@ -161,6 +162,7 @@ class KafkaFeed:
         except KafkaError as error:
             log.warning("offsets of the group were not committed: %s", error)
 
+    @override
     def close(self) -> None:
         """Leave the brokers."""
         self._runner.run(self._stop())
@@ -170,17 +172,6 @@ class KafkaFeed:
         for client in (self._consumer, self._producer):
             with suppress(asyncio.CancelledError):  # of its own tasks, when the brokers are away
                 await client.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 async def _start(

@@ -10,8 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
+
+from typing_extensions import override
+
+from streams.closing import Closing
 
 SCHEMA_VERSION: Final = 1
 BUSY_S: Final = 10.0  # an operator's command may be writing
@@ -76,7 +79,7 @@ class Reached:
     is_whole: bool  # it was read from offset 0 on
 
 
-class Store:
+class Store(Closing):
     """The open file. Whoever changes something holds its lock, but for an operator's command."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -170,20 +173,10 @@ class Store:
             (now, actor, why),
         )
 
+    @override
     def close(self) -> None:
         """Close the file."""
         self.sql.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @contextmanager
