@@ -18,7 +18,8 @@ from streams.dispositions import Disposition
 from streams.freeze.actions import Entry as FreezeEntry
 from streams.freeze.requests import Request as FreezeRequest
 from streams.lifecycle.entries import Entry as LifecycleEntry
-from streams.topics import TopicNames, TopicSpec, topic_specs
+from streams.settings import Settings
+from streams.topics import TopicNames, TopicSpec, every_spec
 
 Json: TypeAlias = dict[str, Any]
 
@@ -85,13 +86,15 @@ PAYLOADS: Final[Mapping[str, Any]] = {
     "triage": Triage,
 }
 RECEIVED: Final = {"orders", "dispositions"}  # that others write, too
+OWN: Final = ("market_changelog", "keys_changelog", "alerts_changelog", "put_back")  # by app_id
 
 
 def document(names: TopicNames | None = None) -> Json:
     """Describe all topics; with other names than the default ones, as those."""
     names = names or TopicNames()
-    specs = {spec.name: spec for spec in topic_specs(names)}
+    specs = {spec.name: spec for spec in every_spec(names, Settings().app_id)}
     kinds = {field.name: getattr(names, field.name) for field in fields(names)}
+    kinds |= zip(OWN, [name for name in specs if name not in kinds.values()], strict=True)
     structs = [payload for payload in PAYLOADS.values() if not isinstance(payload, dict)]
     references, schemas = msgspec.json.schema_components(
         [AlertData, *structs], ref_template=REFERENCE
@@ -102,7 +105,8 @@ def document(names: TopicNames | None = None) -> Json:
         "info": {
             "title": "roguekey",
             "version": version("roguekey"),
-            "description": "Topics of roguekey, by their default names; each name is a setting.",
+            "description": "Topics of roguekey, by their default names and numbers of partitions."
+            " Names are settings; where there are several partitions, so is their number.",
         },
         "defaultContentType": "application/json",
         "channels": {kind: _channel(kind, specs[name]) for kind, name in kinds.items()},
@@ -130,11 +134,12 @@ def _channel(kind: str, spec: TopicSpec) -> Json:
         "messages": {kind: {"$ref": f"#/components/messages/{kind}"}},
         "bindings": {
             "kafka": {
+                "partitions": spec.partitions,
                 "topicConfiguration": {
                     "cleanup.policy": [spec.cleanup],
                     "retention.ms": int(kept),
                     "max.message.bytes": spec.max_bytes,
-                }
+                },
             }
         },
     }

@@ -21,7 +21,7 @@ from streams.partitioning import partition_of
 from streams.produce import symbol_of
 from streams.security import kafka_security
 from streams.settings import Settings
-from streams.topics import FRAME_BYTES, TopicSpec, ensure_topics
+from streams.topics import FRAME_BYTES, TopicSpec, ensure_topics, put_back_spec
 
 CHUNK: Final = 500  # letters that are put back before that is recorded
 REQUEST_MS: Final = 10_000
@@ -41,13 +41,7 @@ class PutBack:
 
 def record_topic(settings: Settings) -> TopicSpec:
     """Specify the topic that remembers what was put back."""
-    return TopicSpec(
-        f"{settings.app_id}.dead.replayed",
-        1,
-        "topic:partition:offset of the event",
-        "which dead letters were put back on the orders topic",
-        cleanup="compact",
-    )
+    return put_back_spec(settings.app_id)
 
 
 async def put_back(

@@ -19,7 +19,7 @@ from models.score.artifact import MANIFEST, ArtifactError, Manifest, load_artifa
 from streams.access import greet
 from streams.security import kafka_security
 from streams.settings import Settings
-from streams.topics import TopicNames, TopicSpec, described_topics, topic_specs
+from streams.topics import MEBIBYTE, TopicNames, TopicSpec, described_topics, every_spec
 
 CONNECT_MS: Final = 5000
 
@@ -69,7 +69,8 @@ def _brokers_and_topics(settings: Settings) -> list[Check]:
         advice = "see that it is a Kafka broker, and that its advertised addresses lead there"
         return [Check("brokers", Outcome.FAILED, f"{settings.brokers}: {error}", advice)]
     try:
-        specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
+        names = TopicNames(**settings.topic_names())
+        specs = every_spec(names, settings.app_id, settings.partitions)
         found = _topics(admin, [spec.name for spec in specs])
         checks = [_topic(spec, settings.replication_factor, found.get(spec.name)) for spec in specs]
     except KafkaError as error:
@@ -121,6 +122,12 @@ def _topic(spec: TopicSpec, copies: int, found: _Topic | None) -> Check:
     if cleanup != spec.cleanup:
         finding = f"has cleanup.policy={cleanup}, must have {spec.cleanup}"
         return Check(subject, Outcome.FAILED, finding, f"set cleanup.policy={spec.cleanup} on it")
+    most = int(found.config.get("max.message.bytes", spec.max_bytes))
+    if most < spec.max_bytes and spec.max_bytes > MEBIBYTE:
+        finding = f"has max.message.bytes={most}, must have {spec.max_bytes}"
+        return Check(
+            subject, Outcome.FAILED, finding, f"set max.message.bytes={spec.max_bytes} on it"
+        )
     if found.copies < copies:
         finding = f"has {found.copies} copies of a partition; replication_factor is {copies}"
         return Check(subject, Outcome.WARNING, finding, "reassign its partitions to more brokers")

@@ -66,7 +66,7 @@ class TopicSpec:
 
 
 def topic_specs(names: TopicNames, partitions: int = DEFAULT_PARTITIONS) -> list[TopicSpec]:
-    """Specifications of all topics; `partitions` bounds how many workers can share the load."""
+    """Specifications of all named topics; `partitions` bounds how many workers share the load."""
     week, day = timedelta(days=7), timedelta(days=1)
     return [
         TopicSpec(names.orders, partitions, "symbol", "order events, JSON", retention=week),
@@ -109,8 +109,8 @@ def changelog_spec(group: str, table: str, partitions: int) -> TopicSpec:
     return TopicSpec(
         name,
         partitions,
-        "row",
-        "state rows of the worker",
+        "header, or part of a checkpoint",
+        f"checkpoints of the {table} stage",
         cleanup="compact",
         max_bytes=FRAME_BYTES,
     )
@@ -120,6 +120,30 @@ def changelog_specs(group: str, partitions: int) -> list[TopicSpec]:
     """Specifications of the changelogs of the three stages of a group of workers."""
     sizes = {"market": partitions, "keys": partitions, "alerts": 1}
     return [changelog_spec(group, table, count) for table, count in sizes.items()]
+
+
+def worker_group(app_id: str) -> str:
+    """Consumer group of the workers."""
+    return f"{app_id}.worker"
+
+
+def put_back_spec(app_id: str) -> TopicSpec:
+    """Specification of the topic that remembers which dead letters were put back."""
+    return TopicSpec(
+        f"{app_id}.dead.replayed",
+        1,
+        "topic:partition:offset of the event",
+        "which dead letters were put back on the orders topic",
+        cleanup="compact",
+    )
+
+
+def every_spec(
+    names: TopicNames, app_id: str, partitions: int = DEFAULT_PARTITIONS
+) -> list[TopicSpec]:
+    """Specifications of all topics, also of those whose names follow from `app_id`."""
+    own = [*changelog_specs(worker_group(app_id), partitions), put_back_spec(app_id)]
+    return [*topic_specs(names, partitions), *own]
 
 
 def ensure_topics(

@@ -31,7 +31,7 @@ from streams.runtime import build_app
 from streams.security import faust_credentials, kafka_security
 from streams.settings import Settings
 from streams.stages import AlertPartition, DeadLetter, KeyPartition, MarketPartition, Partition
-from streams.topics import TopicNames, changelog_specs
+from streams.topics import TopicNames, changelog_specs, worker_group
 from streams.transport import Consumer, Run, coalesced_topic
 from streams.warmup import Stages
 from streams.watchdog import Progress as Places
@@ -294,4 +294,4 @@ def session(timeout_s: float) -> dict[str, Any]:
 
 def group_of(settings: Settings) -> str:
     """Consumer group of the workers."""
-    return f"{settings.app_id}.worker"
+    return worker_group(settings.app_id)

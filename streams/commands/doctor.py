@@ -10,7 +10,7 @@ from streams.settings import Settings
 
 
 @click.command("doctor")
-@with_settings("brokers", "model", "partitions", "replication_factor")
+@with_settings("brokers", "model", "partitions", "replication_factor", "app_id")
 @json_option
 def command(settings: Settings, as_json: bool) -> None:
     """Check settings, brokers, topics and model; say what to do.

@@ -18,13 +18,7 @@ from streams.runtime import Companion, ended_by_sigterm, run_worker
 from streams.security import kafka_security
 from streams.settings import ConfigError, Settings
 from streams.tapes import TapeError
-from streams.topics import (
-    TopicError,
-    TopicNames,
-    changelog_specs,
-    ensure_topics,
-    topic_specs,
-)
+from streams.topics import TopicError, TopicNames, ensure_topics, every_spec
 from streams.warmup import Stages, is_first_start, warm_stages
 from streams.watch import Watch
 from streams.worker import Worker, group_of
@@ -115,10 +109,7 @@ def _brokers(settings: Settings, stack: ExitStack) -> list[str]:
         click.echo(f"embedded broker at {brokers[0]}")
     ensure_topics(
         brokers,
-        [
-            *topic_specs(TopicNames(**settings.topic_names()), settings.partitions),
-            *changelog_specs(group_of(settings), settings.partitions),
-        ],
+        every_spec(TopicNames(**settings.topic_names()), settings.app_id, settings.partitions),
         replication=settings.replication_factor,
         limits=limits,
         client={"bootstrap_timeout_ms": CONNECT_MS, **kafka_security(settings)},

@@ -7,7 +7,7 @@ import yaml
 from models.alerts.envelope import _Envelope
 from models.orders.decode import _Order
 from streams.asyncapi import ALERT, ORDER, as_yaml, document
-from streams.topics import TopicNames, topic_specs
+from streams.topics import TopicNames, every_spec
 
 WRITTEN = Path(__file__).parents[2] / "deploy" / "asyncapi.yaml"
 
@@ -29,12 +29,14 @@ def test_it_reads_as_yaml_with_all_that_was_meant() -> None:
 
 def test_every_topic_is_described_with_what_the_broker_is_told() -> None:
     channels = {channel["address"]: channel for channel in document()["channels"].values()}
-    specs = topic_specs(TopicNames())
+    specs = every_spec(TopicNames(), "roguekey")
     assert channels.keys() == {spec.name for spec in specs}
     for spec in specs:
-        told = channels[spec.name]["bindings"]["kafka"]["topicConfiguration"]
+        bound = channels[spec.name]["bindings"]["kafka"]
+        assert bound["partitions"] == spec.partitions
+        told = bound["topicConfiguration"]
         assert told["cleanup.policy"] == [spec.config["cleanup.policy"]]
-        assert str(told["retention.ms"]) == spec.config["retention.ms"]
+        assert str(told["retention.ms"]) == spec.config.get("retention.ms", "-1")
         assert str(told["max.message.bytes"]) == spec.config["max.message.bytes"]
 
 

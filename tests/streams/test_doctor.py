@@ -9,7 +9,7 @@ from models.score.artifact import Feature, Manifest, save_artifact
 from streams.broker import EmbeddedBroker
 from streams.doctor import Check, Outcome, examine
 from streams.settings import Settings
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.topics import FRAME_BYTES, TopicNames, ensure_topics, every_spec
 
 
 def by_subject(checks: Iterable[Check]) -> dict[str, Check]:
@@ -21,7 +21,7 @@ def settings_for(broker: EmbeddedBroker, model: Path, partitions: int = 2) -> Se
 
 
 def make_topics(broker: EmbeddedBroker, limits: dict[str, str] | None = None) -> None:
-    ensure_topics([broker.address], topic_specs(TopicNames(), 2), limits=limits)
+    ensure_topics([broker.address], every_spec(TopicNames(), "roguekey", 2), limits=limits)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_nothing_is_wrong_where_everything_is_there(broker: EmbeddedBroker, mode
     make_topics(broker)
     checks = examine(settings_for(broker, model))
     assert {check.outcome for check in checks} == {Outcome.OK}
-    assert len(checks) == 1 + len(topic_specs(TopicNames())) + 1
+    assert len(checks) == 1 + len(every_spec(TopicNames(), "roguekey")) + 1
 
 
 def test_brokers_that_are_not_set_fail_with_how_to_set_them(model: Path) -> None:
@@ -84,6 +84,31 @@ def test_a_topic_that_is_compacted_by_mistake_fails(broker: EmbeddedBroker, mode
     check = by_subject(examine(settings_for(broker, model)))["topic alerts"]
     assert check.outcome is Outcome.FAILED
     assert check.finding == "has cleanup.policy=compact, must have delete"
+
+
+def make_by_hand(broker: EmbeddedBroker, name: str, partitions: int, **configs: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin.create_topics({name: {"num_partitions": partitions, "configs": configs}})
+    admin.close()
+
+
+def test_a_changelog_that_is_not_compacted_fails(broker: EmbeddedBroker, model: Path) -> None:
+    changelog = "roguekey.worker-keys-changelog"
+    make_by_hand(broker, changelog, 2, **{"cleanup.policy": "delete"})
+    make_topics(broker)
+    check = by_subject(examine(settings_for(broker, model)))[f"topic {changelog}"]
+    assert check.outcome is Outcome.FAILED
+    assert check.finding == "has cleanup.policy=delete, must have compact"
+
+
+def test_an_internal_topic_with_too_little_room_for_a_frame_fails(
+    broker: EmbeddedBroker, model: Path
+) -> None:
+    make_by_hand(broker, "roguekey.keys", 2, **{"max.message.bytes": "1048576"})
+    make_topics(broker)
+    check = by_subject(examine(settings_for(broker, model)))["topic roguekey.keys"]
+    assert check.outcome is Outcome.FAILED
+    assert check.finding == f"has max.message.bytes=1048576, must have {FRAME_BYTES}"
 
 
 def test_records_that_are_kept_too_briefly_are_a_warning(

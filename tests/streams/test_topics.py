@@ -11,6 +11,7 @@ from streams.topics import (
     TopicSpec,
     changelog_spec,
     ensure_topics,
+    every_spec,
     topic_specs,
 )
 
@@ -44,6 +45,15 @@ def test_a_changelog_is_compacted_and_without_a_time_limit() -> None:
     assert spec.name == "roguekey.worker-rows-changelog"
     assert spec.config["cleanup.policy"] == "compact"
     assert "retention.ms" not in spec.config
+
+
+def test_every_topic_of_an_app_has_one_specification_and_changelogs_fit_their_stages() -> None:
+    specs = {spec.name: spec for spec in every_spec(TopicNames(), "desk", 12)}
+    assert len(specs) == len(every_spec(TopicNames(), "desk", 12)) == len(TopicNames.__slots__) + 4
+    assert specs["desk.worker-market-changelog"].partitions == 12
+    assert specs["desk.worker-keys-changelog"].partitions == 12
+    assert specs["desk.worker-alerts-changelog"].partitions == 1
+    assert specs["desk.dead.replayed"].cleanup == "compact"
 
 
 def test_missing_topics_are_made_once(broker: EmbeddedBroker) -> None:
