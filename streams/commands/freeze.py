@@ -2,10 +2,11 @@
 
 import getpass
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import click
@@ -34,12 +35,14 @@ from streams.topic_tape import TopicTape, TopicTapeError
 from streams.topics import TopicNames
 
 ASKED_FOR: Final = {
+    Ask.FREEZE: "frozen by hand",
     Ask.APPROVE: "approved",
     Ask.REJECT: "rejected",
     Ask.UNFREEZE: "to be unfrozen",
     Ask.STOP: "stopped: nothing is frozen any more",
     Ask.RESUME: "resumed",
 }
+TOLD_TO_EXCHANGE: Final = (Ask.FREEZE, Ask.APPROVE, Ask.UNFREEZE)
 Record = tuple[int, bytes]  # offset or line, value
 
 
@@ -94,6 +97,20 @@ def _deciding(function: Callback) -> Callback:
 def approve(settings: Settings, case: str, **flags: Any) -> None:
     """Approve a CASE that waits; an app-wide freeze needs two people."""
     _decide(settings, Ask.APPROVE, case, **flags)
+
+
+@command.command("key")
+@click.argument("key")
+@click.option("--account", metavar="NAME", help="Whose it is, so that the allow list is heeded.")
+@click.option("--app", metavar="NAME", help="Whose it is used by; likewise.")
+@_deciding
+def key_(settings: Settings, key: str, account: str | None, app: str | None, **flags: Any) -> None:
+    """Freeze a KEY by hand, whatever the policy makes of its alerts.
+
+    Budgets, breaker, severity and a dry run do not hold a person back; the kill switch, the mode
+    off and the allow list do.
+    """
+    _decide(settings, Ask.FREEZE, key, {"account": account, "app": app}, **flags)
 
 
 @command.command("reject")
@@ -167,6 +184,7 @@ def _decide(
     settings: Settings,
     ask: Ask,
     subject: str,
+    about: Mapping[str, str | None] = MappingProxyType({}),
     *,
     reason: str,
     by: str,
@@ -174,7 +192,7 @@ def _decide(
     as_json: bool,
 ) -> None:
     try:
-        request = new_request(ask, who=by, reason=reason, subject=subject)
+        request = new_request(ask, who=by, reason=reason, subject=subject, **about)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     names = TopicNames(**settings.topic_names())
@@ -192,7 +210,7 @@ def _decide(
         if answer.outcome == Outcome.REFUSED:
             raise click.ClickException(answer.why)
         last = None
-        if ask in {Ask.APPROVE, Ask.UNFREEZE} and not answer.needs and answer.act != Act.FREEZE_APP:
+        if ask in TOLD_TO_EXCHANGE and not answer.needs and answer.act != Act.FREEZE_APP:
             last = desk.outcome(answer, max(0.0, deadline - time.monotonic()))
     _tell(answer, last, ask, as_json=as_json)
 

@@ -82,6 +82,7 @@ class Rule(StrEnum):
     TIME_TO_LIVE = "time_to_live"  # a freeze that ends by itself
     NO_CASE = "no_case"  # a request names what is not there
     REQUEST = "request"  # a person asked for it
+    BY_HAND = "by_hand"  # a person asked for it, whatever the policy makes of alerts
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,12 +1,13 @@
 """What the hook does about requests of people; every one is answered by an entry."""
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from streams.freeze.actions import Act, Mode, Outcome, Rule
+from streams.freeze.actions import Act, Outcome, Rule
 from streams.freeze.book import FREEZING, UNDO, Book
+from streams.freeze.by_hand import CAN_BE_APPROVED, ByHand, Refusal, whom
 from streams.freeze.cases import Case, State, case_id
 from streams.freeze.intake import stand_in_id
 from streams.freeze.outbox import BREAKER, STOP_MESSAGE
@@ -24,8 +25,9 @@ CAN_BE_UNDONE: Final = (
 class Answers:
     """Requests, answered within a transaction."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, by_hand: ByHand) -> None:
         self._book = book
+        self._by_hand = by_hand
 
     def answer(self, value: bytes | None, under_way: Collection[str]) -> None:
         """Do what a record of the requests topic asks for, unless that was answered before.
@@ -43,8 +45,18 @@ class Answers:
             self._stop(request, under_way)
         elif request.ask == Ask.RESUME:
             self._resume(request)
+        elif request.ask in {Ask.FREEZE, Ask.PROPOSE}:
+            self._freeze(request)
         else:
             self._decide(request, under_way)
+
+    def _freeze(self, request: Request) -> None:
+        """Do what a person asks for by hand; a case that waits, or that failed, is approved."""
+        case = self._book.outbox.open_case(request.subject, request.act)
+        if case is not None and case.state in CAN_BE_APPROVED and request.ask == Ask.FREEZE:
+            self._approve(request, case)
+        elif refusal := self._by_hand.open(request):
+            self._refuse(request, None, *refusal, **whom(request))
 
     def _decide(self, request: Request, under_way: Collection[str]) -> None:
         case = self._find(request)
@@ -80,7 +92,7 @@ class Answers:
             case.act,
             Outcome.APPROVED,
             request.reason,
-            rule=Rule.REQUEST,
+            rule=Rule.BY_HAND if request.ask == Ask.FREEZE else Rule.REQUEST,
             who=request.who,
             case=case,
             approvers=approvers,
@@ -97,9 +109,9 @@ class Answers:
         else:
             book.intend(case.act, request.reason, approved, who=request.who, rule=Rule.REQUEST)
 
-    def _not_approvable(self, request: Request, case: Case) -> tuple[Rule, str] | None:
+    def _not_approvable(self, request: Request, case: Case) -> Refusal | None:
         """Say what stands against it, if anything."""
-        if case.state not in {State.PENDING, State.FAILED}:
+        if case.state not in CAN_BE_APPROVED:
             return Rule.NO_CASE, f"the case is {case.state}; only pending or failed can be approved"
         if case.state == State.PENDING:
             names = {name.casefold() for name in case.approvers}
@@ -107,18 +119,8 @@ class Answers:
                 return Rule.NO_CASE, "the approval has expired"
             if request.who.casefold() in names:
                 return Rule.APPROVERS, f"{request.who} has approved already; somebody else must"
-        return self._forbidden(case)
-
-    def _forbidden(self, case: Case) -> tuple[Rule, str] | None:
-        """Say what forbids any freeze now."""
-        book = self._book
-        if book.is_stopped:
-            return Rule.KILL_SWITCH, "the kill switch is on"
-        if book.policy.mode in {Mode.OFF, Mode.DRY_RUN}:
-            return Rule.MODE, f"the mode is {book.policy.mode}"
-        if line := book.policy.allowed(case.api_key, case.account, case.app, book.clock()):
-            return Rule.ALLOW_LIST, f"on the allow list, by {line.by}: {line.reason}"
-        return None
+        by_hand = case.by_hand or request.ask == Ask.FREEZE
+        return self._by_hand.forbidden(case.api_key, case.account, case.app, by_hand=by_hand)
 
     def _freeze_keys(self, request: Request, app: Case) -> None:
         """Freeze each key that an app's alert names, unless that is done or forbidden."""
@@ -229,15 +231,18 @@ class Answers:
             act, outcome, request.reason, rule=Rule.REQUEST, who=request.who, request=request.id
         )
 
-    def _refuse(self, request: Request, case: Case | None, rule: Rule, why: str) -> None:
+    def _refuse(
+        self, request: Request, case: Case | None, rule: Rule, why: str, **about: Any
+    ) -> None:
         self._book.write(
-            case.act if case else _ABOUT.get(request.ask, Act.REVIEW),
+            case.act if case else _ABOUT.get(request.ask, request.act if about else Act.REVIEW),
             Outcome.REFUSED,
             f"{request.ask}: {why}",
             rule=rule,
             who=request.who,
             case=case,
             request=request.id,
+            **about,
         )
 
     def _refuse_unread(self, value: bytes | None, why: str) -> None:

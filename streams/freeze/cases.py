@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from streams.freeze.actions import Act, Entry, Outcome
+from streams.freeze.actions import Act, Entry, Outcome, Rule
 
 
 class State(StrEnum):
@@ -84,6 +84,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     approvers: list[str] = msgspec.field(default_factory=list)
     until: int | None = None
     why: str = ""
+    by_hand: bool = False  # a person asked for it, whatever the policy makes of alerts
 
     @property
     def is_automatic(self) -> bool:
@@ -150,6 +151,7 @@ def case_after(case: Case | None, entry: Entry) -> Case | None:
         approvers=entry.approvers or case.approvers,
         until=entry.until,
         why=entry.why,
+        by_hand=case.by_hand or entry.rule == Rule.BY_HAND,
     )
 
 

@@ -14,6 +14,7 @@ from streams.exchange.client import Caller, ExchangeClient
 from streams.freeze.actions import Act, Entry, Mode, Outcome, Rule
 from streams.freeze.answers import Answers
 from streams.freeze.book import FREEZING, UNDO, Book
+from streams.freeze.by_hand import ByHand
 from streams.freeze.calls import Calls
 from streams.freeze.cases import Case, State, case_id
 from streams.freeze.intake import HeardAlert, MalformedAlert, read_alert, stand_in_id
@@ -42,7 +43,7 @@ class Hook:
     ) -> None:
         self.book = Book(outbox, policy, clock)
         self.repeated = 0  # alerts that were decided on before
-        self._answers = Answers(self.book)
+        self._answers = Answers(self.book, ByHand(self.book, can_call=exchange is not None))
         self._calls = Calls(self.book, executor, exchange, alarm)
         self._kill_file = kill_file
         self._outbox = outbox
@@ -55,7 +56,8 @@ class Hook:
             self._remember_calls()
             mode = self._policy.mode
             if mode in {Mode.OFF, Mode.DRY_RUN}:
-                self.book.cancel_all(Rule.MODE, f"the mode is {mode} now", set())
+                spared = self._by_hand() if mode == Mode.DRY_RUN else set()
+                self.book.cancel_all(Rule.MODE, f"the mode is {mode} now", spared)
             elif mode == Mode.APPROVE:
                 self._ask_again()
 
@@ -173,6 +175,11 @@ class Hook:
             for case in ended:
                 why = f"{masked(case.subject)} was frozen for as long as the policy says"
                 self.book.intend(UNDO[case.act], why, case, rule=Rule.TIME_TO_LIVE)
+
+    def _by_hand(self) -> set[str]:
+        """Give the cases for which people asked by themselves, and that wait for the exchange."""
+        cases = self._outbox.cases_in(State.FREEZING, State.FAILED)
+        return {case.id for case in cases if case.by_hand}
 
     def _remember_calls(self) -> None:
         """Make the calls again that cases wait for, where all but the topic was lost."""

@@ -185,6 +185,8 @@ def explain(policy: Policy, now: float) -> list[str]:
         f"on {policy.families} kinds of evidence, where the alert itself recommends it",
         f"an alert whose order is more than {policy.max_event_age_s:g} s old freezes nobody",
         f"an app-wide freeze needs {APP_APPROVERS} different approvers; a hold of withdrawals one",
+        "a person may freeze any key by hand: budgets, breaker, severity and a dry run hold only "
+        "the hook back; kill switch, mode off and allow list hold for people, too",
         f"approvals expire after {policy.approval_expires_s:g} s",
         f"after an unfreeze or a rejection, a key is left alone for {policy.cool_down_s:g} s",
         "a freeze lasts until somebody ends it"

@@ -1,4 +1,4 @@
-"""What people ask of the hook: approve, reject, unfreeze, stop, resume.
+"""What people ask of the hook: freeze, propose, approve, reject, unfreeze, stop, resume.
 
 Requests travel on a topic of their own, so that only the hook holds the exchange's secret and only
 the hook writes the audit. Its answer is the entry on `freeze.actions` that names the request.
@@ -10,14 +10,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from typing_extensions import override
 
 from streams.closing import Closing
-from streams.freeze.actions import Entry, Outcome, decode_entry
+from streams.freeze.actions import Act, Entry, Outcome, decode_entry
 from streams.topics import TopicNames
 
 CONNECT_MS: Final = 5000
@@ -27,6 +27,8 @@ LOOK_S: Final = 0.05  # between two looks for the answer
 class Ask(StrEnum):
     """What can be asked."""
 
+    FREEZE = "freeze"  # a key, or the withdrawals of an account, without an alert's case
+    PROPOSE = "propose"  # the same, but somebody else has to approve it
     APPROVE = "approve"  # a case that waits, or one that failed
     REJECT = "reject"  # a case that waits, or that the exchange has not confirmed
     UNFREEZE = "unfreeze"  # also ends a hold of withdrawals
@@ -38,6 +40,9 @@ Who: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=100, patte
 Why: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"\S")]
 
 
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=512)]
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One request; made by `new_request`."""
 
@@ -46,9 +51,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     who: Who
     reason: Why
     ts: int  # ms
-    subject: Annotated[str, msgspec.Meta(max_length=512)] = (
-        ""  # case; to unfreeze also key, account
-    )
+    subject: Name = ""  # case; to unfreeze also key, account; to freeze the one or the other
+    what: Literal["freeze_key", "hold_withdrawals"] = "freeze_key"  # to freeze: which of them
+    account: Name | None = None  # of a key that is to be frozen, as far as it is known
+    app: Name | None = None
+    symbol: Name | None = None
+    alert_id: Name | None = None  # alert that the person saw
+
+    @property
+    def act(self) -> Act:
+        """What a freeze by hand is to be."""
+        return Act(self.what)
 
     def encode(self) -> bytes:
         """Give the request as it lies on the topic."""
@@ -58,8 +71,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 decode_request: Final = msgspec.json.Decoder(Request).decode
 
 
-def new_request(ask: Ask, *, who: str, reason: str, subject: str = "") -> Request:
-    """Make a request; `ValueError` names what is wrong with it."""
+def new_request(ask: Ask, *, who: str, reason: str, subject: str = "", **about: Any) -> Request:
+    """Make a request, `about` its further fields; `ValueError` names what is wrong with it."""
     for field, value in (("who", who), ("reason", reason)):
         if not value.strip():
             raise ValueError(f"{field} is {value!r}; must not be empty")
@@ -72,6 +85,7 @@ def new_request(ask: Ask, *, who: str, reason: str, subject: str = "") -> Reques
         reason=reason.strip(),
         ts=time.time_ns() // 1_000_000,
         subject=subject,
+        **about,
     )
     try:
         return decode_request(made.encode())

@@ -100,6 +100,18 @@ def test_a_key_is_unfrozen_in_one_step_and_the_exchange_confirms(roguekey: Rogue
     assert "there is no freeze of that name" in err
 
 
+def test_a_key_that_no_alert_named_is_frozen_by_hand(roguekey: Roguekey) -> None:
+    asked = ("freeze", "key", "key-of-another", "--app", "app-9", "--by", "eva", "--reason", "r")
+    code, out, _ = roguekey(*asked)
+    assert code == 0
+    assert "frozen by hand, by eva; the exchange confirmed" in out
+    assert "key-of-another" not in out
+    code, _, err = roguekey(*asked)
+    assert code == 1
+    assert "is frozen already" in err
+    assert roguekey("freeze", "unfreeze", "key-of-another", "--reason", "r")[0] == 0
+
+
 def test_the_kill_switch_is_thrown_and_taken_back(roguekey: Roguekey) -> None:
     assert roguekey("freeze", "stop", "--by", "eva", "--reason", "too many")[0] == 0
     assert "kill_switch is on" in roguekey("freeze", "list")[1]

@@ -16,7 +16,7 @@ from streams.freeze.actions import Act, Entry, Mode, Outcome
 from streams.freeze.hook import Hook
 from streams.freeze.outbox import Outbox
 from streams.freeze.policy import Policy
-from streams.freeze.requests import Ask, new_request
+from streams.freeze.requests import Ask, Request, new_request
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 NOW = 1_800_000_000.0
@@ -77,10 +77,11 @@ def envelope(alert_id: str, kind: str, subject: str, data: dict[str, Any]) -> by
 class Stand:
     """What a test needs around a hook; `now` is its time, s."""
 
-    def __init__(self, folder: Path, **policy: Any) -> None:
+    def __init__(self, folder: Path, *, exchange: bool = True, **policy: Any) -> None:
         self.now = NOW
         self.folder = folder
         self.exchange = MockExchange(SECRET)
+        self._has_exchange = exchange
         self.alarms: list[dict[str, Any]] = []
         self.alarm_status = 200
         self.kill_file = folder / "STOP"
@@ -95,12 +96,15 @@ class Stand:
             self.policy,
             self.outbox,
             AtOnce(),
-            exchange=ExchangeClient("http://x", signer, transport=httpx.MockTransport(self._call)),
+            exchange=self._client(signer) if self._has_exchange else None,
             alarm=Caller("http://alarm", signer, transport=httpx.MockTransport(self._page)),
             kill_file=self.kill_file,
             clock=lambda: self.now,
         )
         self.hook.resume()
+
+    def _client(self, signer: Signer) -> ExchangeClient:
+        return ExchangeClient("http://x", signer, transport=httpx.MockTransport(self._call))
 
     def again(self, **policy: Any) -> None:
         """End the hook, and start another."""
@@ -113,10 +117,21 @@ class Stand:
 
     def ask(self, what: Ask, subject: str = "", who: str = "eva", reason: str = "because") -> Entry:
         """Ask for something and give the hook's answer."""
-        request = new_request(what, who=who, reason=reason, subject=subject)
+        return self.ask_about(what, subject, who, reason)
+
+    def ask_about(
+        self, ask: Ask, subject: str, who: str = "eva", reason: str = "because", **about: Any
+    ) -> Entry:
+        """Ask for something, with more said about whom."""
+        request = self.request(ask, subject, who=who, reason=reason, **about)
         self.hook.obey([request.encode()])
         self.settle()
         return next(entry for entry in self.entries() if entry.request == request.id)
+
+    def request(self, ask: Ask, subject: str, **about: Any) -> Request:
+        """Make a request at this time."""
+        made = new_request(ask, subject=subject, **({"who": "eva", "reason": "because"} | about))
+        return msgspec.structs.replace(made, ts=round(1000 * self.now))
 
     def settle(self, seconds: float = 0.0) -> None:
         """Let time pass, and the hook do what is due."""

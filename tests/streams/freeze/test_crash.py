@@ -17,7 +17,9 @@ from streams.broker import EmbeddedBroker
 from streams.children import Command
 from streams.demo import as_environment
 from streams.freeze.actions import GENESIS, Act, Outcome, sealed
+from streams.freeze.requests import Ask, new_request
 from streams.settings import Settings
+from streams.topics import TopicNames
 from tests.streams.freeze.kafka_stand import entries, put, settings_for
 from tests.streams.freeze.stand import SECRET, leak
 
@@ -25,6 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 KILLS = 25
 ALERTS_A_LIFE = 6
+ASKED_A_LIFE = 2  # freezes that people ask for
 READY = "freeze hook in mode"
 
 
@@ -82,7 +85,7 @@ def test_killed_at_any_moment_each_key_is_frozen_once_and_none_is_forgotten(tmp_
             with hook:
                 if life:
                     wait_until(partial(is_ready, hook))
-                    fresh = [f"key-{len(keys) + n}" for n in range(ALERTS_A_LIFE)]
+                    fresh = [f"key-{life}-{n}" for n in range(ALERTS_A_LIFE)]
                     stamp = time.time_ns() // 1_000_000
                     values = [leak(key=k, event_ts=stamp) for k in fresh]
                     numbered = zip(fresh, values, strict=True)
@@ -90,7 +93,14 @@ def test_killed_at_any_moment_each_key_is_frozen_once_and_none_is_forgotten(tmp_
                         broker.address,
                         [v.replace(b'"alert-1"', f'"alert of {k}"'.encode()) for k, v in numbered],
                     )
-                    keys += fresh
+                    by_hand = [f"hand-{life}-{n}" for n in range(ASKED_A_LIFE)]
+                    asked = [
+                        new_request(Ask.FREEZE, who="eva", reason="because", subject=k)
+                        for k in by_hand
+                    ]
+                    requests = [request.encode() for request in asked]
+                    put(broker.address, requests, TopicNames().requests)
+                    keys += fresh + by_hand
                     httpx.post(f"{url}/mock/faults", json=faults(), trust_env=False)
                     time.sleep(moments.uniform(0, 0.25))
                 else:
