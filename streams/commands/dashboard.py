@@ -1,13 +1,12 @@
 """`roguekey dashboard`: the risk team's screen."""
 
-import logging
 import socket
 from contextlib import closing, suppress
 
 import click
 
 from streams.access import check_access
-from streams.commands.options import with_settings
+from streams.commands.options import log_at, with_settings
 from streams.dashboard.screen import Screen
 from streams.dashboard.server import Server
 from streams.settings import ConfigError, Settings
@@ -34,7 +33,7 @@ def command(settings: Settings) -> None:
     other address needs tokens or a proxy that names the user. SIGTERM or Ctrl-C ends it.
     """
     check_access(settings)
-    _set_log_level(settings.log_level)
+    log_at(settings.log_level, silent=LIBRARIES)
     screen = Screen.of(settings)
     with closing(screen.model), suppress(KeyboardInterrupt):
         _must_be_free(settings)
@@ -57,13 +56,3 @@ def _must_be_free(settings: Settings) -> None:
         except OSError as error:
             where = f"{settings.dashboard_host}:{settings.dashboard_port}"
             raise ConfigError(f"dashboard cannot listen on {where}: {error.strerror}") from None
-
-
-def _set_log_level(level: str) -> None:
-    root = logging.getLogger()
-    if root.level == logging.DEBUG:  # roguekey --debug
-        return
-    number = logging.getLevelNamesMapping()[level.upper()]
-    root.setLevel(number)
-    for library in LIBRARIES:
-        logging.getLogger(library).setLevel(max(number, logging.CRITICAL))

@@ -1,6 +1,5 @@
 """`roguekey freeze-hook`: freezes keys that alerts accuse, within a policy."""
 
-import logging
 import signal
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import click
 from kafka.errors import KafkaError
 
 from streams.access import check_access
-from streams.commands.options import json_option, show, with_settings
+from streams.commands.options import json_option, log_at, show, with_settings
 from streams.freeze.assembly import assembled, kill_file_of, policy_of
 from streams.freeze.outbox import OutboxError
 from streams.freeze.policy import Policy, explain
@@ -21,6 +20,7 @@ from streams.settings import Settings
 from streams.topics import TopicError
 
 LIBRARIES: Final = ("kafka", "httpx", "httpcore")
+NETWORK: Final = ("kafka.net",)  # shows a traceback when a connection is closed while it waits
 
 
 @click.command("freeze-hook")
@@ -51,7 +51,7 @@ def command(settings: Settings, only_explain: bool, once: bool, as_json: bool) -
     if only_explain:
         _explain(settings, policy, as_json=as_json)
         return
-    _set_log_level(settings.log_level)
+    log_at(settings.log_level, LIBRARIES, silent=NETWORK)
     check_access(settings)
     try:
         with assembled(settings) as service, _ended_by_signals(service):
@@ -88,15 +88,3 @@ def _ended_by_signals(service: Service) -> Iterator[None]:
     finally:
         for number, handler in usual.items():
             signal.signal(number, handler)
-
-
-def _set_log_level(level: str) -> None:
-    root = logging.getLogger()
-    if root.level == logging.DEBUG:  # roguekey --debug
-        return
-    number = logging.getLevelNamesMapping()[level.upper()]
-    root.setLevel(number)
-    for library in LIBRARIES:
-        logging.getLogger(library).setLevel(max(number, logging.WARNING))
-    # A connection that is closed while it waits shows a traceback of the client's own.
-    logging.getLogger("kafka.net").setLevel(logging.CRITICAL)

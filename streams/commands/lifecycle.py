@@ -17,7 +17,7 @@ from models.lifecycle.calendar import CalendarError, calendar
 from models.lifecycle.machine import Mode
 from models.lifecycle.policy import policy
 from streams.access import check_access
-from streams.commands.options import json_option, show, with_settings
+from streams.commands.options import json_option, log_at, show, with_settings
 from streams.exchange.client import ExchangeClient, SecretError, Signer, read_signer
 from streams.lifecycle.feed import FeedError, KafkaFeed
 from streams.lifecycle.holds import Watch, acknowledge
@@ -100,7 +100,7 @@ def command(settings: Settings, *, once: bool, as_of: int | None, as_json: bool)
     if click.get_current_context().invoked_subcommand:
         _refuse_flags_of_the_group()
         return
-    _set_log_level(settings.log_level)
+    log_at(settings.log_level, LIBRARIES)
     mode = Mode(settings.lifecycle_mode)
     if as_of is not None and mode is Mode.ENFORCE:
         raise click.UsageError("--as-of is for a dry run; must not be given with --mode enforce")
@@ -320,17 +320,6 @@ def _refuse_flags_of_the_group() -> None:
             raise click.UsageError(
                 f"--{flag} stands before {ctx.invoked_subcommand}; must follow it"
             )
-
-
-def _set_log_level(level: str) -> None:
-    """Log as the settings say; libraries, which are talkative, only what is at least a warning."""
-    root = logging.getLogger()
-    if root.level == logging.DEBUG:  # roguekey --debug
-        return
-    number = logging.getLevelNamesMapping()[level.upper()]
-    root.setLevel(number)
-    for library in LIBRARIES:
-        logging.getLogger(library).setLevel(max(number, logging.WARNING))
 
 
 def _shorten_flags(group: click.Group) -> None:

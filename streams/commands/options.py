@@ -1,8 +1,9 @@
-"""Options that commands share: settings as flags, and results as text or as JSON."""
+"""Options that commands share: settings as flags, what is logged, results as text or as JSON."""
 
 import functools
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -68,6 +69,18 @@ def inputs_option(what: str = ORDERS, *, required: bool) -> Callable[[AnyCallbac
         metavar="FILE",
         help=f"{what}; may be repeated.",
     )
+
+
+def log_at(level: str, quiet: Iterable[str] = (), silent: Iterable[str] = ()) -> None:
+    """Log from `level` on; of libraries only warnings (quiet), or next to nothing (silent)."""
+    root = logging.getLogger()
+    if root.level == logging.DEBUG:  # roguekey --debug
+        return
+    number = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(number)
+    for libraries, least in ((quiet, logging.WARNING), (silent, logging.CRITICAL)):
+        for library in libraries:
+            logging.getLogger(library).setLevel(max(number, least))
 
 
 def json_option(function: AnyCallback) -> AnyCallback:

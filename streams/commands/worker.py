@@ -1,6 +1,5 @@
 """`roguekey worker`: one stream worker."""
 
-import logging
 import socket
 from contextlib import ExitStack
 
@@ -9,7 +8,7 @@ from kafka.errors import KafkaError
 
 from streams.access import check_access
 from streams.broker import TOPIC_LIMITS, BrokerError, EmbeddedBroker
-from streams.commands.options import with_settings
+from streams.commands.options import log_at, with_settings
 from streams.commands.replay import load_model
 from streams.compiling import compile_kernels
 from streams.health import Health, address_of, listen
@@ -57,7 +56,7 @@ def command(settings: Settings) -> None:
     It tells its health at /live, /ready and /metrics of --http-port. A worker that does not get on
     any more, or of whose events too many are refused, ends with an exit code other than 0.
     """
-    _set_log_level(settings.log_level)
+    log_at(settings.log_level, LIBRARIES)
     try:
         with ended_by_sigterm(), ExitStack() as stack:
             model = load_model(settings)
@@ -131,14 +130,3 @@ def _stages(settings: Settings, brokers: list[str], empty: Stages) -> Stages:
             settings.partitions,
             lambda read: bar.advance(task, read),
         )
-
-
-def _set_log_level(level: str) -> None:
-    """Log as the settings say; libraries, which are talkative, only what is at least a warning."""
-    root = logging.getLogger()
-    if root.level == logging.DEBUG:  # roguekey --debug
-        return
-    number = logging.getLevelNamesMapping()[level.upper()]
-    root.setLevel(number)
-    for library in LIBRARIES:
-        logging.getLogger(library).setLevel(max(number, logging.WARNING))

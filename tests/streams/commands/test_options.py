@@ -1,11 +1,13 @@
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from streams.commands.options import json_option, show, with_settings
+from streams.commands.options import json_option, log_at, show, with_settings
 from streams.settings import Settings
 
 
@@ -70,3 +72,32 @@ def test_a_result_is_text_unless_json_is_asked_for(
     shown = CliRunner().invoke(command, list(flag)).stdout
     assert expected in (shown, None)
     assert shown.count("\n") == 1
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger, whose level is put back."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield logger
+    logger.setLevel(level)
+
+
+def test_libraries_log_less_than_we_do(root: logging.Logger) -> None:
+    log_at("debug", quiet=["one.library"], silent=["one.library.net"])
+    assert root.level == logging.DEBUG
+    assert logging.getLogger("one.library").level == logging.WARNING
+    assert logging.getLogger("one.library.net").level == logging.CRITICAL
+
+
+def test_libraries_never_log_more_than_we_do(root: logging.Logger) -> None:
+    log_at("error", ["one.library"])
+    assert root.level == logging.getLogger("one.library").level == logging.ERROR
+
+
+def test_who_debugs_sees_all_whatever_the_settings_say(root: logging.Logger) -> None:
+    root.setLevel(logging.DEBUG)
+    log_at("error", ["another.library"])
+    assert root.level == logging.DEBUG
+    assert logging.getLogger("another.library").level == logging.NOTSET
