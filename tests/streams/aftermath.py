@@ -16,35 +16,26 @@ from models.market.stage import MarketStage
 from models.score.model import Model
 from streams.changelog import Changelog
 from streams.checkpoints import Identity, find, layout_of
-from streams.intake import Intake
 from streams.produce import produce
-from streams.replay import AlertFile, replay
+from streams.security import kafka_security
 from streams.settings import Settings
 from streams.stages import AlertPartition, KeyPartition, MarketPartition, Partition
 from streams.topics import TopicNames, changelog_specs, ensure_topics, topic_specs
 from streams.warmup import Stages
 from streams.worker import group_of
-from tests.streams.conftest import Trained, everything_on
+from tests.streams.conftest import values_on
 
 PATIENCE_S: Final = 240.0
 
 State = dict[str, dict[str, Any]]  # by stage and partition: records by name, and the values
 
 
-def replayed(trained: Trained, out: Path) -> set[bytes]:
-    """Give the alerts of an undisturbed replay."""
-    with AlertFile(out) as alerts:
-        replay([trained.tape], trained.model, alerts, Intake())
-    found = out.read_bytes().splitlines()
-    assert found
-    return set(found)
-
-
 def make_topics(settings: Settings, limits: dict[str, str] | None = None) -> None:
     """Make all topics of a worker, and its changelogs."""
     specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
     specs += changelog_specs(group_of(settings), settings.partitions)
-    ensure_topics(settings.bootstrap_servers(), specs, limits=limits)
+    client = kafka_security(settings)
+    ensure_topics(settings.bootstrap_servers(), specs, limits=limits, client=client)
 
 
 def put(settings: Settings, tape: Path) -> int:
@@ -69,7 +60,7 @@ def committed(settings: Settings) -> int:
 
 def alerts_on(settings: Settings) -> list[bytes]:
     """Give all alerts, each as often as it was written."""
-    return everything_on(settings.bootstrap_servers()[0], settings.alerts_topic)
+    return values_on(settings, settings.alerts_topic)
 
 
 def wait_for(settings: Settings, events: int, alerts: set[bytes]) -> None:
@@ -113,8 +104,3 @@ def assert_same(one: State, other: State) -> None:
     for name, state in one.items():
         for part, records in state.items():
             np.testing.assert_array_equal(records, other[name][part], err_msg=f"{name} {part}")
-
-
-def as_values(settings: Settings) -> dict[str, Any]:
-    """Give settings as what differs from the defaults, to hand them to another process."""
-    return settings.model_dump(mode="json", exclude_defaults=True)

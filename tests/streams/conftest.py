@@ -21,6 +21,7 @@ from models.training import train
 from streams.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.intake import Intake
 from streams.produce import produce as produce_files
+from streams.replay import AlertFile, replay
 from streams.runtime import DEFAULT_GROUP
 from streams.security import kafka_security
 from streams.settings import Settings, load_settings
@@ -29,6 +30,7 @@ from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics
 from tests.models.simulation.worlds import small_tape
 from tests.streams.kafka_cluster import KafkaCluster, class_path, what_is_missing
 from tests.streams.kafka_secured import Secured, secured_cluster
+from tests.streams.lives import Lives
 
 EASIER = 4.5  # strength by which the tests' model alerts sooner, so that a small tape has alerts
 
@@ -64,6 +66,29 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     model = train(lambda: Intake().read([tape]))
     replace(model, critical=model.critical - EASIER).save(model_dir, "0" * 64)
     return Trained(tape, labels, model_dir, Model.load(model_dir))
+
+
+@pytest.fixture(scope="session")
+def replayed(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """The alerts of an undisturbed replay of the tape, as they were raised."""
+    out = tmp_path_factory.mktemp("replayed") / "alerts.jsonl"
+    with AlertFile(out) as alerts:
+        replay([trained.tape], trained.model, alerts, Intake())
+    found = out.read_bytes().splitlines()
+    assert found
+    return found
+
+
+@pytest.fixture(scope="session")
+def expected(replayed: list[bytes]) -> set[bytes]:
+    """The alerts of the tape, for workers that may tell them in any order."""
+    return set(replayed)
+
+
+@pytest.fixture(scope="module")
+def lives(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
+    with Lives(trained.model_dir, tmp_path_factory.mktemp("lives") / "log") as started:
+        yield started
 
 
 @pytest.fixture
@@ -202,13 +227,9 @@ def as_values(settings: Settings) -> dict[str, str]:
 
 def values_on(settings: Settings, topic: str) -> list[bytes]:
     """All values of a topic, partition by partition, from brokers of whatever kind."""
-    values: list[bytes] = []
     servers, security = settings.bootstrap_servers(), kafka_security(settings)
     with TopicTape(servers, topic, client=security) as tape:
-        for partition in range(tape.partitions):
-            while chunk := tape.next(partition):
-                values += chunk[0]
-    return values
+        return all_values(tape)
 
 
 def variables(values: Mapping[str, str]) -> dict[str, str]:
@@ -238,10 +259,15 @@ def put_on_topic(broker: EmbeddedBroker, tape: Path, partitions: int) -> None:
 
 
 def everything_on(address: str, topic: str) -> list[bytes]:
-    """All values of a topic, partition by partition."""
-    values: list[bytes] = []
+    """All values of a topic, partition by partition, from a broker that asks for no proof."""
     with TopicTape([address], topic) as tape:
-        for partition in range(tape.partitions):
-            while chunk := tape.next(partition):
-                values += chunk[0]
+        return all_values(tape)
+
+
+def all_values(tape: TopicTape) -> list[bytes]:
+    """What is left of a topic, partition by partition."""
+    values: list[bytes] = []
+    for partition in range(tape.partitions):
+        while chunk := tape.next(partition):
+            values += chunk[0]
     return values

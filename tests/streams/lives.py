@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -45,9 +45,9 @@ class Lives:
             )
         self._children: set[int] = set()
 
-    def start(self, *, dies_at: int = 0, **settings: Any) -> int:
+    def start(self, settings: Mapping[str, str], *, dies_at: int = 0) -> int:
         """Start a worker, which kills itself at a moment, counted from 1; gives its process id."""
-        pid = int(self._ask({"settings": settings, "dies_at": dies_at}))
+        pid = int(self._ask({"settings": dict(settings), "dies_at": dies_at}))
         self._children.add(pid)
         return pid
 

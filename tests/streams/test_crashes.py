@@ -5,7 +5,6 @@ The embedded broker serves one worker and never evicts a dead one, so it is rest
 
 import random
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,32 +13,19 @@ from streams.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.settings import Settings
 from tests.streams.aftermath import (
     alerts_on,
-    as_values,
     assert_same,
     make_topics,
     put,
-    replayed,
     saved_state,
     wait_for,
 )
-from tests.streams.conftest import Trained
+from tests.streams.conftest import Trained, as_values
 from tests.streams.lives import Lives
 
 PARTITIONS = 4
 KILLS = 24
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def lives(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
-    with Lives(trained.model_dir, tmp_path_factory.mktemp("lives") / "log") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def expected(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> set[bytes]:
-    return replayed(trained, tmp_path_factory.mktemp("expected") / "alerts.jsonl")
 
 
 def settings_for(broker: EmbeddedBroker) -> Settings:
@@ -63,7 +49,7 @@ def live_to_the_end(
     lives: Lives, broker: EmbeddedBroker, settings: Settings, events: int, alerts: set[bytes]
 ) -> None:
     """Let one more worker do what is left, and stop it."""
-    pid = lives.start(**as_values(settings))
+    pid = lives.start(as_values(settings))
     lives.until_said(pid, "is here after", times=2 * PARTITIONS + 1)
     wait_for(settings, events, alerts)
     code, seconds = lives.end(pid)
@@ -84,7 +70,7 @@ def test_killed_at_any_moment_a_worker_alerts_and_remembers_as_if_nothing_had_ha
         settings, events = prepared(broker, trained)
         for kill in range(KILLS):
             dies_at = draw.randint(1, 60) if kill % 3 == 0 else draw.randint(50, 150)
-            pid = lives.start(dies_at=dies_at, **as_values(settings))
+            pid = lives.start(as_values(settings), dies_at=dies_at)
             assert lives.wait(pid) == -signal.SIGKILL
             broker.restart()
         live_to_the_end(lives, broker, settings, events, expected)

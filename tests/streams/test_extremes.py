@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -16,8 +15,8 @@ from streams.topics import FRAME_BYTES, MEBIBYTE
 from streams.transport import Run
 from streams.warmup import Stages
 from tests.factories import NOW_MS, TS, encode, order
-from tests.streams.aftermath import as_values, committed, make_topics
-from tests.streams.conftest import Trained
+from tests.streams.aftermath import committed, make_topics
+from tests.streams.conftest import Trained, as_values
 from tests.streams.lives import Lives
 
 AT_ONCE = 100_000
@@ -54,12 +53,6 @@ def test_a_symbol_with_all_its_events_in_one_millisecond_gets_through_in_bounded
     assert max(map(len, told)) < FRAME_BYTES
 
 
-@pytest.fixture(scope="module")
-def lives(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
-    with Lives(trained.model_dir, tmp_path_factory.mktemp("lives") / "log") as started:
-        yield started
-
-
 @pytest.mark.kafka
 def test_events_of_a_mebibyte_are_read_and_refused_ones_kept_byte_for_byte(
     lives: Lives, kafka_settings: Settings
@@ -78,7 +71,7 @@ def test_events_of_a_mebibyte_are_read_and_refused_ones_kept_byte_for_byte(
     for value in (good, bad, good):
         producer.send(settings.orders_topic, value, partition=0).get(timeout=30)
     producer.close()
-    pid = lives.start(**as_values(settings))
+    pid = lives.start(as_values(settings))
     lives.until(lambda: committed(settings) == 3)
     lives.end(pid)
     consumer = KafkaConsumer(

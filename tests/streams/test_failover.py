@@ -4,22 +4,19 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from streams.settings import Settings
 from tests.streams.aftermath import (
     alerts_on,
-    as_values,
     assert_same,
     make_topics,
     put,
-    replayed,
     saved_state,
     wait_for,
 )
-from tests.streams.conftest import Trained
+from tests.streams.conftest import Trained, as_values
 from tests.streams.kafka_cluster import KafkaCluster
 from tests.streams.lives import Lives
 
@@ -27,17 +24,6 @@ SESSION_S = 6.0
 KILLS = 8
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def lives(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
-    with Lives(trained.model_dir, tmp_path_factory.mktemp("lives") / "log") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def expected(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> set[bytes]:
-    return replayed(trained, tmp_path_factory.mktemp("expected") / "alerts.jsonl")
 
 
 @pytest.fixture
@@ -63,7 +49,7 @@ def test_however_many_workers_share_the_load_the_alerts_are_those_of_a_replay(
     lives: Lives, settings: Settings, trained: Trained, expected: set[bytes], workers: int
 ) -> None:
     make_topics(settings)
-    pids = [lives.start(**as_values(settings)) for _ in range(workers)]
+    pids = [lives.start(as_values(settings)) for _ in range(workers)]
     for pid in pids:
         recovered(lives, pid)
     events = put(settings, trained.tape)
@@ -79,10 +65,10 @@ def test_workers_join_and_leave_under_load(
 ) -> None:
     make_topics(settings)
     events = put(settings, trained.tape)
-    pids = [lives.start(**as_values(settings))]
+    pids = [lives.start(as_values(settings))]
     recovered(lives, pids[0])
     for _ in range(3):
-        pids.append(lives.start(**as_values(settings)))
+        pids.append(lives.start(as_values(settings)))
         recovered(lives, pids[-1])
         leaving = pids.pop(0)
         assert lives.end(leaving)[0] == 0, lives.said()[-3000:]
@@ -97,10 +83,10 @@ def test_workers_that_are_killed_are_replaced_and_nobody_can_tell(
     draw = random.Random(2)
     make_topics(settings)
     events = put(settings, trained.tape)
-    steady = lives.start(**as_values(settings))
+    steady = lives.start(as_values(settings))
     recovered(lives, steady)
     for _ in range(KILLS):
-        pid = lives.start(dies_at=draw.randint(1, 150), **as_values(settings))
+        pid = lives.start(as_values(settings), dies_at=draw.randint(1, 150))
         assert lives.wait(pid) == -signal.SIGKILL
     wait_for(settings, events, expected)
     assert lives.end(steady)[0] == 0
@@ -112,10 +98,10 @@ def test_a_worker_that_froze_and_comes_back_spoils_nothing(
 ) -> None:
     make_topics(settings)
     events = put(settings, trained.tape)
-    frozen = lives.start(**as_values(settings))
+    frozen = lives.start(as_values(settings))
     recovered(lives, frozen, times=3)
     os.kill(frozen, signal.SIGSTOP)
-    other = lives.start(**as_values(settings))
+    other = lives.start(as_values(settings))
     recovered(lives, other, times=17)
     os.kill(frozen, signal.SIGCONT)
     wait_for(settings, events, expected)
@@ -131,7 +117,7 @@ def test_a_worker_that_froze_and_comes_back_spoils_nothing(
 
 def drain(lives: Lives, settings: Settings) -> None:
     """Let one more worker read what is left, and save all of it."""
-    last = lives.start(**as_values(settings))
+    last = lives.start(as_values(settings))
     recovered(lives, last, times=17)
     assert lives.end(last)[0] == 0
 
@@ -150,7 +136,7 @@ def test_a_broker_may_go_away_and_come_back(
         pytest.skip("a broker that is not ours is not stopped")
     make_topics(settings)
     events = put(settings, trained.tape)
-    pid = lives.start(**as_values(settings))
+    pid = lives.start(as_values(settings))
     recovered(lives, pid, times=17)
     getattr(kafka_cluster, way)()
     time.sleep(away_s)  # what is waited for is the time itself

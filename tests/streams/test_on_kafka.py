@@ -12,12 +12,10 @@ import pytest
 from kafka import KafkaAdminClient
 
 from streams.children import Command
-from streams.intake import Intake
-from streams.replay import AlertFile, replay
 from streams.security import kafka_security
 from streams.settings import Settings
-from streams.topics import TopicNames, changelog_specs, ensure_topics, topic_specs
 from streams.worker import group_of
+from tests.streams.aftermath import make_topics
 from tests.streams.conftest import Trained, as_values, run_command, values_on, variables
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
@@ -30,20 +28,13 @@ def settings(kafka_settings: Settings) -> Settings:
     """Settings of this test's own, the topics made."""
     changes = {"idle_heartbeat_ms": PATIENT_MS, "http_port": 0}
     patient = Settings.model_validate(as_values(kafka_settings) | changes)
-    specs = topic_specs(TopicNames(**patient.topic_names()), patient.partitions)
-    specs += changelog_specs(group_of(patient), patient.partitions)
-    client = kafka_security(patient)
-    ensure_topics(patient.bootstrap_servers(), specs, client=client)
+    make_topics(patient)
     return patient
 
 
 @pytest.fixture
-def expected(trained: Trained, tmp_path: Path) -> Counter[bytes]:
-    """The alerts of a replay."""
-    path = tmp_path / "expected.jsonl"
-    with AlertFile(path) as alerts:
-        replay([trained.tape], trained.model, alerts, Intake())
-    return Counter(path.read_bytes().splitlines())
+def expected(replayed: list[bytes]) -> Counter[bytes]:
+    return Counter(replayed)
 
 
 def worker(settings: Settings, trained: Trained, log: Path) -> Command:

@@ -24,12 +24,6 @@ from tests.streams.conftest import (
 FOUR = Settings(partitions=4)
 
 
-def expected_alerts(trained: Trained, out: Path, tape: Path, *warmup: Path) -> list[bytes]:
-    with AlertFile(out) as alerts:
-        replay([tape], trained.model, alerts, Intake(), warmup=warmup)
-    return out.read_bytes().splitlines()
-
-
 async def records_on(broker: EmbeddedBroker, topic: str, count: int) -> list[ConsumerRecord]:
     """Wait for so many records of a topic of one partition."""
     consumer = AIOKafkaConsumer(bootstrap_servers=broker.address, auto_offset_reset="earliest")
@@ -66,10 +60,9 @@ def test_live_alerts_are_those_of_a_replay_byte_for_byte(
     broker: EmbeddedBroker,
     running: Running,
     committed: Committed,
-    tmp_path: Path,
+    replayed: list[bytes],
     partitions: int,
 ) -> None:
-    expected = expected_alerts(trained, tmp_path / "alerts.jsonl", trained.tape)
     put_on_topic(broker, trained.tape, partitions)
     events = len(trained.tape.read_bytes().splitlines())
 
@@ -77,14 +70,14 @@ def test_live_alerts_are_those_of_a_replay_byte_for_byte(
         settings = Settings(partitions=partitions, batch_events=1000)
         worker = Worker(settings, [broker.address], Stages(trained.model))
         async with running(worker.app):
-            await records_on(broker, "alerts", len(expected))
+            await records_on(broker, "alerts", len(replayed))
             await until_committed(committed, events)
 
     asyncio.run(scenario())
     alerts = everything_on(broker.address, "alerts")
-    assert Counter(alerts) == Counter(expected)
+    assert Counter(alerts) == Counter(replayed)
     if partitions == 1:
-        assert alerts == expected
+        assert alerts == replayed
     assert sum(committed().values()) == events
 
 
@@ -131,9 +124,8 @@ def test_the_next_worker_goes_on_behind_what_was_committed(
     produce: Produce,
     running: Running,
     committed: Committed,
-    tmp_path: Path,
+    replayed: list[bytes],
 ) -> None:
-    expected = expected_alerts(trained, tmp_path / "alerts.jsonl", trained.tape)
     put_on_topic(broker, trained.tape, 4)
     events = len(trained.tape.read_bytes().splitlines())
 
@@ -141,7 +133,7 @@ def test_the_next_worker_goes_on_behind_what_was_committed(
         worker = Worker(FOUR, [broker.address], Stages(trained.model))
         async with running(worker.app):
             await until_committed(committed, count)
-            await records_on(broker, "alerts", len(expected))  # through the inner topics, too
+            await records_on(broker, "alerts", len(replayed))  # through the inner topics, too
 
     asyncio.run(until_all_is_read(events))
     alerts = everything_on(broker.address, "alerts")
@@ -159,7 +151,9 @@ def test_a_warmed_worker_is_a_warmed_replay(
     history, tape = tmp_path / "history.jsonl", tmp_path / "tape.jsonl"
     history.write_bytes(b"".join(lines[: len(lines) // 2]))
     tape.write_bytes(b"".join(lines[len(lines) // 2 :]))
-    expected = expected_alerts(trained, tmp_path / "alerts.jsonl", tape, history)
+    with AlertFile(tmp_path / "alerts.jsonl") as alerts:
+        replay([tape], trained.model, alerts, Intake(), warmup=[history])
+    expected = (tmp_path / "alerts.jsonl").read_bytes().splitlines()
     assert expected
     put_on_topic(broker, tape, 4)
     stages = warm_stages(trained.model, [history], 4)
