@@ -19,6 +19,7 @@ from typing_extensions import override
 from models.evaluation.freezes import FreezeScore, score_freezes
 from models.evaluation.labels import Labels
 from streams.children import Command
+from streams.clients import connect
 from streams.closing import Closing
 from streams.freeze.actions import Act, Entry, Outcome, Rule, decode_entry
 from streams.freeze.cases import State, cases_of
@@ -192,7 +193,8 @@ class _Audit(Closing):
     def __init__(self, settings: Settings, topic: str) -> None:
         self.entries: list[Entry] = []
         self._place = TopicPartition(topic, 0)
-        self._consumer = KafkaConsumer(
+        self._consumer = connect(
+            KafkaConsumer,
             bootstrap_servers=settings.bootstrap_servers(),
             bootstrap_timeout_ms=CONNECT_MS,
             group_id=None,
@@ -232,7 +234,8 @@ _read_id: Final = msgspec.json.Decoder(_Identified).decode
 def alert_times(settings: Settings) -> dict[str, int]:
     """When each alert came to lie on its topic, ms, by its id."""
     place = TopicPartition(settings.alerts_topic, 0)
-    consumer = KafkaConsumer(
+    consumer = connect(
+        KafkaConsumer,
         bootstrap_servers=settings.bootstrap_servers(),
         bootstrap_timeout_ms=CONNECT_MS,
         group_id=None,

@@ -5,6 +5,7 @@ from typing import Any, Final, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
+from streams.clients import connect
 from streams.settings import Settings
 from streams.topics import TopicNames
 from streams.worker import group_of
@@ -52,10 +53,11 @@ class DemoTopics:
         return bool(group["members"]) and group["group_state"] == "Stable"
 
     def __enter__(self) -> Self:
-        self._admin = KafkaAdminClient(
-            bootstrap_servers=self._servers, bootstrap_timeout_ms=CONNECT_MS
+        self._admin = connect(
+            KafkaAdminClient, bootstrap_servers=self._servers, bootstrap_timeout_ms=CONNECT_MS
         )
-        self._consumer = KafkaConsumer(
+        self._consumer = connect(
+            KafkaConsumer,
             bootstrap_servers=self._servers,
             bootstrap_timeout_ms=CONNECT_MS,
             group_id=None,

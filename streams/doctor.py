@@ -17,6 +17,7 @@ from kafka.errors import KafkaError
 
 from models.score.artifact import MANIFEST, ArtifactError, Manifest, load_artifact
 from streams.access import greet
+from streams.clients import connect
 from streams.security import kafka_security
 from streams.settings import Settings
 from streams.topics import MEBIBYTE, TopicNames, TopicSpec, described_topics, every_spec
@@ -60,7 +61,8 @@ def _brokers_and_topics(settings: Settings) -> list[Check]:
             advice = "correct security_protocol, and what the broker is told with it"
         return [Check("brokers", Outcome.FAILED, ", ".join(map(str, shut)), advice)]
     try:
-        admin = KafkaAdminClient(
+        admin = connect(
+            KafkaAdminClient,
             bootstrap_servers=open_to_us,
             bootstrap_timeout_ms=CONNECT_MS,
             **kafka_security(settings),

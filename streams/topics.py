@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
 
+from streams.clients import connect
 from streams.settings import DEFAULT_PARTITIONS
 
 MEBIBYTE: Final = 1 << 20
@@ -161,7 +162,7 @@ def ensure_topics(
     `client` holds further settings of the Kafka client, such as credentials.
     """
     wanted = {spec.name: spec for spec in specs}
-    admin = KafkaAdminClient(bootstrap_servers=brokers, **(client or {}))
+    admin = connect(KafkaAdminClient, bootstrap_servers=brokers, **(client or {}))
     try:
         _check_partitions(admin, wanted)
         missing = sorted(set(wanted) - _partitions(admin, wanted).keys())

@@ -12,6 +12,7 @@ from models.market.stage import MarketStage
 from models.merge import Merge
 from models.rows import Rows
 from models.score.model import Model
+from streams.clients import connect
 from streams.intake import Intake, Progress
 from streams.partitioning import by_key, by_partition
 
@@ -74,8 +75,11 @@ def is_first_start(
 
     `client` holds further settings of the Kafka client, such as credentials.
     """
-    admin = KafkaAdminClient(
-        bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=CONNECT_MS, **(client or {})
+    admin = connect(
+        KafkaAdminClient,
+        bootstrap_servers=bootstrap_servers,
+        bootstrap_timeout_ms=CONNECT_MS,
+        **(client or {}),
     )
     try:
         offsets = admin.list_group_offsets(group)[group]

@@ -8,6 +8,7 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = [name for name in ("models", "streams", "tests", "benchmarks") if (ROOT / name).is_dir()]
 MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 PURE = [path for path in MODULES if path.is_relative_to(ROOT / "models")]
+LIVE = [path for path in MODULES if path.is_relative_to(ROOT / "streams")]
 PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 
 # What knows of the outside: brokers, the network, the clock, processes, chance.
@@ -50,6 +51,13 @@ def test_models_know_nothing_of_the_outside(path: Path) -> None:
     tree = ast.parse(path.read_text())
     assert not {name.partition(".")[0] for name in imported(tree)} & OUTSIDE
     assert not used(tree) & IMPURE
+
+
+@pytest.mark.parametrize("path", LIVE, ids=named)
+def test_kafka_clients_are_made_where_failed_ones_are_closed(path: Path) -> None:
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if type(node) is ast.Call)
+    made = {call.id for call in calls if isinstance(call, ast.Name)}
+    assert not made & {"KafkaAdminClient", "KafkaConsumer"}, "streams.clients.connect makes them"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=named)

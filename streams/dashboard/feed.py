@@ -16,6 +16,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from typing_extensions import override
 
+from streams.clients import connect
 from streams.dashboard.read_model import ReadModel, prune
 from streams.dashboard.records import Intake, Record, Taken
 from streams.settings import Settings
@@ -94,7 +95,8 @@ class Feed(threading.Thread):
         """Connect, go to where the read model ends, and read on until something breaks."""
         must_listen(self._settings.bootstrap_servers())
         self._make_topics()
-        consumer = KafkaConsumer(
+        consumer = connect(
+            KafkaConsumer,
             bootstrap_servers=self._settings.bootstrap_servers(),
             client_id="roguekey-dashboard",
             group_id=None,
@@ -183,7 +185,7 @@ class Feed(threading.Thread):
 
 
 def must_listen(addresses: Iterable[str]) -> None:
-    """Raise an `OSError` where no broker listens: kafka-python's clients leave a thread behind."""
+    """Raise an `OSError` where no broker listens, sooner than kafka-python gives up trying."""
     problem = OSError("no broker")
     for address in addresses:
         host, _, port = address.rpartition(":")

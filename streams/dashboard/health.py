@@ -13,6 +13,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.clients import connect
 from streams.dashboard.alert_views import Json
 from streams.dashboard.feed import Feed, now_ms
 from streams.settings import Settings
@@ -74,13 +75,13 @@ class Health:
             **self._client,
         }
         try:
-            admin = KafkaAdminClient(**common)
+            admin = connect(KafkaAdminClient, **common)
             try:
                 found = admin.list_group_offsets(group)[group]
             finally:
                 admin.close()
             committed = {at: offset.offset for at, offset in found.items() if offset.offset >= 0}
-            consumer = KafkaConsumer(**common, group_id=None)
+            consumer = connect(KafkaConsumer, **common, group_id=None)
             try:
                 places = [TopicPartition(at.topic, at.partition) for at in committed]
                 ends = consumer.end_offsets(places, timeout_ms=CONNECT_MS) if places else {}

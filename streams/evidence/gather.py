@@ -8,6 +8,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from models.alerts.envelope import AlertData, AlertType, Place
+from streams.clients import connect
 from streams.freeze.actions import Entry, decode_entry
 from streams.order_window import FoundOrder, OrdersTopic, OrderWindow, places_of
 from streams.topics import TopicNames
@@ -147,7 +148,8 @@ def _concerns(alert: StoredAlert) -> Callable[[Entry], bool]:
 
 def _records(brokers: list[str], topic: str, client: Mapping[str, Any]) -> Iterator[Any]:
     """Give all records that a topic has now; none where it does not exist."""
-    consumer = KafkaConsumer(
+    consumer = connect(
+        KafkaConsumer,
         bootstrap_servers=brokers,
         bootstrap_timeout_ms=CONNECT_MS,
         group_id=None,

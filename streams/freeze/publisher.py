@@ -13,6 +13,7 @@ import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
+from streams.clients import connect
 from streams.freeze.actions import Entry, decode_entry
 from streams.freeze.outbox import Outbox, OutboxError
 
@@ -131,8 +132,12 @@ class Publisher:
 
     def _entries(self, tail: int) -> Iterator[Entry]:
         """Give the topic's entries, each once: of its last `tail` records, or with 0 all."""
-        consumer = KafkaConsumer(
-            **self._common, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+        consumer = connect(
+            KafkaConsumer,
+            **self._common,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
         )
         try:
             consumer.assign([self._place])

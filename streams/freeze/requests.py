@@ -16,6 +16,7 @@ import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from typing_extensions import override
 
+from streams.clients import connect
 from streams.closing import Closing
 from streams.freeze.actions import Act, Entry, Outcome, decode_entry
 from streams.topics import TopicNames
@@ -106,7 +107,7 @@ class Desk(Closing):
         }
         self._topic = names.requests
         self._place = TopicPartition(names.freezes, 0)
-        self._consumer = KafkaConsumer(**common, group_id=None, enable_auto_commit=False)
+        self._consumer = connect(KafkaConsumer, **common, group_id=None, enable_auto_commit=False)
         self._producer = KafkaProducer(**common)
         self._consumer.assign([self._place])
         self._new: deque[bytes | None] = deque()  # entries that came and were not looked at

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from typing_extensions import override
 
+from streams.clients import connect
 from streams.closing import Closing
 from streams.freeze.hook import Hook
 from streams.freeze.publisher import Publisher
@@ -42,7 +43,8 @@ class Reader:
     def __init__(
         self, settings: Settings, topic: str, reset: str, client: Mapping[str, Any]
     ) -> None:
-        self._consumer = KafkaConsumer(
+        self._consumer = connect(
+            KafkaConsumer,
             bootstrap_servers=settings.bootstrap_servers(),
             bootstrap_timeout_ms=CONNECT_MS,
             group_id=group_of(settings),
