@@ -1,4 +1,4 @@
-"""What changes something: claims, decisions, and requests to the freeze hook."""
+"""What analysts record: claims, snoozes and decisions; and the door."""
 
 from collections.abc import Callable
 from typing import Annotated, Final, Literal
@@ -10,11 +10,10 @@ from streams.dashboard.access import COOKIE, SESSION_S
 from streams.dashboard.alert_views import Json
 from streams.dashboard.desk import DeskError
 from streams.dashboard.feed import now_ms
-from streams.dashboard.guard import Analyst, Approver, screen_of
+from streams.dashboard.guard import Analyst, screen_of
 from streams.dashboard.screen import Screen
 from streams.dashboard.triage import Step
 from streams.dispositions import Outcome
-from streams.freeze.requests import Ask
 
 MINUTE_MS: Final = 60_000
 WEEK_MINUTES: Final = 7 * 24 * 60
@@ -42,20 +41,6 @@ class Decision(BaseModel, extra="forbid"):
     """Say what an alert was; it becomes a label for tuning."""
 
     outcome: Outcome
-    reason: Words
-
-
-class FreezeAsk(BaseModel, extra="forbid"):
-    """Ask the freeze hook for something about an alert's key, account or app."""
-
-    ask: Literal["approve", "reject", "unfreeze"]
-    reason: Words
-
-
-class SwitchAsk(BaseModel, extra="forbid"):
-    """Stop all freezing, or take that back."""
-
-    ask: Literal["stop", "resume"]
     reason: Words
 
 
@@ -88,33 +73,6 @@ def decide(alert_id: str, asked: Decision, user: Analyst, screen: TheScreen) -> 
     """Record a decision on the dispositions topic, from which tuning learns."""
     body = _body_of(screen, alert_id)
     return _recorded(lambda: screen.desk.decide(body, asked.outcome, user.name, asked.reason))
-
-
-@router.post("/alerts/{alert_id}/freeze", status_code=202, summary="Approve, reject, unfreeze")
-def freeze(alert_id: str, asked: FreezeAsk, user: Approver, screen: TheScreen) -> Json:
-    """Ask the freeze hook about the case of this alert's key, account or app."""
-    with screen.model.reading() as db:
-        row = db.execute(
-            "SELECT f.case_id FROM alerts a JOIN freezes f ON f.case_id != '' AND"
-            " (f.alert_id = a.id OR f.api_key = a.api_key) WHERE a.id = ?"
-            " ORDER BY f.seq DESC LIMIT 1",
-            (alert_id,),
-        ).fetchone()
-    if row is None:
-        raise HTTPException(409, "The freeze hook has no case for this alert.")
-    return _asked(screen, Ask(asked.ask), user.name, asked.reason, row["case_id"])
-
-
-@router.post("/freezes/cases/{case}", status_code=202, summary="Approve, reject, unfreeze a case")
-def freeze_case(case: str, asked: FreezeAsk, user: Approver, screen: TheScreen) -> Json:
-    """Ask the freeze hook about a case."""
-    return _asked(screen, Ask(asked.ask), user.name, asked.reason, case)
-
-
-@router.post("/freezes/switch", status_code=202, summary="Stop all freezing, or take that back")
-def switch(asked: SwitchAsk, user: Approver, screen: TheScreen) -> Json:
-    """Throw the kill switch, or take it back."""
-    return _asked(screen, Ask(asked.ask), user.name, asked.reason, "")
 
 
 @router.post("/enter", summary="Show a token at the door")
@@ -150,15 +108,6 @@ def _body_of(screen: Screen, alert_id: str) -> bytes:
     if row is None:
         raise HTTPException(404, "There is no such alert.")
     return bytes(row["body"])
-
-
-def _asked(screen: Screen, ask: Ask, who: str, reason: str, subject: str) -> Json:
-    try:
-        return {"request": screen.desk.ask(ask, who, reason, subject)}
-    except DeskError as error:
-        raise HTTPException(503, str(error)) from error
-    except ValueError as error:
-        raise HTTPException(400, str(error)) from error
 
 
 def _recorded(record: Callable[[], None]) -> Json:

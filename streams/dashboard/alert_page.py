@@ -17,7 +17,8 @@ from streams.dashboard.alert_views import (
 from streams.dashboard.audit import freeze_entries, why
 from streams.dashboard.handles import Handles
 from streams.dashboard.read_model import DAY_MS
-from streams.freeze.actions import Rule
+from streams.dashboard.standing import hook_standing
+from streams.freeze.actions import Outcome, Rule
 
 MOST_OTHERS: Final = 50
 
@@ -44,6 +45,7 @@ def alert_page(db: sqlite3.Connection, alert_id: str, handles: Handles, now: int
         "record": {"offset": row["at"], "cloudevent": event},
         "lifecycle": _phase(db, row["api_key"]),
         "case": _open_case(db, row),
+        "hook": hook_standing(db),
     }
 
 
@@ -122,7 +124,7 @@ def timeline(db: sqlite3.Connection, row: sqlite3.Row, data: Json) -> list[Json]
     decisions = db.execute("SELECT * FROM decisions WHERE alert_id = ?", (row["id"],))
     steps += [_step(step, step["what"]) for step in decisions]
     entries = freeze_entries(db, row["id"], row["api_key"])
-    steps += [_freeze_step(entry) for entry in entries if entry["rule"] != Rule.OPEN_CASE]
+    steps += [_freeze_step(entry) for entry in entries if not _is_known(entry)]
     return sorted(steps, key=lambda step: (step["clock"] == "wall", step["ts"]))
 
 
@@ -134,6 +136,12 @@ def _step(row: sqlite3.Row, what: str) -> Json:
         "who": row["who"],
         "note": row["note"],
     }
+
+
+def _is_known(entry: sqlite3.Row) -> bool:
+    """Whether the hook merely said that the incident has a case already."""
+    refused = (entry["outcome"], entry["rule"]) == (Outcome.REFUSED, Rule.OPEN_CASE)
+    return refused and entry["request"] is None
 
 
 def _freeze_step(entry: sqlite3.Row) -> Json:

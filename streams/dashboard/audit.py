@@ -7,9 +7,19 @@ from models.alerts.envelope import Severity
 from models.alerts.masking import masked
 from streams.dashboard.alert_views import Json, key_view
 from streams.dashboard.handles import Handles
+from streams.dashboard.standing import kill_switch
+from streams.freeze.judge import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.freeze.policy import Policy
 
 MOST_ENTRIES: Final = 200
+MOST_APPS: Final = 50  # whose budgets are shown
+
+# What counts against a budget, in the mode in which the hook last was: see `Outbox.spent`.
+_SPENT: Final = (
+    "act = 'freeze_key' AND who = 'policy' AND CASE"
+    " (SELECT mode FROM freezes ORDER BY seq DESC LIMIT 1) WHEN 'dry-run'"
+    " THEN outcome = 'would' AND rule IS NULL ELSE outcome = 'intended' END"
+)
 
 
 def freeze_page(
@@ -18,13 +28,14 @@ def freeze_page(
     """Give what the freeze hook's audit says, and what the policy leaves."""
     return {
         "mode": _mode(db),
-        "breaker": _switch(db, "breaker"),
-        "kill_switch": _switch(db, "kill_switch"),
+        "breaker": _breaker(db),
+        "kill_switch": kill_switch(db),
         "budgets": _budgets(db, policy, now),
+        "app_budgets": _app_budgets(db, policy, now),
         "policy": {"here": policy.id, "in_use": _policy_in_use(db)},
         "pending": pending_cases(db, handles, now),
         "audit": audit(db, handles, before),
-        "entries": db.execute("SELECT count(*) FROM freezes").fetchone()[0],
+        "entries": db.execute("SELECT ifnull(max(seq), 0) FROM freezes").fetchone()[0],
     }
 
 
@@ -32,7 +43,7 @@ def freeze_entries(db: sqlite3.Connection, alert_id: str, api_key: str | None) -
     """Give the entries about an alert, and those about its key."""
     return db.execute(
         "SELECT * FROM freezes WHERE alert_id = ?1 OR (?2 IS NOT NULL AND api_key = ?2"
-        " AND outcome NOT IN ('refused', 'would')) ORDER BY seq LIMIT ?3",
+        " AND (outcome NOT IN ('refused', 'would') OR request IS NOT NULL)) ORDER BY seq LIMIT ?3",
         (alert_id, api_key, MOST_ENTRIES),
     ).fetchall()
 
@@ -102,9 +113,9 @@ def _mode(db: sqlite3.Connection) -> str | None:
     return row["mode"] if row else None
 
 
-def _switch(db: sqlite3.Connection, act: str) -> Json | None:
+def _breaker(db: sqlite3.Connection) -> Json | None:
     row = db.execute(
-        "SELECT outcome, ts, who, why FROM freezes WHERE act = ? ORDER BY seq DESC LIMIT 1", (act,)
+        "SELECT outcome, ts, who, why FROM freezes WHERE act = 'breaker' ORDER BY seq DESC LIMIT 1"
     ).fetchone()
     return dict(row) if row else None
 
@@ -112,23 +123,32 @@ def _switch(db: sqlite3.Connection, act: str) -> Json | None:
 def _budgets(db: sqlite3.Connection, policy: Policy, now: int) -> list[Json]:
     """Count what the hook froze by itself, beside what it may."""
     spans = (
-        ("minute", 60_000, policy.budget.per_minute),
-        ("hour", 3_600_000, policy.budget.per_hour),
-        ("day", 86_400_000, policy.budget.per_day),
+        ("minute", MINUTE_MS, policy.budget.per_minute),
+        ("hour", HOUR_MS, policy.budget.per_hour),
+        ("day", DAY_MS, policy.budget.per_day),
     )
     return [
         {
             "span": name,
             "most": most,
             "spent": db.execute(
-                "SELECT count(DISTINCT case_id) FROM freezes WHERE act = 'freeze_key'"
-                " AND outcome IN ('intended', 'would') AND ts > ?"
-                " AND json_extract(CAST(body AS TEXT), '$.approvers') = '[]'",
+                f"SELECT count(DISTINCT case_id) FROM freezes WHERE {_SPENT} AND ts > ?",  # noqa: S608 - fixed text
                 (now - length,),
             ).fetchone()[0],
         }
         for name, length, most in spans
     ]
+
+
+def _app_budgets(db: sqlite3.Connection, policy: Policy, now: int) -> list[Json]:
+    """Count the same by app within the hour, of the apps that used up most."""
+    rows = db.execute(
+        f"SELECT app, count(DISTINCT case_id) AS spent FROM freezes WHERE {_SPENT}"  # noqa: S608 - fixed text
+        " AND app != '' AND ts > ? GROUP BY app ORDER BY spent DESC, app LIMIT ?",
+        (now - HOUR_MS, MOST_APPS),
+    )
+    most = policy.budget.per_app_hour
+    return [{"app": row["app"], "spent": row["spent"], "most": most} for row in rows]
 
 
 def _policy_in_use(db: sqlite3.Connection) -> str | None:
@@ -137,3 +157,22 @@ def _policy_in_use(db: sqlite3.Connection) -> str | None:
         "SELECT json_extract(CAST(body AS TEXT), '$.policy') FROM freezes ORDER BY seq DESC LIMIT 1"
     ).fetchone()
     return str(row[0]) if row and row[0] else None
+
+
+def answer_to(db: sqlite3.Connection, request: str) -> Json:
+    """Tell what the hook answered to a request, and how its case stands; null: nothing yet."""
+    entry = db.execute(
+        "SELECT act, outcome, rule, why, case_id, needs, api_key FROM freezes WHERE request = ?"
+        " ORDER BY seq DESC LIMIT 1",
+        (request,),
+    ).fetchone()
+    if entry is None:
+        return {"answer": None, "now": None}
+    names = ("act", "outcome", "rule", "needs")
+    shown = {**{name: entry[name] for name in names}, "case": entry["case_id"], "why": why(entry)}
+    last = db.execute(
+        "SELECT outcome FROM freezes WHERE case_id = ? AND case_id != '' AND outcome != 'refused'"
+        " ORDER BY seq DESC LIMIT 1",
+        (entry["case_id"],),
+    ).fetchone()
+    return {"answer": shown, "now": last["outcome"] if last else entry["outcome"]}

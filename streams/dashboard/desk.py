@@ -58,9 +58,9 @@ class Desk:
         )
         self._send(self._names.triage, record.encode(), alert_id)
 
-    def ask(self, what: Ask, who: str, reason: str, subject: str = "") -> str:
+    def ask(self, ask: Ask, who: str, reason: str, subject: str = "", **about: Any) -> str:
         """Ask the freeze hook for something; gives the id that its answer will bear."""
-        request = new_request(what, who=who, reason=reason, subject=subject)
+        request = new_request(ask, who=who, reason=reason, subject=subject, **about)
         self._send(self._names.requests, request.encode(), None)
         return request.id
 

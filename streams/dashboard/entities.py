@@ -13,6 +13,7 @@ from streams.dashboard.alert_views import (
 )
 from streams.dashboard.audit import entry_view
 from streams.dashboard.handles import Handles, key_of
+from streams.dashboard.standing import hook_standing, key_freeze
 
 MOST_ROWS: Final = 500
 MOST_ALERTS: Final = 200
@@ -39,11 +40,14 @@ def key_page(db: sqlite3.Connection, handle: str, handles: Handles, now: int) ->
         "SELECT * FROM lifecycle WHERE api_key = ? ORDER BY n DESC LIMIT ?", (api_key, MOST_ALERTS)
     ).fetchall()
     own = [row for row in alerts if row["api_key"] == api_key]
+    frozen = key_freeze(db, api_key)
     return {
         "key": key_view(handles, api_key),
         "account": next((row["account"] for row in [*own, *lifecycle] if row["account"]), None),
         "apps": sorted({row["app"] for row in own if row["app"]}),
-        "freeze": next((row["freeze"] for row in own if row["freeze"]), None),
+        "freeze": frozen["state"] if frozen else None,
+        "case": frozen,
+        "hook": hook_standing(db),
         "phase": lifecycle[0]["phase"] if lifecycle else None,
         "alerts": alert_views(alerts, handles, now),
         "freezes": [entry_view(row, handles) for row in freezes],

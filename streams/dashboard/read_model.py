@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 
 from streams.settings import ConfigError
 
-VERSION: Final = "1"  # of the schema; a file of another version is built anew
+VERSION: Final = "2"  # of the schema; a file of another version is built anew
 KEPT_ALERTS: Final = 100_000
 DAY_MS: Final = 86_400_000
 
@@ -65,11 +65,14 @@ CREATE TABLE freezes (
     seq INTEGER PRIMARY KEY, ts INTEGER NOT NULL, act TEXT NOT NULL, outcome TEXT NOT NULL,
     rule TEXT, why TEXT NOT NULL, who TEXT NOT NULL, mode TEXT NOT NULL, case_id TEXT NOT NULL,
     api_key TEXT, account TEXT, app TEXT, alert_id TEXT, needs INTEGER NOT NULL, until INTEGER,
-    body BLOB NOT NULL
+    request TEXT, body BLOB NOT NULL
 );
 CREATE INDEX freezes_by_key ON freezes (api_key, seq);
 CREATE INDEX freezes_by_alert ON freezes (alert_id, seq);
 CREATE INDEX freezes_by_case ON freezes (case_id, seq);
+CREATE INDEX freezes_by_account ON freezes (account, seq);
+CREATE INDEX freezes_by_request ON freezes (request) WHERE request IS NOT NULL;
+CREATE INDEX freezes_by_time ON freezes (ts);
 CREATE TABLE lifecycle (
     n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ts INTEGER NOT NULL, kind TEXT NOT NULL,
     reason TEXT NOT NULL, mode TEXT NOT NULL, text TEXT NOT NULL, api_key TEXT, account TEXT,

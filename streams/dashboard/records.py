@@ -13,23 +13,21 @@ import msgspec
 from streams.dashboard.alert_rows import (
     AlertError,
     read_alert,
-    restate,
     take_alert,
     take_decision,
     take_triage,
 )
 from streams.dashboard.handles import Handles
 from streams.dashboard.read_model import count
+from streams.dashboard.standing import note_freeze, restate_freeze
 from streams.dashboard.triage import Triage, TriageError
 from streams.dispositions import Disposition, DispositionError
-from streams.freeze.actions import Act, Outcome
 from streams.freeze.actions import decode_entry as decode_freeze
 from streams.lifecycle.entries import decode_entry as decode_lifecycle
 from streams.topics import TopicNames
 
 PLACES_HEADER: Final = "roguekey-places"
 UNREADABLE: Final = (AlertError, DispositionError, TriageError, msgspec.MsgspecError, ValueError)
-ABOUT_KEYS: Final = (Act.FREEZE_KEY, Act.UNFREEZE_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ class Intake:
         if known:  # delivered twice
             return
         db.execute(
-            "INSERT INTO freezes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO freezes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 entry.seq,
                 entry.ts,
@@ -124,15 +122,13 @@ class Intake:
                 entry.alert_id,
                 entry.needs,
                 entry.until,
+                entry.request,
                 record.value,
             ),
         )
         keys = [key for key in (entry.api_key, *entry.keys) if key]
         self._handles.note(db, keys)
-        if entry.api_key and entry.act in ABOUT_KEYS:
-            restate_freeze(db, "a.api_key = ?", entry.api_key)
-        elif entry.alert_id:
-            restate_freeze(db, "a.id = ?", entry.alert_id)
+        note_freeze(db, entry)
         taken.others += 1
 
     def _take_lifecycle(self, db: sqlite3.Connection, record: Record, taken: Taken) -> None:
@@ -161,46 +157,6 @@ class Intake:
         if added.rowcount and entry.api_key:
             self._handles.note(db, [entry.api_key])
         taken.others += 1
-
-
-def restate_freeze(db: sqlite3.Connection, which: str, value: object) -> None:
-    """Let the rows of alerts say what became of the freeze: of the key, or of the alert's own case.
-
-    A key that has been frozen is frozen, whichever alert led to it; what was merely refused,
-    or would have been done, is said of the alert alone.
-    """
-    rows = db.execute(f"SELECT a.id, a.api_key FROM alerts a WHERE {which}", (value,)).fetchall()  # noqa: S608 - `which` is fixed text
-    for row in rows:
-        last = db.execute(
-            "SELECT act, outcome, ts FROM freezes WHERE ifnull(rule, '') != 'open_case' AND"
-            " (alert_id = ?1"
-            " OR (api_key = ?2 AND act IN ('freeze_key', 'unfreeze_key')"
-            "     AND outcome NOT IN ('refused', 'would')))"
-            " ORDER BY seq DESC LIMIT 1",
-            (row["id"], row["api_key"]),
-        ).fetchone()
-        if last:
-            db.execute(
-                "UPDATE alerts SET freeze = ?, freeze_ts = ? WHERE id = ?",
-                (freeze_state(last["act"], last["outcome"]), last["ts"], row["id"]),
-            )
-            restate(db, row["id"])
-
-
-def freeze_state(act: str, outcome: str) -> str:
-    """Say in one word what an entry of the audit means for its key or account.
-
-    >>> freeze_state("freeze_key", "done"), freeze_state("unfreeze_key", "done")
-    ('frozen', 'unfrozen')
-    >>> freeze_state("unfreeze_key", "failed"), freeze_state("freeze_key", "pending")
-    ('unfreeze_failed', 'pending')
-    """
-    undoes = act in {Act.UNFREEZE_KEY, Act.RELEASE_WITHDRAWALS}
-    if outcome == Outcome.DONE:
-        if act in {Act.HOLD_WITHDRAWALS, Act.RELEASE_WITHDRAWALS}:
-            return "released" if undoes else "held"
-        return "unfrozen" if undoes else "frozen"
-    return f"unfreeze_{outcome}" if undoes else outcome
 
 
 def _take_decision(db: sqlite3.Connection, record: Record, taken: Taken) -> None:

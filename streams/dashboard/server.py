@@ -8,7 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 from typing_extensions import override
 
-from streams.dashboard import actions, api
+from streams.dashboard import actions, api, freeze_requests
 from streams.dashboard.pages import Headers, add_pages
 from streams.dashboard.screen import Screen
 
@@ -36,6 +36,7 @@ def build(screen: Screen) -> FastAPI:
     app.state.screen = screen
     app.include_router(api.router)
     app.include_router(actions.router)
+    app.include_router(freeze_requests.router)
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     add_pages(app)
     app.add_middleware(Headers)

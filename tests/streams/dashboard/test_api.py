@@ -169,6 +169,9 @@ ACTIONS = (
     (f"/api/alerts/{ONE.id}/snooze", {"minutes": 15, "reason": "waiting for the owner"}),
     (f"/api/alerts/{ONE.id}/decision", {"outcome": "confirmed", "reason": "owner says no"}),
     (f"/api/alerts/{ONE.id}/freeze", {"ask": "approve", "reason": "pump under way"}),
+    (f"/api/alerts/{ONE.id}/freeze", {"ask": "freeze", "reason": "pump under way"}),
+    (f"/api/alerts/{ONE.id}/freeze", {"ask": "propose", "reason": "pump under way"}),
+    ("/api/keys/00/freeze", {"ask": "freeze", "reason": "the owner called"}),
     ("/api/freezes/cases/case-1", {"ask": "reject", "reason": "owner confirmed"}),
     ("/api/freezes/switch", {"ask": "stop", "reason": "too many"}),
 )
@@ -206,7 +209,7 @@ def test_without_brokers_an_action_says_that_nothing_was_recorded(
 
 
 def test_roles_bound_what_one_may_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Desk, "ask", lambda *_: "asked")
+    monkeypatch.setattr(Desk, "ask", lambda *_, **__: "asked")
     tokens = tmp_path / "tokens"
     names = {"viewer": "v" * 16, "analyst": "a" * 16, "approver": "b" * 16}
     tokens.write_text("".join(f"{role} {role} {token}\n" for role, token in names.items()))
@@ -218,7 +221,7 @@ def test_roles_bound_what_one_may_do(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert client.get("/api/alerts").status_code == 401
     assert client.get("/").status_code == 200  # the shell says nothing
     for path, body in ACTIONS:
-        needed = "analyst" if body.get("ask") is None else "approver"
+        needed = "analyst" if body.get("ask") in {None, "propose"} else "approver"
         allowed = [r for r in names if r == "approver" or (r == "analyst" and needed == "analyst")]
         for role, token in names.items():
             headers = {"Authorization": f"Bearer {token}"}

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from models.alerts.envelope import Action
 from streams.broker import free_port
 from streams.children import Command
 from streams.dispositions import Disposition, Outcome
 from tests.streams.conftest import Trained, everything_on
+from tests.streams.dashboard.samples import alert
 from tests.streams.dashboard.stand import Stand, Watched, needs_chromium, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600), needs_chromium]
@@ -114,6 +116,62 @@ def test_an_incident_is_seen_understood_decided_and_its_key_frozen(
         page.goto(f"/alerts/{alert_id}")
         act(page, "Unfreeze", "The owner called back")
         expect(page.locator(".alert-head")).to_contain_text("Unfrozen", timeout=30_000)
+
+
+def test_a_key_that_the_hook_left_alone_is_frozen_by_hand(
+    incident: Stand, browser: Browser
+) -> None:
+    watched = alert(700, key="watched-key-of-nobody", recommended_action=Action.REVIEW)
+    incident.put(watched)
+    wait_until(
+        lambda: (
+            incident.ask("/api/alerts?q=account-700")["alerts"]
+            and incident.ask(f"/api/alerts/{watched.id}")["freeze"] == "refused"
+        ),
+        "the hook's refusal",
+    )
+    with Watched(browser, incident.url) as page:
+        page.goto(f"/alerts/{watched.id}")
+        expect(page.locator(".alert-head")).to_contain_text("Not frozen")
+        page.get_by_role("group", name="Actions").get_by_role("button", name="Freeze").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("goes on record under your name")
+        dialog.get_by_role("button", name="Freeze").click()
+        expect(dialog).to_be_visible()  # it takes a reason
+        dialog.get_by_label("Reason").fill("The owner called: it was not him")
+        dialog.get_by_role("button", name="Freeze").click()
+        expect(page.locator(".alert-head")).to_contain_text("Frozen", timeout=30_000)
+        expect(page.locator(".toast")).to_contain_text("the exchange confirmed")
+        expect(page.locator(".timeline")).to_contain_text("The owner called: it was not him")
+        shoot(page, "by-hand")
+        assert state_of(incident)["keys"]["watched-key-of-nobody"] == "frozen"
+
+        page.locator(".alert-head h1 a").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Key")
+        act(page, "Unfreeze", "He found the order in his own program")
+        expect(page.locator(".page-head")).to_contain_text("Unfrozen", timeout=30_000)
+        act(page, "Freeze", "He was wrong")
+        expect(page.locator(".page-head")).to_contain_text("Frozen", timeout=30_000)
+        assert state_of(incident)["keys"]["watched-key-of-nobody"] == "frozen"
+
+
+def test_a_refused_request_says_why(incident: Stand, browser: Browser) -> None:
+    with Watched(browser, incident.url) as page:
+        page.goto("/freezes")
+        page.get_by_role("button", name="Stop all freezing").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Reason").fill("Too many at once")
+        dialog.get_by_role("button", name="Stop all freezing").click()
+        expect(page.locator(".banner")).to_contain_text("Stopped: nothing is frozen")
+        waiting = page.locator(".lines li").first
+        waiting.get_by_role("button", name="Approve").click()
+        dialog.get_by_label("Reason").fill("Pump under way")
+        dialog.get_by_role("button", name="Approve").click()
+        expect(page.locator(".toast.bad")).to_contain_text("the kill switch is on")
+        page.get_by_role("button", name="Resume").click()
+        dialog.get_by_label("Reason").fill("Looked into it")
+        dialog.get_by_role("button", name="Resume").click()
+        expect(page.locator(".banner")).to_contain_text("Mode: Approve")
 
 
 def pending(stand: Stand) -> int:

@@ -21,7 +21,7 @@ export const RULES = {
   allow_list: "it is on the allow list", severity: "the severity is too low", score: "the score is too low",
   corroboration: "too few kinds of evidence agree", open_case: "this incident is already being dealt with", cool_down: "it was unfrozen a short while ago",
   budget: "the budget is spent", breaker: "the breaker is open", approvers: "people must decide", pending_limit: "too many cases wait",
-  exchange: "of the exchange's answer", time_to_live: "its time was up", no_case: "there is no such case", request: "a person asked for it",
+  exchange: "of the exchange's answer", time_to_live: "its time was up", no_case: "there is no such case", request: "a person asked for it", by_hand: "a person asked for it, whatever the policy says",
 };
 
 export const FEATURES = {

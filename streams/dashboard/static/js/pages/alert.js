@@ -3,6 +3,7 @@ import { get, may, myName, post } from "../api.js";
 import { drawChart, legend } from "../chart.js";
 import { askReason, toast } from "../dialogs.js";
 import { fill, h, name, plain } from "../dom.js";
+import { freezeButtons } from "../freezing.js";
 import { ageOf, clock, count, date, dollars, number, rarity, span, time, usd } from "../format.js";
 import { icon, severity } from "../icons.js";
 import { empty, loading, missing } from "../states.js";
@@ -112,33 +113,20 @@ async function claim(alert) {
   }
 }
 
+const SUBJECTS = { leaked_key: "key", profiteer: "account", app_leak: "app" };
+
 function actions(alert) {
   const button = (label, drawn, kind, onclick, role, why = null) => h(`button.button${kind}`, { type: "button", onclick, disabled: !may(role) || Boolean(why), title: why ?? (may(role) ? null : `takes the role ${role}`) }, icon(drawn), label);
   const decided = alert.status === "confirmed" || alert.status === "false_alarm";
-  const state = alert.case ? alert.case : null;
-  const pending = ["pending", "approved"].includes(alert.freeze) && state?.needs > 0;
-  const frozen = ["frozen", "held", "unfreeze_failed"].includes(alert.freeze);
   const box = h("div.actions", { role: "group", "aria-label": "Actions" });
   const mine = alert.assignee === myName();
   box.append(button(mine ? "Give back" : alert.assignee ? "Take over" : "Claim", "hand", "", () => claim(alert), "analyst"));
-  if (pending || alert.freeze === "failed") {
-    box.append(button("Approve freeze", "freezes", ".danger", () => freeze(alert, "approve"), "approver"), button("Reject", "cross", "", () => freeze(alert, "reject"), "approver"));
-  } else if (frozen) box.append(button("Unfreeze", "freezes", "", () => freeze(alert, "unfreeze"), "approver"));
-  else if (!decided || alert.status === "confirmed") {
-    box.append(button("Freeze", "freezes", "", null, "approver", noCase(alert)));
-  }
+  const idle = alert.status === "false_alarm" && !["frozen", "held", "pending", "approved", "failed", "unfreeze_failed"].includes(alert.freeze);
+  if (!idle) box.append(...freezeButtons(SUBJECTS[alert.kind], { state: alert.freeze, needs: alert.case?.needs ?? 0, hook: alert.hook, path: `/api/alerts/${alert.id}/freeze` }));
   if (decided) box.append(button("Reopen", "back", "", () => decide(alert, "withdrawn"), "analyst"));
   else box.append(button("Confirm leak", "check", ".primary", () => decide(alert, "confirmed"), "analyst"), button("False alarm", "cross", "", () => decide(alert, "false_alarm"), "analyst"));
   if (!decided) box.append(alert.status === "snoozed" ? button("Wake", "sleep", "", () => snooze(alert, true), "analyst") : button("Snooze", "sleep", "", () => snooze(alert, false), "analyst"));
   return box;
-}
-
-// Only the freeze hook tells the exchange: what it has no open case for cannot be frozen from here.
-function noCase(alert) {
-  if (alert.freeze === "intended") return "The exchange is being told.";
-  if (alert.freeze === "would") return "The freeze hook is in dry-run: it would have frozen, and calls nobody.";
-  if (!alert.case) return "The freeze hook has opened no case for this alert.";
-  return "The case is closed; the freeze hook opens another one with the next alert.";
 }
 
 const DECISIONS = {
@@ -149,18 +137,6 @@ const DECISIONS = {
 
 function decide(alert, outcome) {
   askReason({ ...DECISIONS[outcome], act: (reason) => post(`/api/alerts/${alert.id}/decision`, { outcome, reason }) });
-}
-
-const FREEZES = {
-  approve: { title: "Approve the freeze", action: "Approve freeze", danger: true, done: "Approved. The exchange is being told." },
-  reject: { title: "Reject the freeze", action: "Reject", done: "Rejected." },
-  unfreeze: { title: "Unfreeze", action: "Unfreeze", done: "The exchange is being told." },
-};
-
-function freeze(alert, ask) {
-  const whom = { leaked_key: "The key can place no orders any more; the account stays open.", app_leak: "All keys that this alert names are frozen, each with a case of its own.", profiteer: "Withdrawals of this account are held." }[alert.kind];
-  const text = ask === "unfreeze" ? "What was frozen is restored at once." : ask === "reject" ? "The case is closed; nothing is frozen." : whom;
-  askReason({ ...FREEZES[ask], text, presets: ask === "reject" || ask === "unfreeze" ? ["Owner confirmed the orders", "Frozen by mistake"] : ["Owner did not place these orders", "Pump under way"], act: (reason) => post(`/api/alerts/${alert.id}/freeze`, { ask, reason }) });
 }
 
 function snooze(alert, wake) {

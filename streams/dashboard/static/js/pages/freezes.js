@@ -1,8 +1,9 @@
 // What the freeze hook may do, what waits for somebody, and all that it ever did.
-import { get, may, post } from "../api.js";
+import { get, may } from "../api.js";
 import { askReason } from "../dialogs.js";
 import { fill, h, name, plain } from "../dom.js";
 import { age, count, now, time, usd } from "../format.js";
+import { askCase, askSwitch } from "../freezing.js";
 import { icon, severity } from "../icons.js";
 import { empty, follow } from "../states.js";
 import { listen } from "../stream.js";
@@ -49,7 +50,7 @@ function budget(one) {
 const whom = (entry) => (entry.key ? keyName(entry.key) : entry.app ? appName(entry.app) : entry.account ? name(entry.account, 30) : "–");
 
 function pendingLine(entry) {
-  const ask = (what, title, danger) => h(`button.button.small${danger ? ".warn" : ""}`, { type: "button", disabled: !may("approver"), onclick: () => askReason({ title, action: title, danger, presets: ["Owner did not place these orders", "Owner confirmed the orders"], done: "The freeze hook has been asked.", act: (reason) => post(`/api/freezes/cases/${encodeURIComponent(entry.case)}`, { ask: what, reason }) }) }, title);
+  const ask = (what, title, danger) => h(`button.button.small${danger ? ".warn" : ""}`, { type: "button", disabled: !may("approver"), onclick: () => askReason({ title, action: title, danger, presets: ["Owner did not place these orders", "Owner confirmed the orders"], act: (reason) => askCase(entry.case, what, reason) }) }, title);
   return h("li", {}, entry.severity ? severity(entry.severity, false) : null, h("b", {}, words(ACTS, entry.act)), whom(entry), entry.symbol ? name(entry.symbol, 30) : null,
     h("span.grow.cut.dim", {}, plain(entry.why, 160)), entry.money ? h("b.num", {}, usd(entry.money)) : null, entry.until ? h("span.dim.nowrap", {}, `${age(entry.until - now())} left`) : null,
     entry.alert ? h("a", { href: `/alerts/${entry.alert}` }, "alert") : null, ask("approve", "Approve", true), ask("reject", "Reject", false));
@@ -58,5 +59,5 @@ function pendingLine(entry) {
 function act(label, ask) {
   const stop = ask === "stop";
   return h(`button.button${stop ? "" : ".primary"}`, { type: "button", disabled: !may("approver"), title: may("approver") ? null : "takes the role approver", onclick: () => askReason({
-    title: stop ? "Stop all freezing" : "Resume freezing", text: stop ? "The hook refuses every freeze until somebody resumes." : "The stop is taken back, and the breaker is closed.", action: label, danger: stop, done: "The freeze hook has been asked.", act: (reason) => post("/api/freezes/switch", { ask, reason }) }) }, label);
+    title: stop ? "Stop all freezing" : "Resume freezing", text: stop ? "The hook refuses every freeze until somebody resumes." : "The stop is taken back, and the breaker is closed.", action: label, danger: stop, act: (reason) => askSwitch(ask, reason) }) }, label);
 }
