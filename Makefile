@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH := .venv-bench
+BENCH_STAMP := $(BENCH)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all test-kafka lint types bench asyncapi lock clean
@@ -38,8 +40,14 @@ lint: setup ## ruff, format and rules
 types: setup ## mypy, strict
 	$(BIN)/mypy
 
-bench: setup ## the benchmarks; the results go to benchmarks/results
-	$(BIN)/python -m benchmarks
+$(BENCH_STAMP): deploy/bench.lock pyproject.toml | $(STAMP)
+	$(PYTHON) -m venv $(BENCH)
+	$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --require-hashes --no-deps --requirement deploy/bench.lock
+	$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --no-deps --no-build-isolation --editable .
+	touch $(BENCH_STAMP)
+
+bench: $(BENCH_STAMP) ## speed and memory beside peers; the results go to benchmarks/results
+	$(BENCH)/bin/python -m benchmarks
 
 asyncapi: setup ## write the topics' description again: deploy/asyncapi.yaml
 	$(BIN)/python -m streams.asyncapi > deploy/asyncapi.yaml
@@ -47,6 +55,9 @@ asyncapi: setup ## write the topics' description again: deploy/asyncapi.yaml
 lock: setup ## resolve the dependencies again into deploy/requirements.lock
 	$(BIN)/uv pip compile --quiet --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header pyproject.toml deploy/build.in --output-file deploy/requirements.lock
+	$(BIN)/uv pip compile --quiet --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --constraint deploy/requirements.lock --override deploy/bench.overrides \
+	  pyproject.toml deploy/build.in deploy/bench.in --output-file deploy/bench.lock
 
 clean: ## remove the environment and what tools left behind
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
