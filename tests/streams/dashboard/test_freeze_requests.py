@@ -167,7 +167,7 @@ def test_an_older_alert_of_an_app_no_longer_waits_when_a_newer_takes_its_place(
 def test_budgets_left_are_told_of_the_hook_and_of_each_app(stand: Stand) -> None:
     def frozen(number: int, app: str, **changes: Any) -> Entry:
         key = f"key-{number}"
-        usual = {"api_key": key, "app": app, "case": f"case-{number}", "ts": NOW}
+        usual: dict[str, Any] = {"api_key": key, "app": app, "case": f"case-{number}", "ts": NOW}
         return entry(Outcome.INTENDED, **(usual | changes))
 
     stand.hear(
