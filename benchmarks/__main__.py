@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Final
 
-SPEED: Final = ("forest", "decoding")
+SPEED: Final = ("forest", "decoding", "kernels")
 DETECTION: Final = ("detection", "ablation", "weights")
 
 
