@@ -37,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if len(given.file) != len(given.labels):
         parser.error("each --file needs its --labels")
     use_fresh_kernels()
-    from benchmarks.ablation_table import as_data, as_markdown  # noqa: PLC0415 - not before that
-    from benchmarks.contest import regimes_to_judge  # noqa: PLC0415
-    from benchmarks.taken_out import Ablation  # noqa: PLC0415
+    from benchmarks.ablation_table import as_data, as_markdown
+    from benchmarks.contest import regimes_to_judge
+    from benchmarks.taken_out import Ablation
 
     ablation = Ablation()
     for orders, labels in zip(given.file, given.labels, strict=True):

@@ -59,7 +59,7 @@ class Log:
     """A changelog in memory, as compaction would leave it."""
 
     def __init__(self, partition: "Partition") -> None:
-        from streams.checkpoints import Checkpoints, Identity  # noqa: PLC0415
+        from streams.checkpoints import Checkpoints, Identity
 
         self._partition = partition
         self._checkpoints: Checkpoints = Checkpoints(Identity("churn", 1, partition.kind))
@@ -67,7 +67,7 @@ class Log:
 
     def save(self) -> None:
         """Write a checkpoint."""
-        from streams.checkpoints import pack  # noqa: PLC0415
+        from streams.checkpoints import pack
 
         cut = self._checkpoints.cut(self._partition.snapshot(), 0, 0)
         records, header = self._checkpoints.seal(cut, pack(cut))
@@ -84,12 +84,12 @@ class Log:
 
 def run(minutes: float, rate: float) -> list[tuple[float, float, float]]:
     """Give (minute, resident MB, changelog MB) once a minute."""
-    from models.keys.stage import KeyStage  # noqa: PLC0415 - kernels load after their cache is set
-    from models.market.stage import MarketStage  # noqa: PLC0415
-    from models.merge import Merge  # noqa: PLC0415
-    from models.score.evidence import blank_scale  # noqa: PLC0415
-    from models.simulation import regime_of, simulate, to_orders  # noqa: PLC0415
-    from streams.stages import KeyPartition, MarketPartition  # noqa: PLC0415
+    from models.keys.stage import KeyStage
+    from models.market.stage import MarketStage
+    from models.merge import Merge
+    from models.score.evidence import blank_scale
+    from models.simulation import regime_of, simulate, to_orders
+    from streams.stages import KeyPartition, MarketPartition
 
     orders = to_orders(simulate(regime_of((), 1.0, 400), 1))
     fills = orders.take(np.flatnonzero(orders.is_fill & (orders.key >= 0))[:BATCH])
@@ -115,10 +115,10 @@ def run(minutes: float, rate: float) -> list[tuple[float, float, float]]:
 
 def draw(points: list[tuple[float, float, float]]) -> None:
     """Draw both over time."""
-    import matplotlib as mpl  # noqa: PLC0415 - slow to load
+    import matplotlib as mpl
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot as plt
 
     minutes, resident, changelog = zip(*points, strict=True)
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")

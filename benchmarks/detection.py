@@ -37,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(files: list[tuple[Path, Path]], out: Path, *, short: bool) -> None:
     use_fresh_kernels()
-    from benchmarks.contest import contest_files, contest_regimes  # noqa: PLC0415 - not before that
-    from benchmarks.curves import draw  # noqa: PLC0415
-    from benchmarks.detection_table import as_data, as_markdown  # noqa: PLC0415
+    from benchmarks.contest import contest_files, contest_regimes
+    from benchmarks.curves import draw
+    from benchmarks.detection_table import as_data, as_markdown
 
     results = contest_files(files, _tell) if files else contest_regimes(short=short, tell=_tell)
     data = as_data(results)

@@ -33,10 +33,10 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=1_000_000)
     keys = parser.parse_args().keys
     use_fresh_kernels()
-    from models.keys.stage import KeyStage  # noqa: PLC0415 - kernels load after their cache is set
-    from models.market.stage import MarketStage  # noqa: PLC0415
-    from models.score.evidence import blank_scale  # noqa: PLC0415
-    from models.simulation import regime_of, simulate, to_orders  # noqa: PLC0415
+    from models.keys.stage import KeyStage
+    from models.market.stage import MarketStage
+    from models.score.evidence import blank_scale
+    from models.simulation import regime_of, simulate, to_orders
 
     orders = to_orders(simulate(regime_of((), 1.0, 400), 1))
     fills = orders.take(np.flatnonzero(orders.is_fill & (orders.key >= 0))[:BATCH])

@@ -31,19 +31,19 @@ BATCH = 4096
 
 def blank() -> "KeyPartition":
     """Make a partition that knows no key."""
-    from models.keys.stage import KeyStage  # noqa: PLC0415 - kernels load after their cache is set
-    from models.score.evidence import blank_scale  # noqa: PLC0415
-    from streams.stages import KeyPartition  # noqa: PLC0415
+    from models.keys.stage import KeyStage
+    from models.score.evidence import blank_scale
+    from streams.stages import KeyPartition
 
     return KeyPartition(0, 1, KeyStage(blank_scale()))
 
 
 def fill(stage: "KeyStage", keys: int) -> "list[Rows]":
     """Let a stage see keys, each for the first time; gives the fills."""
-    from benchmarks.memory import batch_of_new_keys  # noqa: PLC0415
-    from models.market.stage import MarketStage  # noqa: PLC0415
-    from models.merge import Merge  # noqa: PLC0415
-    from models.simulation import regime_of, simulate, to_orders  # noqa: PLC0415
+    from benchmarks.memory import batch_of_new_keys
+    from models.market.stage import MarketStage
+    from models.merge import Merge
+    from models.simulation import regime_of, simulate, to_orders
 
     orders = to_orders(simulate(regime_of((), 1.0, 400), 1))
     fills = orders.take(np.flatnonzero(orders.is_fill & (orders.key >= 0))[:BATCH])
@@ -64,7 +64,7 @@ async def save(
     tp: TopicPartition,
 ) -> str:
     """Write a checkpoint; gives a row of the table, without its first column."""
-    from streams.checkpoints import pack  # noqa: PLC0415
+    from streams.checkpoints import pack
 
     times = [time.perf_counter()]
     cut = checkpoints.cut(partition.snapshot(), 0, 0)
@@ -84,10 +84,10 @@ async def write_all(
     changelog: "Changelog", identity: "Identity", tps: list[TopicPartition], keys: int
 ) -> None:
     """Fill and save all partitions; prints what it took."""
-    from models.keys.stage import KeyStage  # noqa: PLC0415
-    from models.score.evidence import blank_scale  # noqa: PLC0415
-    from streams.checkpoints import Checkpoints  # noqa: PLC0415
-    from streams.stages import KeyPartition  # noqa: PLC0415
+    from models.keys.stage import KeyStage
+    from models.score.evidence import blank_scale
+    from streams.checkpoints import Checkpoints
+    from streams.stages import KeyPartition
 
     print("| active since | rows written | MB | stopped, s | packing, s | writing, s |")
     print("|---|---:|---:|---:|---:|---:|", flush=True)
@@ -107,7 +107,7 @@ async def write_all(
 
 async def read_all(changelog: "Changelog", identity: "Identity", tps: list[TopicPartition]) -> int:
     """Recover all partitions, one after the other; gives the bytes read."""
-    from streams.checkpoints import find  # noqa: PLC0415
+    from streams.checkpoints import find
 
     read = 0
     for tp in tps:
@@ -123,9 +123,9 @@ async def read_all(changelog: "Changelog", identity: "Identity", tps: list[Topic
 
 async def measure(address: str, keys: int, partitions: int) -> None:
     """Fill, save, change, save and read back."""
-    from streams.changelog import Changelog  # noqa: PLC0415
-    from streams.checkpoints import Identity, layout_of  # noqa: PLC0415
-    from streams.topics import changelog_spec, ensure_topics  # noqa: PLC0415
+    from streams.changelog import Changelog
+    from streams.checkpoints import Identity, layout_of
+    from streams.topics import changelog_spec, ensure_topics
 
     spec = changelog_spec(GROUP, "keys", partitions)
     ensure_topics([address], [spec])

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     out = given.out or (RESULTS / "short" if given.short else RESULTS)
     use_fresh_kernels()
-    from benchmarks.weights_fit import fit_weights  # noqa: PLC0415 - not before that
+    from benchmarks.weights_fit import fit_weights
 
     fits = fit_weights(short=given.short, tell=_tell)
     text = "".join(_table(name, fit) for name, fit in fits.items())

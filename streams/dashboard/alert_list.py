@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from models.alerts.envelope import Severity
-from streams.dashboard.alert_views import LIST_COLUMNS, Json, alert_views
+from streams.dashboard.alert_views import Json, alert_views, select_alerts
 from streams.dashboard.handles import Handles
 from streams.dashboard.read_model import last_change
 
@@ -95,16 +95,17 @@ def list_alerts(
     if cursor:
         page += f" AND ({column}, n) < (:value, :n)"
         values |= _read_cursor(cursor)
-    rows = db.execute(
-        f"SELECT {LIST_COLUMNS} FROM alerts WHERE {page}"  # noqa: S608 - values are bound
-        f" ORDER BY {column} DESC, n DESC LIMIT {min(limit, MOST_ROWS)}",
+    rows = select_alerts(
+        db,
+        f"WHERE {page} ORDER BY {column} DESC, n DESC LIMIT {min(limit, MOST_ROWS)}",
         values,
-    ).fetchall()
+    )
+    total = f"SELECT count(*) FROM alerts WHERE {where}"  # noqa: S608 - no value is in the text
     more = len(rows) == min(limit, MOST_ROWS)
     return {
         "alerts": alert_views(rows, handles, now),
         "next": f"{rows[-1][column]!r}:{rows[-1]['n']}" if more else None,
-        "total": db.execute(f"SELECT count(*) FROM alerts WHERE {where}", values).fetchone()[0],  # noqa: S608
+        "total": db.execute(total, values).fetchone()[0],
         "newest": db.execute("SELECT ifnull(max(n), 0) FROM alerts").fetchone()[0],
         "change": last_change(db),
     }
@@ -122,8 +123,5 @@ def changed_since(
     db: sqlite3.Connection, handles: Handles, now: int, known: int, most: int
 ) -> tuple[list[Json], int]:
     """Give alerts that came or changed after a change, in that order, and the last change."""
-    rows = db.execute(
-        f"SELECT {LIST_COLUMNS} FROM alerts WHERE change > ? ORDER BY change LIMIT ?",  # noqa: S608
-        (known, most),
-    ).fetchall()
+    rows = select_alerts(db, "WHERE change > ? ORDER BY change LIMIT ?", (known, most))
     return alert_views(rows, handles, now), last_change(db)

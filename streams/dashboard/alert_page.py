@@ -7,12 +7,12 @@ from typing import Any, Final
 from models.alerts.incidents import QUIET_MS
 from models.alerts.reasons import KINDS
 from streams.dashboard.alert_views import (
-    LIST_COLUMNS,
     Json,
     alert_view,
     alert_views,
     key_view,
     masked_body,
+    select_alerts,
 )
 from streams.dashboard.audit import freeze_entries, why
 from streams.dashboard.handles import Handles
@@ -79,8 +79,9 @@ def _same_market(
     db: sqlite3.Connection, row: sqlite3.Row, handles: Handles, now: int
 ) -> list[Json]:
     """Give the other alerts of this market within half an hour."""
-    rows = db.execute(
-        f"SELECT {LIST_COLUMNS} FROM alerts WHERE symbol = ? AND venue = ?"  # noqa: S608 - columns
+    rows = select_alerts(
+        db,
+        "WHERE symbol = ? AND venue = ?"
         " AND event_ts BETWEEN ? AND ? AND n != ? ORDER BY event_ts, n LIMIT ?",
         (
             row["symbol"],
@@ -91,19 +92,19 @@ def _same_market(
             MOST_OTHERS,
         ),
     )
-    return alert_views(rows.fetchall(), handles, now)
+    return alert_views(rows, handles, now)
 
 
 def _same_app(db: sqlite3.Connection, row: sqlite3.Row, handles: Handles, now: int) -> list[Json]:
     """Give the other alerts of this app within a day."""
     if not row["app"]:
         return []
-    rows = db.execute(
-        f"SELECT {LIST_COLUMNS} FROM alerts WHERE app = ? AND n != ?"  # noqa: S608 - columns
-        " AND event_ts BETWEEN ? AND ? ORDER BY n DESC LIMIT ?",
+    rows = select_alerts(
+        db,
+        "WHERE app = ? AND n != ? AND event_ts BETWEEN ? AND ? ORDER BY n DESC LIMIT ?",
         (row["app"], row["n"], row["event_ts"] - DAY_MS, row["event_ts"] + DAY_MS, MOST_OTHERS),
     )
-    return alert_views(rows.fetchall(), handles, now)
+    return alert_views(rows, handles, now)
 
 
 def timeline(db: sqlite3.Connection, row: sqlite3.Row, data: Json) -> list[Json]:

@@ -18,6 +18,12 @@ LIST_COLUMNS: Final = (
 Json = dict[str, Any]
 
 
+def select_alerts(db: sqlite3.Connection, rest: str, values: Any) -> list[sqlite3.Row]:
+    """Select what lists show of alerts; `rest` of the statement is fixed text, values are bound."""
+    query = f"SELECT {LIST_COLUMNS} FROM alerts {rest}"  # noqa: S608 - no value is in the text
+    return db.execute(query, values).fetchall()
+
+
 def key_view(handles: Handles, api_key: str) -> Json:
     """Show a key: its ends, and the handle of its page."""
     return {"shown": masked(api_key), "handle": handles.of(api_key)}

@@ -5,11 +5,11 @@ import sqlite3
 from typing import Final
 
 from streams.dashboard.alert_views import (
-    LIST_COLUMNS,
     Json,
     alert_views,
     key_view,
     masked_body,
+    select_alerts,
 )
 from streams.dashboard.audit import entry_view
 from streams.dashboard.handles import Handles, key_of
@@ -28,11 +28,12 @@ def key_page(db: sqlite3.Connection, handle: str, handles: Handles, now: int) ->
     api_key = key_of(db, handle)
     if api_key is None:
         return None
-    alerts = db.execute(
-        f"SELECT {LIST_COLUMNS} FROM alerts WHERE api_key = ?1 OR n IN"  # noqa: S608 - columns
-        " (SELECT alert FROM alert_keys WHERE api_key = ?1) ORDER BY n DESC LIMIT ?2",
+    alerts = select_alerts(
+        db,
+        "WHERE api_key = ?1 OR n IN (SELECT alert FROM alert_keys WHERE api_key = ?1)"
+        " ORDER BY n DESC LIMIT ?2",
         (api_key, MOST_ALERTS),
-    ).fetchall()
+    )
     freezes = db.execute(
         "SELECT * FROM freezes WHERE api_key = ? ORDER BY seq DESC LIMIT ?", (api_key, MOST_ALERTS)
     )
@@ -114,10 +115,7 @@ def _leak(row: sqlite3.Row) -> Json:
 
 def app_page(db: sqlite3.Connection, app: str, handles: Handles, now: int) -> Json | None:
     """Give an app with its alerts and its keys; None for one never alerted."""
-    alerts = db.execute(
-        f"SELECT {LIST_COLUMNS} FROM alerts WHERE app = ? ORDER BY n DESC LIMIT ?",  # noqa: S608
-        (app, MOST_ALERTS),
-    ).fetchall()
+    alerts = select_alerts(db, "WHERE app = ? ORDER BY n DESC LIMIT ?", (app, MOST_ALERTS))
     if not alerts:
         return None
     listed = next(row for row in app_list_of(db, app))

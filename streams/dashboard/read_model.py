@@ -171,9 +171,12 @@ def prune(db: sqlite3.Connection, keep_days: int, most: int = KEPT_ALERTS) -> in
     if newest[0] is None:
         return 0
     limits = (newest[0] - most, newest[1] - keep_days * DAY_MS)
-    old = "SELECT n FROM alerts WHERE n <= ? OR raised_ts < ?"
-    for table, column in (("alert_keys", "alert"), ("charts", "alert")):
-        db.execute(f"DELETE FROM {table} WHERE {column} IN ({old})", limits)  # noqa: S608 - fixed
+    for delete in (
+        "DELETE FROM alert_keys WHERE alert IN"
+        " (SELECT n FROM alerts WHERE n <= ? OR raised_ts < ?)",
+        "DELETE FROM charts WHERE alert IN (SELECT n FROM alerts WHERE n <= ? OR raised_ts < ?)",
+    ):
+        db.execute(delete, limits)
     return db.execute("DELETE FROM alerts WHERE n <= ? OR raised_ts < ?", limits).rowcount
 
 

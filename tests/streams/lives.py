@@ -106,7 +106,7 @@ def main(model_dir: Path) -> None:
     """Answer until the other end is closed."""
     use_fresh_kernels()
     from models.score.model import Model  # noqa: PLC0415 - kernels load after their cache is set
-    from streams.compiling import compile_kernels  # noqa: PLC0415
+    from streams.compiling import compile_kernels  # noqa: PLC0415 - as above
 
     model = Model.load(model_dir)
     compile_kernels(model)
@@ -126,10 +126,10 @@ def live(model: Any, values: dict[str, Any], dies_at: int) -> None:
     """Be a worker."""
     import logging  # noqa: PLC0415 - in the child alone
 
-    from streams.runtime import run_worker  # noqa: PLC0415
-    from streams.settings import Settings  # noqa: PLC0415
-    from streams.warmup import Stages  # noqa: PLC0415
-    from streams.worker import Worker  # noqa: PLC0415
+    from streams.runtime import run_worker  # noqa: PLC0415 - as above
+    from streams.settings import Settings  # noqa: PLC0415 - as above
+    from streams.warmup import Stages  # noqa: PLC0415 - as above
+    from streams.worker import Worker  # noqa: PLC0415 - as above
 
     code = 1
     try:

@@ -23,7 +23,7 @@ def test_a_curve_spans_the_frame_from_corner_to_corner() -> None:
     )
     frame = next(
         each
-        for each in ET.fromstring(plot).iter("{http://www.w3.org/2000/svg}rect")  # noqa: S314
+        for each in ET.fromstring(plot).iter("{http://www.w3.org/2000/svg}rect")  # noqa: S314 - our own
         if each.get("class") == "f"
     )
     x, y, width, height = (float(frame.attrib[name]) for name in ("x", "y", "width", "height"))

@@ -23,7 +23,7 @@ def test_it_does_not_open_itself_to_others(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     folder = ["--dashboard-data", str(tmp_path)]
-    said = refused(capsys, *LOCAL, *folder, "--dashboard-host", "0.0.0.0")  # noqa: S104
+    said = refused(capsys, *LOCAL, *folder, "--dashboard-host", "0.0.0.0")  # noqa: S104 - refused
     assert "needs dashboard_tokens" in said
 
 

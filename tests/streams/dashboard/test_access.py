@@ -24,7 +24,7 @@ def access(tmp_path: Path, tokens: str = "", **settings: Any) -> Access:
     return Access.checked(Settings(**settings), SECRET)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "dashboard.example"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "dashboard.example"])  # noqa: S104 - refused
 def test_it_refuses_to_be_open_to_others(tmp_path: Path, host: str) -> None:
     with pytest.raises(ConfigError, match="needs dashboard_tokens"):
         access(tmp_path, dashboard_host=host)

@@ -72,7 +72,7 @@ def act(page: Page, button: str, reason: str) -> None:
 
 
 def state_of(stand: Stand) -> Any:
-    with urllib.request.urlopen(f"{stand.exchange}/mock/state", timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"{stand.exchange}/mock/state", timeout=5) as answer:  # noqa: S310 - ours
         return json.load(answer)
 
 
