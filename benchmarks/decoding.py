@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(values: list[bytes], runs: int) -> dict[str, float]:
     """CPU time that each decoder takes for an event, µs."""
-    from benchmarks.decoders import decoders  # noqa: PLC0415
+    from benchmarks.decoders import decoders
 
     found = dict(decoders(lambda line: print(line, file=sys.stderr)))
     took = in_turn({name: partial(decoder, values) for name, decoder in found.items()}, runs)
@@ -47,7 +47,7 @@ def measure(values: list[bytes], runs: int) -> dict[str, float]:
 
 def as_markdown(took: Mapping[str, float], size: float) -> str:
     """Give the table: µs per event, how many times what ours takes, and what one gets for it."""
-    from benchmarks.decoders import MAKERS, OURS  # noqa: PLC0415
+    from benchmarks.decoders import MAKERS, OURS
 
     rows = [
         [name, figures(us), f"{us / took[OURS]:.2f}×", (MAKERS[name].__doc__ or "").rstrip(".")]

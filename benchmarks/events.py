@@ -17,7 +17,7 @@ def simulated(count: int, *, days: float = 1.0, keys: int = 400) -> list[bytes]:
     Raises ValueError where it has fewer than `count`.
     """
     # kernels load after their cache is set
-    from models.simulation import regime_of, simulate, write_orders  # noqa: PLC0415
+    from models.simulation import regime_of, simulate, write_orders
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "orders.jsonl")

@@ -45,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(runs: int) -> tuple[Results, dict[str, float]]:
     """Time every scorer that is installed; gives how far each is from scikit-learn, too."""
-    from sklearn.ensemble import IsolationForest  # noqa: PLC0415 - slow to load
+    from sklearn.ensemble import IsolationForest
 
-    from benchmarks.forest_scorers import (  # noqa: PLC0415 - kernels load after their cache is set
+    from benchmarks.forest_scorers import (
         largest_difference,
         scorers,
     )
@@ -78,7 +78,7 @@ def us_per_row(
 
 def as_markdown(results: Results, differences: Mapping[str, float]) -> str:
     """Give the table: µs per row, and how many times what ours takes."""
-    from benchmarks.forest_scorers import ISOTREE, OURS  # noqa: PLC0415 - as above
+    from benchmarks.forest_scorers import ISOTREE, OURS
 
     rows = []
     for name, difference in differences.items():

@@ -58,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _model() -> "Model":
-    from models.simulation import regime_of, simulate, to_orders  # noqa: PLC0415 - kernels
-    from models.training import train  # noqa: PLC0415
+    from models.simulation import regime_of, simulate, to_orders
+    from models.training import train
 
     orders = to_orders(simulate(regime_of((), 1.0, 400), 1))
     return train(lambda: [orders])
@@ -67,7 +67,7 @@ def _model() -> "Model":
 
 def costs(model: "Model", keys: int, markets: int, batches: int) -> Costs:
     """Give what each kernel takes for an event, once the stages know all keys, ns."""
-    from benchmarks.population import BATCH, Population  # noqa: PLC0415
+    from benchmarks.population import BATCH, Population
 
     stages, population = Stages(model), Population(keys, markets)
     for batch in population.everyone():
@@ -87,11 +87,11 @@ class Stages:
     """The stages of the detector one behind the other, each of them timed."""
 
     def __init__(self, model: "Model") -> None:
-        from models.keys.stage import KeyStage  # noqa: PLC0415
-        from models.market.duplicates import Duplicates  # noqa: PLC0415
-        from models.market.stage import MarketStage  # noqa: PLC0415
-        from models.merge import Merge  # noqa: PLC0415
-        from models.score.parts import PARTS, parts_of  # noqa: PLC0415
+        from models.keys.stage import KeyStage
+        from models.market.duplicates import Duplicates
+        from models.market.stage import MarketStage
+        from models.merge import Merge
+        from models.score.parts import PARTS, parts_of
 
         self._model, self._parts_of = model, parts_of
         self._market, self._keys = MarketStage(), KeyStage(model.scale)
@@ -101,7 +101,7 @@ class Stages:
     @property
     def megabytes(self) -> float:
         """What the records of markets, keys and pairs hold, without their indexes."""
-        from models.entities import tables_of  # noqa: PLC0415
+        from models.entities import tables_of
 
         tables = (*tables_of(self._market).values(), *tables_of(self._keys).values())
         return sum(table.rows.nbytes for table in tables) / 1e6
