@@ -55,6 +55,7 @@ class Plan:
     seconds: float  # that the day takes; 0: as fast as it goes
     days: int = DAYS
     keys: int = KEYS
+    stays: bool = False  # whether the worker runs on while people look at what is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Shown:
     tape: DemoTape
     alerts: list[ShownAlert]
     refused: int
-    worker_exit_code: int | None
+    worker_exit_code: int | None  # None: it still runs
     seconds: dict[str, float]
     dead_topic: str
     freezes: Freezes
@@ -122,7 +123,9 @@ def run_demo(
         watch.tell("freeze hook in auto mode, before a mock exchange")
         screen = stack.enter_context(DemoScreen(settings, environment, plan.folder, PATIENCE_S))
         environment |= {f"{PREFIX}WARMUP": str(tape.history)}
-        with Command(["worker"], environment, plan.folder / "worker.log") as worker:
+        with ExitStack() as working:
+            command = Command(["worker"], environment, plan.folder / "worker.log")
+            worker = working.enter_context(command)
             with watch.step("worker", "starting a worker (the first time also compiles)"):
                 _wait_for_worker(worker, topics)
             watch.tell("worker, warmed up with the history")
@@ -132,21 +135,23 @@ def run_demo(
             view.say()
             day = _Day(tape, topics, worker, view)
             day.play(plan, environment)
-        watch.seconds["day"] = round(day.seconds, 2)
-        with watch.step("freezes", "waiting for the freezes; reading the backlog again"):
-            freezes = _freezes(freezing, day, settings)
-        shown = Shown(
-            tape,
-            day.alerts,
-            day.refused,
-            worker.exit_code,
-            watch.seconds,
-            topics.names.dead,
-            freezes,
-            screen.address,
-        )
-        if then:
-            then(shown)
+            if not plan.stays:
+                working.close()
+            watch.seconds["day"] = round(day.seconds, 2)
+            with watch.step("freezes", "waiting for the freezes; reading the backlog again"):
+                freezes = _freezes(freezing, day, settings)
+            shown = Shown(
+                tape,
+                day.alerts,
+                day.refused,
+                worker.exit_code,
+                watch.seconds,
+                topics.names.dead,
+                freezes,
+                screen.address,
+            )
+            if then:
+                then(shown)
     return shown
 
 

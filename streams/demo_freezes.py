@@ -30,10 +30,12 @@ LOOK_S: Final = 0.1
 CONNECT_MS: Final = 5000
 
 # A day of 2022 passes within seconds: by the hook's clock its orders are years old, and all of the
-# day's freezes fall into one minute. Nothing else differs from the defaults.
+# day's freezes fall into one minute; and whoever looks at the screen takes his time to approve.
+# Nothing else differs from the defaults.
 DAY: Final = """\
 mode = "auto"
 max_event_age_s = 315360000  # default 120; the day that is played lies in 2022
+approval_expires_s = 86400   # default 600
 [budget]
 per_minute = 200             # default 10; the day passes within a minute
 per_hour = 200               # default 60

@@ -82,7 +82,7 @@ def command(settings: Settings, as_json: bool, seed: int, seconds: float, folder
 
     try:
         with _ended_by_signals():
-            run_demo(Plan(folder, seed, seconds), settings, view, tell)
+            run_demo(Plan(folder, seed, seconds, stays=stays()), settings, view, tell)
     except (DemoError, DemoScreenError, FreezeDemoError, BrokerError, TopicError) as error:
         raise click.ClickException(str(error)) from error
     except KafkaError as error:

@@ -5,22 +5,19 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.clients import connect
 from streams.dashboard.alert_views import Json
 from streams.dashboard.feed import Feed, now_ms
+from streams.dashboard.groups import ask_groups
 from streams.settings import Settings
-from streams.topics import TopicNames
-from streams.worker import group_of
 
-CONNECT_MS: Final = 2000
 FRESH_S: Final = 3.0  # how long an answer is good
 METRICS_S: Final = 1.0
 MOST_METRICS: Final = 400
@@ -35,7 +32,6 @@ class Health:
         self._settings = settings
         self._feed = feed
         self._client = client
-        self._names = TopicNames(**settings.topic_names())
         self._lock = threading.Lock()
         self._asked = 0.0
         self._last: Json = {}
@@ -44,7 +40,9 @@ class Health:
         """Give all that is known of the system's health."""
         with self._lock:
             if time.monotonic() - self._asked > FRESH_S:
-                self._last = {"lag": self._lag(), "workers": self._workers()}
+                groups, workers = self._groups(), self._workers()
+                state = worker_state(groups, workers)
+                self._last = {"groups": groups, "workers": workers, "worker_state": state}
                 self._asked = time.monotonic()
             asked = self._last
         return {
@@ -63,42 +61,34 @@ class Health:
             "topics": self._settings.topic_names(),
         }
 
-    def _lag(self) -> list[Json] | None:
-        """Give how far the workers are behind on each topic; None where nobody answers."""
+    def _groups(self) -> dict[str, Json] | None:
+        """Give how far the consumers are; None where no broker answers."""
         if not self._feed.pulse.reachable:
             return None
-        group = group_of(self._settings)
-        common = {
-            "bootstrap_servers": self._settings.bootstrap_servers(),
-            "bootstrap_timeout_ms": CONNECT_MS,
-            "request_timeout_ms": CONNECT_MS,
-            **self._client,
-        }
         try:
-            admin = connect(KafkaAdminClient, **common)
-            try:
-                found = admin.list_group_offsets(group)[group]
-            finally:
-                admin.close()
-            committed = {at: offset.offset for at, offset in found.items() if offset.offset >= 0}
-            consumer = connect(KafkaConsumer, **common, group_id=None)
-            try:
-                places = [TopicPartition(at.topic, at.partition) for at in committed]
-                ends = consumer.end_offsets(places, timeout_ms=CONNECT_MS) if places else {}
-            finally:
-                consumer.close()
-        except KafkaError as error:
+            return ask_groups(self._settings, self._client)
+        except (KafkaError, KeyError) as error:  # the client forgets partitions when brokers go
             log.info("lag: %s", type(error).__name__)
             return None
-        by_topic: dict[str, int] = {}
-        for at, offset in committed.items():
-            behind = max(0, ends[TopicPartition(at.topic, at.partition)] - offset)
-            by_topic[at.topic] = by_topic.get(at.topic, 0) + behind
-        return [{"topic": topic, "behind": lag} for topic, lag in sorted(by_topic.items())]
 
     def _workers(self) -> list[Json]:
         addresses = self._settings.dashboard_metrics.split(",")
         return [scrape(address.strip()) for address in addresses if address.strip()]
+
+
+def worker_state(groups: Mapping[str, Json] | None, workers: Sequence[Json]) -> str:
+    """Say in one word what is known of the workers, by the brokers and by their own metrics.
+
+    >>> worker_state({"worker": {"members": 0}}, []), worker_state(None, [])
+    ('none', 'unknown')
+    """
+    if any(worker["up"] for worker in workers):
+        return "running"
+    if groups is None:
+        return "unknown"
+    if not groups["worker"]["members"]:
+        return "none"
+    return "unseen" if workers else "running"
 
 
 def scrape(address: str) -> Json:

@@ -223,6 +223,17 @@ def test_no_alert_is_lost_when_dashboard_or_broker_go_and_come_back(
             expect(page.locator(".list")).to_contain_text(f"account-{number}")
 
 
+def test_where_no_worker_runs_the_health_page_says_what_is_known(
+    filled: Stand, browser: Browser
+) -> None:
+    with Watched(browser, filled.url) as page:
+        page.goto("/health")
+        banner = page.locator(".banner")
+        expect(banner).to_contain_text("No worker is running")
+        expect(banner).to_contain_text("no alert is raised until then")
+        expect(page.get_by_text("Nothing answers at this address.")).to_be_visible()
+
+
 STATES: dict[str, tuple[dict[str, Any], int | None]] = {
     "Dashboard unreachable since 08:00:00": ({}, NOW),
     "Brokers unreachable since 08:00:00": ({"reachable": False}, None),

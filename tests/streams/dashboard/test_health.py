@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from typing_extensions import override
 
-from streams.dashboard.health import scrape
+from streams.dashboard.health import scrape, worker_state
 
 METRICS = b"""# HELP roguekey_events_total Events.
 # TYPE roguekey_events_total counter
@@ -52,3 +52,24 @@ def test_a_workers_own_metrics_are_read(worker: str) -> None:
 def test_a_worker_that_does_not_answer_well_is_said_to_be_down(worker: str, address: str) -> None:
     told = scrape(address.format(worker=worker))
     assert (told["up"], told["metrics"]) == (False, [])
+
+
+UP, DOWN = {"up": True}, {"up": False}
+
+
+@pytest.mark.parametrize(
+    ("members", "workers", "state"),
+    [
+        (1, [UP, DOWN], "running"),
+        (0, [UP], "running"),  # the group is being made
+        (1, [], "running"),  # nobody said where its metrics are
+        (2, [DOWN], "unseen"),
+        (0, [DOWN], "none"),
+        (None, [DOWN], "unknown"),
+    ],
+)
+def test_what_is_known_of_the_workers_is_said_in_one_word(
+    members: int | None, workers: list[dict[str, bool]], state: str
+) -> None:
+    groups = None if members is None else {"worker": {"members": members}}
+    assert worker_state(groups, workers) == state

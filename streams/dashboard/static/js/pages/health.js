@@ -15,33 +15,73 @@ export async function healthPage(root) {
 function draw(box, data) {
   const { pulse } = data;
   const quiet = pulse.now - (pulse.orders_moved || pulse.started);
-  const behind = data.lag?.reduce((sum, one) => sum + one.behind, 0);
+  const behind = data.groups && behindOf(data.groups.worker);
   const fact = (label, value, note, tone = "") => h("div.figure", {}, h("span.label", {}, label), h(`span.value${tone}`, {}, value), note ? h("span.note", {}, note) : null);
   const differs = data.model && data.in_use && data.model.model_id && data.model.model_id !== data.in_use.model;
   return fill(box,
     h("div.figures", {},
       fact("Brokers", pulse.reachable ? "Reachable" : "Unreachable", `since ${clock(pulse.since)} UTC`, pulse.reachable ? ".good" : ".critical"),
-      fact("Behind", behind === undefined ? "–" : count(behind), "records that the workers have not done", behind > 10000 ? ".high" : ""),
-      fact("Last event", pulse.orders_moved ? `${age(quiet)} ago` : "–", pulse.orders_moved ? `${count(pulse.orders)} on the topic` : `none for ${age(quiet)}`, quiet > 40000 ? ".high" : ""),
+      fact("Workers", ...WORKERS[data.worker_state](data)),
+      fact("Behind", behind === null ? "–" : count(behind), "records that the workers have not done", behind > 10000 ? ".high" : ""),
+      fact("Last event", pulse.orders_moved ? `${age(quiet)} ago` : "None seen", pulse.orders_moved ? `${count(pulse.orders)} on the topic` : `since this dashboard runs, ${age(quiet)}; ${count(pulse.orders)} on the topic`, quiet > 40000 ? ".high" : ""),
       fact("Throughput", compact(pulse.orders_rate), "orders per second"),
       fact("Dead letters", count(pulse.dead), "orders that were refused", pulse.dead ? "" : ".good"),
       fact("Unreadable", count(data.read_model.unreadable), "records of other topics", data.read_model.unreadable ? ".high" : "")),
+    standingOfWorkers(data, quiet, behind),
     differs ? h("div.banner.warn", {}, icon("high"), h("div.grow", {}, h("b", {}, "Workers run another model"), h("p.dim", {}, `The last alert came from ${plain(data.in_use.model, 40)}; the settings of this dashboard name ${plain(data.model.model_id, 40)}.`))) : null,
     h("div.two.even", {},
-      h("section.card", {}, h("header", {}, h("h2", {}, "Lag of the workers"), h("span.more", {}, "records not yet done")), data.lag === null ? empty("No answer", "The brokers did not tell.", "lost") : data.lag.length ? h("ul.lines", {}, data.lag.map((one) => h("li", {}, h("span.grow.mono.cut", {}, plain(one.topic, 80)), h("b", {}, count(one.behind))))) : empty("No worker yet", "No worker has committed anything; roguekey worker starts one.", "health")),
+      h("section.card", {}, h("header", {}, h("h2", {}, "Lag"), h("span.more", {}, "records not yet done")), data.groups ? Object.entries(READERS).map(([group, reader]) => lag(reader, data.groups[group])) : empty("Unknown", "The brokers cannot be reached, so nobody can tell.", "lost")),
       h("section.card", {}, h("header", {}, h("h2", {}, "Model and config in use"), h("span.more", {}, "as the last alert says")), h("dl.pairs-list", {},
         pair("Model", data.in_use?.model ?? "no alert yet"), pair("Config", data.in_use?.config ?? "–"), pair("Threshold", data.in_use ? number(data.in_use.threshold) : "–"),
         data.model ? Object.entries(data.model).filter(([key]) => key !== "model_id").map(([key, value]) => pair(key.replaceAll("_", " "), String(value).length > 24 ? `${String(value).slice(0, 16)}…` : value)) : pair("Artifact", "not at hand here")))),
-    h("section.card", {}, h("header", {}, h("h2", {}, "Workers"), h("span.more", {}, "their own metrics")), data.workers.map(worker)),
+    data.workers.map((one) => worker(one, data.worker_state)),
     h("section.card", {}, h("header", {}, h("h2", {}, "This dashboard")), h("dl.pairs-list", {}, pair("Alerts kept", count(data.read_model.alerts)), pair("Charts kept", count(data.read_model.charts)), pair("Size of the read model", `${compact(data.read_model.bytes / 1e6)} MB`), pair("Running since", `${clock(pulse.started)} UTC`))));
 }
 
 const pair = (label, value) => h("div", {}, h("dt.dim", {}, label), h("dd.mono", {}, plain(value, 80)));
 
-function worker(one) {
-  if (!one.up) return h("ul.lines", {}, h("li", {}, h("span.tag.warn", {}, "No answer"), h("span.grow.mono.cut", {}, plain(one.address, 80)), h("span.dim", {}, "the worker does not run here, or serves no metrics")));
+const READERS = {
+  worker: ["Workers", "No worker has committed anything yet; roguekey worker starts one."],
+  "freeze-hook": ["Freeze hook", "It has read nothing yet; roguekey freeze-hook starts it."],
+};
+const behindOf = (group) => group.topics.reduce((sum, one) => sum + one.behind, 0);
+
+function lag([label, none], group) {
+  return [h("h3.sub", {}, label), group.topics.length
+    ? h("ul.lines", {}, group.topics.map((one) => h("li", {}, h("span.grow.mono.cut", {}, plain(one.topic, 80)), h("b", {}, count(one.behind)))))
+    : h("p.body.dim", {}, none)];
+}
+
+// The value, a note and a tone for what is known of the workers.
+const WORKERS = {
+  running: (data) => {
+    const up = data.workers.filter((one) => one.up).length || data.groups.worker.members;
+    return [count(up), up === 1 ? "is running" : "are running", ".good"];
+  },
+  unseen: () => ["Silent", "in their group, but none answers", ".high"],
+  none: () => ["None", "is running", ".critical"],
+  unknown: () => ["–", "nobody can tell", ""],
+};
+
+/** Say plainly what is known where no worker answers. */
+function standingOfWorkers(data, quiet, behind) {
+  if (data.worker_state === "running") return null;
+  const waiting = behind === null ? "" : behind ? `${count(behind)} records wait for one.` : "Nothing waits: all that came is done.";
+  const last = data.pulse.orders_moved ? `The last event came ${age(quiet)} ago.` : "No event has come since this dashboard runs.";
+  const where = data.workers.map((one) => plain(one.address, 80)).join(", ");
+  const [tone, title, text] = {
+    none: [behind ? "bad" : "warn", "No worker is running", `${last} ${waiting} Orders stay on their topic until roguekey worker starts; no alert is raised until then.`],
+    unseen: ["warn", "No worker answers", `The brokers count ${count(data.groups?.worker.members ?? 0)} in the group, but nothing answers at ${where}. Either they run elsewhere (name their addresses in dashboard_metrics), or they ended a moment ago. ${last} ${waiting}`],
+    unknown: ["bad", "Nobody can tell whether a worker runs", `The brokers cannot be reached, and nothing answers at ${where || "any address: dashboard_metrics names none"}. ${last}`],
+  }[data.worker_state];
+  return h(`div.banner.${tone}`, { role: "status" }, icon("health"), h("div.grow", {}, h("b", {}, title), h("p.dim", {}, text)));
+}
+
+function worker(one, state) {
+  const head = h("header", {}, h("h2", {}, "Metrics of a worker"), h("span.more.mono", {}, plain(one.address, 80)));
+  if (!one.up) return h("section.card", {}, head, h("p.body.dim", {}, state === "running" ? "This address does not answer; another one does." : "Nothing answers at this address."));
   const shown = one.metrics.filter((metric) => metric.value).slice(0, 60);
-  return h("div.scroll", { tabindex: 0, "aria-label": "Metrics" }, h("ul.lines", {}, h("li", {}, h("span.tag.good", {}, "Up"), h("span.grow.mono.cut", {}, plain(one.address, 80)))),
+  return h("section.card", {}, head, h("div.scroll", { tabindex: 0, "aria-label": "Metrics" },
     h("table.grid.tight", {}, h("thead", {}, h("tr", {}, h("th", {}, "Metric"), h("th", {}, "Of"), h("th.num", {}, "Value"))),
-      h("tbody", {}, shown.map((metric) => h("tr", {}, h("td", { title: plain(metric.help, 200) }, h("span.mono", {}, plain(metric.name.replace(/^roguekey_/, ""), 60))), h("td.dim", {}, plain(Object.values(metric.labels).join(" · "), 80)), h("td.num", {}, number(metric.value)))))));
+      h("tbody", {}, shown.map((metric) => h("tr", {}, h("td", { title: plain(metric.help, 200) }, h("span.mono", {}, plain(metric.name.replace(/^roguekey_/, ""), 60))), h("td.dim", {}, plain(Object.values(metric.labels).join(" · "), 80)), h("td.num", {}, number(metric.value))))))));
 }
