@@ -90,7 +90,7 @@ class Settings(SecuritySettings, LifecycleSettings, WatchSettings):
 
     brokers: Annotated[str, AfterValidator(_addresses)] = Field(
         default="",
-        description="Kafka brokers, host:port, comma-separated; empty: an embedded broker",
+        description="Kafka brokers, host:port, comma-separated; empty: worker and demo start one",
     )
     orders_topic: Topic = Field(default="orders", description="topic of order events (input)")
     alerts_topic: Topic = Field(default="alerts", description="topic of alerts (output)")
