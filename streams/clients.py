@@ -2,9 +2,13 @@
 
 kafka-python starts a thread and opens sockets before it looks for brokers. Where none answers, the
 constructor of an admin client or a consumer raises and leaves them: nobody else can end them.
+aiokafka's clients are stopped by hand.
 """
 
+from collections.abc import Mapping
 from typing import Any
+
+from aiokafka import AIOKafkaConsumer
 
 
 def connect(kind: Any, **settings: Any) -> Any:
@@ -21,3 +25,14 @@ def connect(kind: Any, **settings: Any) -> Any:
         for made in networks:
             made.close()
         raise
+
+
+async def start_reader(brokers: list[str], client: Mapping[str, Any]) -> AIOKafkaConsumer:
+    """Start an aiokafka consumer without a group; `KafkaError` where no broker answers."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, **client)
+    try:
+        await consumer.start()
+    except BaseException:
+        await consumer.stop()
+        raise
+    return consumer

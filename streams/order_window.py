@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from typing_extensions import override
 
 from models.alerts.envelope import Place
+from streams.clients import start_reader
 from streams.closing import Closing
 from streams.partitioning import partition_of
 from streams.topic_tape import TopicTapeError, topic_partitions
@@ -114,7 +115,7 @@ class OrdersTopic(Closing):
         self.topic = topic
         self._most_read = most_read
         self._runner = asyncio.Runner()
-        self._consumer = self._runner.run(_start(bootstrap_servers, client or {}))
+        self._consumer = self._runner.run(start_reader(bootstrap_servers, client or {}))
         try:
             self._partitions = self._runner.run(self._assign())
         except BaseException:
@@ -280,15 +281,3 @@ def _found(record: ConsumerRecord) -> FoundOrder | None:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return FoundOrder(Place(record.partition, record.offset), order, record.value)
-
-
-async def _start(bootstrap_servers: list[str], client: Mapping[str, Any]) -> AIOKafkaConsumer:
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers, enable_auto_commit=False, **client
-    )
-    try:
-        await consumer.start()
-    except BaseException:
-        await consumer.stop()
-        raise
-    return consumer

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from typing_extensions import override
 
 from models.orders.batch import Int64s
+from streams.clients import start_reader
 from streams.closing import Closing
 
 CHUNK_RECORDS: Final = 4096
@@ -55,7 +56,7 @@ class TopicTape(Closing):
     ) -> None:
         self.topic = topic
         self._runner = asyncio.Runner()
-        self._consumer = self._runner.run(_start(bootstrap_servers, client or {}))
+        self._consumer = self._runner.run(start_reader(bootstrap_servers, client or {}))
         try:
             self._begin, self._end = self._runner.run(self._find(since, until))
         except BaseException:
@@ -135,15 +136,3 @@ async def topic_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[Topic
     return [
         TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))
     ]
-
-
-async def _start(bootstrap_servers: list[str], client: Mapping[str, Any]) -> AIOKafkaConsumer:
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers, enable_auto_commit=False, **client
-    )
-    try:
-        await consumer.start()
-    except BaseException:
-        await consumer.stop()
-        raise
-    return consumer

@@ -1,3 +1,4 @@
+import asyncio
 import gc
 import logging
 import socket
@@ -8,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError
 
 from streams.broker import EmbeddedBroker
-from streams.clients import connect
+from streams.clients import connect, start_reader
 
 KINDS = pytest.mark.parametrize("kind", [KafkaAdminClient, KafkaConsumer])
 DESCRIPTORS = Path("/proc/self/fd")  # of Linux; elsewhere threads alone are counted
@@ -59,3 +61,12 @@ def test_a_client_that_connects_is_closed_like_any_other(kind: Any, broker: Embe
     with closing(connect(kind, bootstrap_servers=broker.address)):
         assert held() > before
     assert held() == before
+
+
+def test_a_reader_that_cannot_connect_is_stopped(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(KafkaConnectionError):
+            asyncio.run(start_reader([f"127.0.0.1:{taken.getsockname()[1]}"], {}))
+    gc.collect()  # a reader that nobody stopped tells of it here, as a warning
