@@ -12,6 +12,7 @@ import msgspec
 
 from models.alerts.envelope import AlertData, AlertType, Reason, Severity
 from models.alerts.reasons import KINDS
+from streams.dashboard.pruning import CLAIMS, SNOOZES, bound_steps
 from streams.dashboard.read_model import DAY_MS, next_change
 from streams.dashboard.triage import Step, Triage
 from streams.dispositions import Disposition, Outcome
@@ -126,6 +127,7 @@ def take_decision(db: sqlite3.Connection, decision: Disposition, ts: int) -> Non
             decision.note or "",
         ),
     )
+    bound_steps(db, "decisions", decision.alert_id)
     restate(db, decision.alert_id)
 
 
@@ -135,6 +137,8 @@ def take_triage(db: sqlite3.Connection, triage: Triage) -> None:
         "INSERT INTO triage (alert_id, ts, who, what, until, note) VALUES (?, ?, ?, ?, ?, ?)",
         (triage.alert_id, triage.ts, triage.analyst, str(triage.step), triage.until, triage.note),
     )
+    claims = triage.step in {Step.CLAIMED, Step.RELEASED}
+    bound_steps(db, "triage", triage.alert_id, CLAIMS if claims else SNOOZES)
     restate(db, triage.alert_id)
 
 

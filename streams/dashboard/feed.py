@@ -17,7 +17,8 @@ from kafka.errors import KafkaError
 from typing_extensions import override
 
 from streams.clients import connect
-from streams.dashboard.read_model import ReadModel, prune
+from streams.dashboard.pruning import prune
+from streams.dashboard.read_model import ReadModel
 from streams.dashboard.records import Intake, Record, Taken
 from streams.settings import Settings
 from streams.topics import TopicNames, ensure_topics, topic_specs

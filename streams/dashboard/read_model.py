@@ -17,7 +17,6 @@ from typing import IO, Any, Final
 from streams.settings import ConfigError
 
 VERSION: Final = "2"  # of the schema; a file of another version is built anew
-KEPT_ALERTS: Final = 100_000
 DAY_MS: Final = 86_400_000
 
 SCHEMA: Final = """
@@ -160,24 +159,6 @@ def count(db: sqlite3.Connection, name: str, more: int = 1) -> None:
         "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + ?2",
         (name, more),
     )
-
-
-def prune(db: sqlite3.Connection, keep_days: int, most: int = KEPT_ALERTS) -> int:
-    """Drop alerts older than `keep_days` before the newest, and all but the `most` newest.
-
-    It depends on the alerts alone, not on the clock, so that a rebuilt model holds the same.
-    """
-    newest = db.execute("SELECT max(n), max(raised_ts) FROM alerts").fetchone()
-    if newest[0] is None:
-        return 0
-    limits = (newest[0] - most, newest[1] - keep_days * DAY_MS)
-    for delete in (
-        "DELETE FROM alert_keys WHERE alert IN"
-        " (SELECT n FROM alerts WHERE n <= ? OR raised_ts < ?)",
-        "DELETE FROM charts WHERE alert IN (SELECT n FROM alerts WHERE n <= ? OR raised_ts < ?)",
-    ):
-        db.execute(delete, limits)
-    return db.execute("DELETE FROM alerts WHERE n <= ? OR raised_ts < ?", limits).rowcount
 
 
 def _own(path: Path) -> IO[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.dashboard.read_model import DAY_MS, ReadModel, prune
+from streams.dashboard.read_model import ReadModel
 from streams.dashboard.records import Record
 from streams.dashboard.triage import Step
 from streams.dispositions import Outcome
@@ -96,17 +96,6 @@ def test_a_reader_sees_one_state_while_another_is_written(tmp_path: Path) -> Non
         assert db.execute(count).fetchone()[0] == 2
         with pytest.raises(sqlite3.OperationalError):
             db.execute("DELETE FROM alerts")
-    model.close()
-
-
-def test_old_alerts_and_more_than_the_most_are_dropped(tmp_path: Path) -> None:
-    old = alert_record(alert(1), 1)
-    fresh = [alert_record(alert(number), 2 * DAY_MS + number) for number in range(2, 6)]
-    model = filled(tmp_path / "m.sqlite", [old, *fresh])
-    with model.writing() as db:
-        assert prune(db, keep_days=1) == 1
-        assert prune(db, keep_days=1, most=2) == 2
-        assert db.execute("SELECT count(*) FROM alert_keys").fetchone()[0] == 2
     model.close()
 
 
