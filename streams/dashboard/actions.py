@@ -1,16 +1,18 @@
 """What analysts record: claims, snoozes and decisions; and the door."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from streams.dashboard.access import COOKIE, SESSION_S
 from streams.dashboard.alert_views import Json
 from streams.dashboard.desk import DeskError
 from streams.dashboard.feed import now_ms
 from streams.dashboard.guard import Analyst, screen_of
+from streams.dashboard.related import MOST_RELATED
 from streams.dashboard.screen import Screen
 from streams.dashboard.triage import Step
 from streams.dispositions import Outcome
@@ -24,10 +26,14 @@ TheScreen = Annotated[Screen, Depends(screen_of)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=1000)]
 
 
+Also = Annotated[list[str], Field(max_length=2 * MOST_RELATED)]
+
+
 class Claim(BaseModel, extra="forbid"):
-    """Take an alert, or give it back."""
+    """Take an alert, or give it back, and others with it."""
 
     step: Literal["claimed", "released"]
+    also: Also = []
 
 
 class Snooze(BaseModel, extra="forbid"):
@@ -38,10 +44,11 @@ class Snooze(BaseModel, extra="forbid"):
 
 
 class Decision(BaseModel, extra="forbid"):
-    """Say what an alert was; it becomes a label for tuning."""
+    """Say what an alert was, and others with it; each becomes a label for tuning."""
 
     outcome: Outcome
     reason: Words
+    also: Also = []
 
 
 class Token(BaseModel, extra="forbid"):
@@ -53,8 +60,12 @@ class Token(BaseModel, extra="forbid"):
 @router.post("/alerts/{alert_id}/claim", status_code=202, summary="Take an alert, or give it back")
 def claim(alert_id: str, asked: Claim, user: Analyst, screen: TheScreen) -> Json:
     """Record who has an alert."""
-    _body_of(screen, alert_id)
-    return _recorded(lambda: screen.desk.triage(alert_id, Step(asked.step), user.name))
+    ids = list(dict.fromkeys([alert_id, *asked.also]))
+    for each in ids:
+        _body_of(screen, each)
+    return _recorded(
+        *(partial(screen.desk.triage, each, Step(asked.step), user.name) for each in ids)
+    )
 
 
 @router.post("/alerts/{alert_id}/snooze", status_code=202, summary="Put an alert off")
@@ -71,8 +82,9 @@ def snooze(alert_id: str, asked: Snooze, user: Analyst, screen: TheScreen) -> Js
 @router.post("/alerts/{alert_id}/decision", status_code=202, summary="Say what an alert was")
 def decide(alert_id: str, asked: Decision, user: Analyst, screen: TheScreen) -> Json:
     """Record a decision on the dispositions topic, from which tuning learns."""
-    body = _body_of(screen, alert_id)
-    return _recorded(lambda: screen.desk.decide(body, asked.outcome, user.name, asked.reason))
+    bodies = [_body_of(screen, each) for each in dict.fromkeys([alert_id, *asked.also])]
+    said = asked.outcome, user.name, asked.reason
+    return _recorded(*(partial(screen.desk.decide, body, *said) for body in bodies))
 
 
 @router.post("/enter", summary="Show a token at the door")
@@ -110,9 +122,13 @@ def _body_of(screen: Screen, alert_id: str) -> bytes:
     return bytes(row["body"])
 
 
-def _recorded(record: Callable[[], None]) -> Json:
+def _recorded(*records: Callable[[], None]) -> Json:
+    done = 0
     try:
-        record()
+        for record in records:
+            record()
+            done += 1
     except DeskError as error:
-        raise HTTPException(503, str(error)) from error
-    return {"recorded": True}
+        before = f" {done} of {len(records)} alerts were dealt with before." if done else ""
+        raise HTTPException(503, f"{error}{before}") from error
+    return {"recorded": done}

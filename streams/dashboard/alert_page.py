@@ -17,6 +17,7 @@ from streams.dashboard.alert_views import (
 from streams.dashboard.audit import freeze_entries, why
 from streams.dashboard.handles import Handles
 from streams.dashboard.read_model import DAY_MS
+from streams.dashboard.related import related
 from streams.dashboard.standing import hook_standing
 from streams.freeze.actions import Outcome, Rule
 
@@ -46,6 +47,7 @@ def alert_page(db: sqlite3.Connection, alert_id: str, handles: Handles, now: int
         "lifecycle": _phase(db, row["api_key"]),
         "case": _open_case(db, row),
         "hook": hook_standing(db),
+        "related": related(db, row),
     }
 
 

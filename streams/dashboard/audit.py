@@ -32,6 +32,7 @@ def freeze_page(
         "kill_switch": kill_switch(db),
         "budgets": _budgets(db, policy, now),
         "app_budgets": _app_budgets(db, policy, now),
+        "per_app_hour": policy.budget.per_app_hour,
         "policy": {"here": policy.id, "in_use": _policy_in_use(db)},
         "pending": pending_cases(db, handles, now),
         "audit": audit(db, handles, before),

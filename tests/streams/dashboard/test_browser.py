@@ -223,6 +223,23 @@ def test_no_alert_is_lost_when_dashboard_or_broker_go_and_come_back(
             expect(page.locator(".list")).to_contain_text(f"account-{number}")
 
 
+def test_one_decision_settles_all_alerts_of_a_key(filled: Stand, browser: Browser) -> None:
+    escalated = [alert(n, key="escalated-key", symbol="STAIRS") for n in range(601, 604)]
+    filled.put(*escalated)
+    wait_until(lambda: filled.ask("/api/alerts?q=stairs")["total"] == 3, "its alerts")
+    with Watched(browser, filled.url) as page:
+        page.goto(f"/alerts/{escalated[0].id}")
+        page.get_by_role("button", name="Confirm leak").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_label("and the 2 other alerts on this key")).to_be_checked()
+        dialog.get_by_label("Reason").fill("The owner did not place these orders")
+        dialog.get_by_role("button", name="Confirm leak").click()
+        expect(page.locator(".alert-head")).to_contain_text("Confirmed")
+        wait_until(
+            lambda: filled.ask("/api/alerts?q=stairs&status=confirmed")["total"] == 3, "all decided"
+        )
+
+
 def test_where_no_worker_runs_the_health_page_says_what_is_known(
     filled: Stand, browser: Browser
 ) -> None:

@@ -31,7 +31,7 @@ export const FEATURES = {
   synchrony: "Keys of one app at once", app_share: "Newcomers of one app", new_sellers: "New sellers", concentration: "Few counterparties",
   round_trip_loss: "Round-trip loss", losing_streak: "Losing streak", network_novelty: "New network", dormancy: "Idle before", app_change: "Another app",
   taker_excess: "Takes from the book", crowd: "Others look rogue, too", app_crowd: "Keys of the same app look rogue", persistence: "Persistence",
-  misused_keys: "Misused keys", spending: "Unusual spending",
+  misused_keys: "Misused keys", spending: "Unusual spending", rogue_fills: "Sold to leaked keys", devotion: "Sells to them alone",
 };
 export const EVIDENCE = { novelty: "Novelty", conduct: "Conduct", market: "Market", sweep: "Sell-off", crowd: "Crowd", counterparties: "Counterparties", loss: "Loss", access: "Access", other: "Other" };
 

@@ -105,9 +105,11 @@ function headOf(alert, refresh) {
 
 async function claim(alert) {
   const step = alert.assignee === myName() ? "released" : "claimed";
+  const also = alert.related.subject;
   try {
-    await post(`/api/alerts/${alert.id}/claim`, { step });
-    toast(step === "claimed" ? "It is yours." : "Given back.");
+    await post(`/api/alerts/${alert.id}/claim`, { step, also });
+    const more = also.length ? `, with ${others(also.length)} on this ${SUBJECTS[alert.kind]}` : "";
+    toast(step === "claimed" ? `It is yours${more}.` : `Given back${more}.`);
   } catch (error) {
     toast(error.message, true);
   }
@@ -124,19 +126,39 @@ function actions(alert) {
   const idle = alert.status === "false_alarm" && !["frozen", "held", "pending", "approved", "failed", "unfreeze_failed"].includes(alert.freeze);
   if (!idle) box.append(...freezeButtons(SUBJECTS[alert.kind], { state: alert.freeze, needs: alert.case?.needs ?? 0, hook: alert.hook, path: `/api/alerts/${alert.id}/freeze` }));
   if (decided) box.append(button("Reopen", "back", "", () => decide(alert, "withdrawn"), "analyst"));
-  else box.append(button("Confirm leak", "check", ".primary", () => decide(alert, "confirmed"), "analyst"), button("False alarm", "cross", "", () => decide(alert, "false_alarm"), "analyst"));
+  else box.append(button(CONFIRM[alert.kind], "check", ".primary", () => decide(alert, "confirmed"), "analyst"), button("False alarm", "cross", "", () => decide(alert, "false_alarm"), "analyst"));
   if (!decided) box.append(alert.status === "snoozed" ? button("Wake", "sleep", "", () => snooze(alert, true), "analyst") : button("Snooze", "sleep", "", () => snooze(alert, false), "analyst"));
   return box;
 }
 
 const DECISIONS = {
-  confirmed: { title: "Confirm the leak", text: "This becomes a label from which thresholds are tuned.", action: "Confirm leak", presets: ["Owner did not place these orders", "Same sellers as in another incident", "App confirmed the breach"], done: "Confirmed." },
+  confirmed: { title: "Confirm the alert", text: "This becomes a label from which thresholds are tuned.", action: "Confirm", presets: ["Owner did not place these orders", "Same sellers as in another incident", "App confirmed the breach"], done: "Confirmed." },
   false_alarm: { title: "Call it a false alarm", text: "This becomes a label from which thresholds are tuned.", action: "False alarm", presets: ["Owner confirmed the orders", "Known signal or copy-trading bot", "Own program under test"], done: "Called a false alarm." },
   withdrawn: { title: "Reopen the alert", text: "What was decided is taken back; the alert is open again.", action: "Reopen", presets: ["New information"], done: "Open again." },
 };
 
 function decide(alert, outcome) {
-  askReason({ ...DECISIONS[outcome], act: (reason) => post(`/api/alerts/${alert.id}/decision`, { outcome, reason }) });
+  const { element, chosen } = outcome === "withdrawn" ? { element: null, chosen: () => [] } : alsoFields(alert);
+  const dialog = { ...DECISIONS[outcome], ...(outcome === "confirmed" ? { action: CONFIRM[alert.kind] } : {}) };
+  askReason({ ...dialog, extra: element, act: (reason) => post(`/api/alerts/${alert.id}/decision`, { outcome, reason, also: chosen() }) });
+}
+
+const CONFIRM = { leaked_key: "Confirm leak", app_leak: "Confirm leak", profiteer: "Confirm profiteer" };
+const others = (many) => `${count(many)} other alert${many === 1 ? "" : "s"}`;
+
+// One decision for all that it settles: an incident raises many alerts, and people decide on incidents.
+function alsoFields(alert) {
+  const { subject: own, incident, keys } = alert.related;
+  const box = (ids, checked, text) => {
+    const input = h("input", { type: "checkbox", checked });
+    return { input, ids, label: h("label.check", {}, input, text) };
+  };
+  const boxes = [
+    own.length ? box(own, true, `and the ${others(own.length)} on this ${SUBJECTS[alert.kind]}`) : null,
+    incident.length ? box(incident, false, `and ${others(incident.length)} on ${count(keys)} ${alert.kind === "leaked_key" ? "other " : ""}key${keys === 1 ? "" : "s"} of this incident`) : null,
+  ].filter(Boolean);
+  const chosen = () => boxes.filter((one) => one.input.checked).flatMap((one) => one.ids);
+  return { element: boxes.length ? h("div.checks", {}, boxes.map((one) => one.label)) : null, chosen };
 }
 
 function snooze(alert, wake) {
@@ -241,20 +263,42 @@ function othersCard(alert) {
   const ids = new Set(own.map((other) => other.id));
   const fellows = alert.fellows.filter((other) => !ids.has(other.id));
   if (!own.length && !fellows.length) return h("section.card", {}, h("header", {}, h("h2", {}, "Others of this incident")), empty("Nobody else", "No other key was alerted in this market or app at this time.", "calm"));
-  return h("section.card", { "aria-labelledby": "others-title" }, h("header", {}, h("h2", { id: "others-title" }, "Others of this incident"), h("span.more", {}, `${count(own.length)} in this market, ${count(fellows.length)} more of this app`)),
-    own.length ? [h("h3.sub", {}, "In this market, within half an hour"), alertLines(own)] : null,
-    fellows.length ? [h("h3.sub", {}, "Of the app ", name(alert.app, 40), ", within a day"), alertLines(fellows)] : null);
+  return h("section.card", { "aria-labelledby": "others-title" }, h("header", {}, h("h2", { id: "others-title" }, "Others of this incident"), h("span.more", {}, `${count(own.length)} alerts in this market, ${count(fellows.length)} more of this app`)),
+    own.length ? [h("h3.sub", {}, "In this market, within half an hour"), subjectLines(own)] : null,
+    fellows.length ? [h("h3.sub", {}, "Of the app ", name(alert.app, 40), ", within a day"), subjectLines(fellows)] : null);
+}
+
+const RANK = { critical: 4, high: 3, medium: 2, low: 1 };
+const FIRST = 10; // lines until somebody asks for all
+
+/** A line for each key, app or account, with its severest alert; the worst come first. */
+function subjectLines(alerts) {
+  const groups = new Map();
+  for (const alert of alerts) {
+    const id = `${alert.kind} ${alert.key?.handle ?? (alert.kind === "app_leak" ? alert.app : alert.account)}`;
+    const known = groups.get(id);
+    const worse = !known || RANK[alert.severity] > RANK[known.severity] || (alert.severity === known.severity && alert.n > known.n);
+    groups.set(id, { ...(worse ? alert : known), many: (known?.many ?? 0) + 1 });
+  }
+  const lines = [...groups.values()].sort((a, b) => RANK[b.severity] - RANK[a.severity] || b.money - a.money);
+  const list = alertLines(lines.slice(0, FIRST));
+  if (lines.length <= FIRST) return list;
+  const more = h("button.button.small.quiet.more-lines", { type: "button", onclick: () => {
+    list.replaceWith(alertLines(lines));
+    more.remove();
+  } }, `Show all ${count(lines.length)}`);
+  return [list, more];
 }
 
 export function alertLines(alerts) {
-  return h("ul.lines", {}, alerts.map((other) => h("li", {}, severity(other.severity, false), h("a", { href: `/alerts/${other.id}` }, subject(other)), h("span.grow.cut.dim", {}, other.kind === "leaked_key" ? [name(other.symbol, 30), " · ", other.app ? name(other.app, 24) : "own program"] : words(KINDS, other.kind)),
+  return h("ul.lines", {}, alerts.map((other) => h("li", {}, severity(other.severity, false), h("a", { href: `/alerts/${other.id}` }, subject(other)), h("span.grow.cut.dim", {}, other.kind === "leaked_key" ? [name(other.symbol, 30), " · ", other.app ? name(other.app, 24) : "own program"] : words(KINDS, other.kind), other.many > 1 ? ` · ${count(other.many)} alerts` : null),
     h("span.faint", {}, time(other.event_ts)), status(other), freezeTag(other.freeze), h("span.num.amount", {}, usd(other.money)))));
 }
 
 function evidenceCard(alert) {
   const places = alert.places?.events ?? [];
   const events = alert.evidence.event_ids;
-  return h("section.card", { "aria-labelledby": "evidence-title" }, h("header", {}, h("h2", { id: "evidence-title" }, "Evidence"), h("span.more", {}, `${count(events.length)} orders, strongest first`)),
+  return h("section.card", { "aria-labelledby": "evidence-title" }, h("header", {}, h("h2", { id: "evidence-title" }, "Evidence"), h("span.more", {}, `${count(events.length)} order${events.length === 1 ? "" : "s"}, strongest first`)),
     h("div.scroll.evidence", { tabindex: 0, "aria-label": "Orders that weighed most" }, h("table.grid.tight", {}, h("thead", {}, h("tr", {}, h("th", {}, "Event id"), h("th.num", {}, "Partition"), h("th.num", {}, "Offset"))),
       h("tbody", {}, events.map((event, place) => h("tr", {}, h("td.mono", {}, name(event, 40)), h("td.num.mono", {}, places[place]?.partition ?? "–"), h("td.num.mono", {}, places[place]?.offset ?? "–")))))),
     h("dl.pairs-list", {}, row("Topic", name(alert.places?.topic ?? "–", 80)), row("From, to", [time(alert.evidence.from_ts, { millis: true }), " – ", time(alert.evidence.to_ts, { millis: true })]), row("Alert at offset", h("span.mono", {}, alert.record.offset)), row("Model", h("span.mono", {}, name(alert.model, 40))), row("Config", h("span.mono", {}, name(alert.config, 40)))));

@@ -15,7 +15,7 @@ function operation(path, method, call, spec) {
   const parameters = (call.parameters ?? []).map((one) => ({ name: one.name, where: one.in, required: one.required, text: one.description ?? one.schema?.description ?? "" }));
   const rows = [...parameters, ...fields];
   return h("section.card.operation", {}, h("header", {}, h(`span.method.${method}`, {}, method.toUpperCase()), h("code.mono", {}, plain(path)), h("span.more", {}, plain(call.summary ?? ""))),
-    h("div.body", {}, h("p.dim", {}, plain(call.description ?? "", 500)), rows.length ? h("div.scroll", { tabindex: 0, "aria-label": "Parameters" }, h("table.grid.tight", {}, h("thead", {}, h("tr", {}, h("th", {}, "Name"), h("th", {}, "In"), h("th", {}, "Meaning"))),
+    h("div.body", {}, h("p.dim", {}, plain((call.description ?? "").replace(/\s+/g, " "), 500)), rows.length ? h("div.scroll", { tabindex: 0, "aria-label": "Parameters" }, h("table.grid.tight", {}, h("thead", {}, h("tr", {}, h("th", {}, "Name"), h("th", {}, "In"), h("th", {}, "Meaning"))),
       h("tbody", {}, rows.map((row) => h("tr", {}, h("td.mono", {}, row.name, row.required ? " *" : ""), h("td.dim", {}, row.where), h("td.dim", {}, plain(row.text, 300))))))) : null));
 }
 

@@ -34,6 +34,8 @@ function draw(box, data) {
       stopped || open ? act("Resume", "resume") : act("Stop all freezing", "stop")),
     h("div.figures", {}, fact("Await approval", count(data.pending.length)), data.budgets.map(budget),
       fact("Breaker", open ? "Open" : "Closed", open ? plain(data.breaker.why, 120) : "auto may go on", open)),
+    data.policy.in_use && data.policy.in_use !== data.policy.here ? h("div.banner.warn", {}, icon("high"), h("div.grow", {}, h("b", {}, "The hook runs another policy"), h("p.dim", {}, `Its last decision was made under policy ${plain(data.policy.in_use, 20)}; the budgets shown here are those of ${plain(data.policy.here, 20)}, which the settings of this dashboard name (freeze_policy).`))) : null,
+    h("section.card", {}, h("header", {}, h("h2", {}, "Budgets of apps"), h("span.more", {}, `${count(data.per_app_hour)} an hour each; beyond, only this app's keys need approval`)), data.app_budgets.length ? h("ul.lines.meters", {}, data.app_budgets.map(appBudget)) : h("p.body.dim", {}, "Nothing was frozen by the hook within the hour: every app has all of its budget left.")),
     h("section.card", {}, h("header", {}, h("h2", {}, "Await approval"), h("span.more", {}, count(data.pending.length))), data.pending.length ? h("ul.lines", {}, data.pending.map(pendingLine)) : empty("Nothing waits", null, "check")),
     h("section.card", {}, h("header", {}, h("h2", {}, "Audit"), h("span.more", {}, `${count(data.entries)} entries, newest first`)), data.audit.length ? h("div.scroll", { tabindex: 0, "aria-label": "Audit" }, h("table.grid", {}, h("thead", {}, h("tr", {}, h("th.num", {}, "No."), h("th", {}, "Time"), h("th", {}, "What"), h("th", {}, "Whom"), h("th", {}, "By"), h("th", {}, "Why"), h("th", {}, "Alert"))),
       h("tbody", {}, data.audit.map((entry) => h("tr", {}, h("td.num.mono", {}, entry.seq), h("td", {}, time(entry.ts, { withDate: true })), h("td", {}, h(`span.tag.${TONES[entry.outcome] ?? "plain"}`, {}, freezeWords(entry))), h("td", {}, whom(entry)), h("td", {}, name(entry.who, 30)),
@@ -45,6 +47,12 @@ function budget(one) {
   const left = Math.max(0, one.most - one.spent);
   return h("div.figure", {}, h("span.label", {}, `Left this ${one.span}`), h(`span.value${left ? "" : ".critical"}`, {}, count(left), h("small.dim", {}, ` of ${count(one.most)}`)),
     h("span.scale.low", { "aria-hidden": "true" }, h("i.fill", { style: { width: `${one.most ? (100 * left) / one.most : 0}%` } })));
+}
+
+function appBudget(one) {
+  const left = Math.max(0, one.most - one.spent);
+  return h("li", {}, h("span.grow.cut", {}, appName(one.app)), h(`span.scale.${left ? "low" : "critical"}`, { "aria-hidden": "true" }, h("i.fill", { style: { width: `${one.most ? (100 * left) / one.most : 0}%` } })),
+    h(`b.num${left ? "" : ".critical"}`, {}, count(left), h("small.dim", {}, ` of ${count(one.most)} left`)));
 }
 
 const whom = (entry) => (entry.key ? keyName(entry.key) : entry.app ? appName(entry.app) : entry.account ? name(entry.account, 30) : "–");

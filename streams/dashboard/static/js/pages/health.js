@@ -15,14 +15,14 @@ export async function healthPage(root) {
 function draw(box, data) {
   const { pulse } = data;
   const quiet = pulse.now - (pulse.orders_moved || pulse.started);
-  const behind = data.groups && behindOf(data.groups.worker);
+  const behind = ofOrders(data);
   const fact = (label, value, note, tone = "") => h("div.figure", {}, h("span.label", {}, label), h(`span.value${tone}`, {}, value), note ? h("span.note", {}, note) : null);
   const differs = data.model && data.in_use && data.model.model_id && data.model.model_id !== data.in_use.model;
   return fill(box,
     h("div.figures", {},
       fact("Brokers", pulse.reachable ? "Reachable" : "Unreachable", `since ${clock(pulse.since)} UTC`, pulse.reachable ? ".good" : ".critical"),
       fact("Workers", ...WORKERS[data.worker_state](data)),
-      fact("Behind", behind === null ? "–" : count(behind), "records that the workers have not done", behind > 10000 ? ".high" : ""),
+      fact("Behind", behind === null ? "–" : count(behind), "orders that the workers have not done", behind > 10000 ? ".high" : ""),
       fact("Last event", pulse.orders_moved ? `${age(quiet)} ago` : "None seen", pulse.orders_moved ? `${count(pulse.orders)} on the topic` : `since this dashboard runs, ${age(quiet)}; ${count(pulse.orders)} on the topic`, quiet > 40000 ? ".high" : ""),
       fact("Throughput", compact(pulse.orders_rate), "orders per second"),
       fact("Dead letters", count(pulse.dead), "orders that were refused", pulse.dead ? "" : ".good"),
@@ -44,7 +44,7 @@ const READERS = {
   worker: ["Workers", "No worker has committed anything yet; roguekey worker starts one."],
   "freeze-hook": ["Freeze hook", "It has read nothing yet; roguekey freeze-hook starts it."],
 };
-const behindOf = (group) => group.topics.reduce((sum, one) => sum + one.behind, 0);
+const ofOrders = (data) => data.groups?.worker.topics.find((one) => one.topic === data.topics.orders)?.behind ?? (data.groups ? 0 : null);
 
 function lag([label, none], group) {
   return [h("h3.sub", {}, label), group.topics.length
@@ -66,7 +66,7 @@ const WORKERS = {
 /** Say plainly what is known where no worker answers. */
 function standingOfWorkers(data, quiet, behind) {
   if (data.worker_state === "running") return null;
-  const waiting = behind === null ? "" : behind ? `${count(behind)} records wait for one.` : "Nothing waits: all that came is done.";
+  const waiting = behind === null ? "" : behind ? `${count(behind)} orders wait for one.` : "Nothing waits: all that came is done.";
   const last = data.pulse.orders_moved ? `The last event came ${age(quiet)} ago.` : "No event has come since this dashboard runs.";
   const where = data.workers.map((one) => plain(one.address, 80)).join(", ");
   const [tone, title, text] = {
@@ -80,8 +80,18 @@ function standingOfWorkers(data, quiet, behind) {
 function worker(one, state) {
   const head = h("header", {}, h("h2", {}, "Metrics of a worker"), h("span.more.mono", {}, plain(one.address, 80)));
   if (!one.up) return h("section.card", {}, head, h("p.body.dim", {}, state === "running" ? "This address does not answer; another one does." : "Nothing answers at this address."));
-  const shown = one.metrics.filter((metric) => metric.value).slice(0, 60);
-  return h("section.card", {}, head, h("div.scroll", { tabindex: 0, "aria-label": "Metrics" },
+  const shown = one.metrics.filter((metric) => metric.value);
+  return h("section.card", {}, head, h("div.figures.inside", {}, figuresOf(one.metrics)), h("details.raw", {}, h("summary", {}, `All ${count(shown.length)} metrics`), h("div.scroll", { tabindex: 0, "aria-label": "Metrics" },
     h("table.grid.tight", {}, h("thead", {}, h("tr", {}, h("th", {}, "Metric"), h("th", {}, "Of"), h("th.num", {}, "Value"))),
-      h("tbody", {}, shown.map((metric) => h("tr", {}, h("td", { title: plain(metric.help, 200) }, h("span.mono", {}, plain(metric.name.replace(/^roguekey_/, ""), 60))), h("td.dim", {}, plain(Object.values(metric.labels).join(" · "), 80)), h("td.num", {}, number(metric.value))))))));
+      h("tbody", {}, shown.map((metric) => h("tr", {}, h("td", { title: plain(metric.help, 200) }, h("span.mono", {}, plain(metric.name.replace(/^roguekey_/, ""), 60))), h("td.dim", {}, plain(Object.values(metric.labels).join(" · "), 80)), h("td.num", {}, number(metric.value)))))))));
+}
+
+// What people ask first, out of the many.
+function figuresOf(metrics) {
+  const sum = (name) => metrics.filter((metric) => metric.name === `roguekey_${name}`).reduce((all, metric) => all + metric.value, 0);
+  const figure = (label, value) => h("div.figure", {}, h("span.label", {}, label), h("span.value", {}, value));
+  return [
+    figure("Events judged", count(sum("events_total"))), figure("Alerts raised", count(sum("alerts_total"))), figure("Refused", count(sum("dead_letters_total"))),
+    figure("Events a second", compact(sum("events_per_second"))), figure("Memory", `${compact(sum("process_resident_memory_bytes") / 1e6)} MB`), figure("Last checkpoint", `${age(1000 * sum("checkpoint_age_seconds"))} ago`),
+  ];
 }

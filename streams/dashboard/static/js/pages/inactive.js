@@ -19,7 +19,7 @@ export async function inactivePage(root) {
 function draw(box, data) {
   const banner = data.hold ? h("div.banner.bad", {}, icon("stop"), h("div.grow", {}, h("b", {}, "The policy is on hold"), h("p.dim", {}, plain(data.hold.text, 300)))) : null;
   const mode = data.mode === "dry-run" ? h("div.banner.warn", {}, icon("inactive"), h("div.grow", {}, h("b", {}, "Dry run"), h("p.dim", {}, "Nobody is told, nothing is removed; the page shows what would happen."))) : null;
-  if (!data.keys.length) return fill(box, banner, mode, h("div.card", {}, empty("No inactive keys", "Keys without an IP restriction that nobody has used for long stand here.", "inactive")));
+  if (!data.keys.length) return fill(box, banner, mode, h("div.card", {}, empty("No inactive keys", "Keys without an IP restriction that nobody has used for long stand here, once roguekey lifecycle has found them.", "inactive")));
   return fill(box, banner, mode,
     h("div.figures", {}, Object.entries(data.counts).map(([phase, many]) => h("div.figure", {}, h("span.label", {}, capital(words({}, phase))), h("span.value", {}, count(many))))),
     h("section.card", {}, h("div.scroll", { tabindex: 0, "aria-label": "Inactive keys" }, h("table.grid", {}, h("thead", {}, h("tr", {}, ["Key", "Account", "State", "Last used", "Notified", "Removal due", "Last word"].map((column) => h("th", {}, column)))),

@@ -307,7 +307,7 @@ function nothingMatches(clear) {
 
 function filterBar(filter, changed, shownCount) {
   let timer = 0;
-  const search = h("input.field.search", { type: "search", placeholder: "App, market, key, account", "aria-label": "Search alerts", value: filter.q, maxlength: 200, oninput: () => {
+  const search = h("input.field.search", { type: "search", placeholder: "Search", title: "App, market, account, or a key as it is shown: k4…45", "aria-label": "Search alerts", value: filter.q, maxlength: 200, oninput: () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       filter.q = search.value.trim();
