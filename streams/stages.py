@@ -137,6 +137,7 @@ class MarketPartition(Partition):
         self._stage = stage
         self._patience_ms = patience_ms  # how long a row waits for others after it was read
         self._sent = [0] * keys_partitions  # rows, by partition of keys
+        self._untold = set(range(keys_partitions))  # how far this one has come
         self.events = 0
         self.refused = 0
 
@@ -156,7 +157,10 @@ class MarketPartition(Partition):
         return self._stage.clock
 
     def observe(self, run: Run, now_ms: int) -> tuple[Frames, list[DeadLetter]]:
-        """Learn a run of raw events; every partition of keys is told the clock."""
+        """Learn a run of raw events; the frames go to those partitions of keys that have any.
+
+        The others are owed a word of how far this one has come.
+        """
         unread = self._reader.unread(run)
         if unread is None:
             return [], []
@@ -168,18 +172,25 @@ class MarketPartition(Partition):
         self.refused += len(refused)
         return self._frames(rows, now_ms + self._patience_ms), refused
 
-    def quiet(self, since_ms: int) -> list[Word]:
-        """Say to each partition of keys that this one was read to its end at this time."""
-        return [self._word(target, quiet=since_ms) for target in range(self._targets)]
+    def words(self, quiet_ms: int | None = None) -> list[tuple[int, Word]]:
+        """Say how far this partition has come, to each partition of keys that has not heard it.
+
+        To all of them that this one was read to its end at a time, where that is given.
+        """
+        since, targets = LONG_AGO, sorted(self._untold)
+        if quiet_ms is not None:
+            since, targets = quiet_ms, list(range(self._targets))
+        self._untold.clear()
+        return [(target, self._word(target, quiet=since)) for target in targets]
 
     def _frames(self, rows: Rows, seen: int) -> Frames:
-        parts = dict(by_key(rows, self._targets))
+        self._untold.update(range(self._targets))
         frames: Frames = []
-        for target in range(self._targets):
-            part = parts.get(target)
+        for target, part in by_key(rows, self._targets):
             packed = pack_rows(part, self._word(target, seen=seen))
             frames += [(target, frame) for frame in packed]
-            self._sent[target] += 0 if part is None else len(part)
+            self._sent[target] += len(part)
+            self._untold.discard(target)
         return frames
 
     def _word(self, target: int, *, quiet: int = LONG_AGO, seen: int = 0) -> Word:
@@ -229,6 +240,7 @@ class Merging(Partition):
         self._sent = 0  # rows
         self.holes = 0  # frames that followed a lost one: all of it comes again
         self.received = 0  # rows, in this life
+        self.waits_for = LONG_AGO  # the latest `seen` of any row
         self.alerts = 0
 
     @property
@@ -276,6 +288,7 @@ class Merging(Partition):
         if rows is not None:
             had = known.rows - word.first
             self.received += len(rows)
+            self.waits_for = max(self.waits_for, word.seen)
             self._merge.hold(rows, skip=had, seen=word.seen, origin=offset)
             known.rows = max(known.rows, word.first + len(rows))
         if word.read >= known.read:
@@ -305,16 +318,33 @@ class KeyPartition(Merging):
         super().__init__(orders_partitions, 1, stage, born)
         self._partition = partition
         self._stage = stage
+        self._is_untold = True  # how far this one has come
 
     def assess(self, run: Run) -> list[bytes]:
-        """Take a run of frames and give frames of suspects."""
-        if run.end <= self.end:  # nothing but what is held is taken from it
-            self._take(run)
-            return []
+        """Take a run of frames and give frames of suspects.
+
+        Without any, the alert stage is owed a word of how far this partition has come.
+        """
+        is_new = run.end > self.end  # else nothing but what is held is taken from it
         ready = self._take(run)
+        if not is_new:
+            return []
         suspects = suspects_of(self._stage.assess(Rows.concat(ready))) if ready else None
+        self._is_untold = not suspects
+        if not suspects:
+            return []
+        word = self._word()
+        self._sent += len(suspects)
+        return pack_rows(suspects, word)
+
+    def words(self) -> list[Word]:
+        """Say how far this partition has come, where the alert stage has not heard it."""
+        is_untold, self._is_untold = self._is_untold, False
+        return [self._word()] if is_untold else []
+
+    def _word(self) -> Word:
         passed, quiet = self._merge.lanes()
-        word = Word(
+        return Word(
             source=self._partition,
             passed=tuple(passed),
             quiet=tuple(quiet),
@@ -323,8 +353,6 @@ class KeyPartition(Merging):
             read=self.end,
             seen=self._merge.seen,
         )
-        self._sent += 0 if suspects is None else len(suspects)
-        return pack_rows(suspects, word)
 
 
 class AlertPartition(Merging):

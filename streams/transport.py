@@ -25,8 +25,10 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 MAX_RECORDS: Final = 4096
-EMPTY_FETCH_SECONDS: Final = 0.005
+FETCH_EVERY_S: Final = 0.005  # from a broker: what comes meanwhile comes in one run
+CALM_FETCH_EVERY_S: Final = 0.025
 FETCH_WAIT_MS: Final = 20  # a broker without news says so after as long
+CALM_FETCH_WAIT_MS: Final = 100
 REBALANCE_REST_SECONDS: Final = 0.02
 
 log = logging.getLogger(__name__)
@@ -108,13 +110,15 @@ class Quiet:
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The driver's thread, which knows when each partition was last found empty.
 
-    It rests for a moment after a fetch that the broker answered empty at once. Kafka itself holds
-    an empty fetch back for a while; the embedded broker does not, and the routine would spin.
+    It rests for a moment between two fetches from a broker, so that a trickle of records does not
+    come one by one, each of which costs as much as a run. In calm times it rests longer: the
+    embedded broker, unlike Kafka, does not hold an empty fetch back, and the routine would spin.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._asked_ms: dict[TP, int] = {}  # when the fetch was sent that was answered last
         self._handed: dict[TP, int] = {}
+        self.is_calm = False  # nobody waits to hear that a partition is empty
         super().__init__(*args, **kwargs)
 
     async def quiet(self, partitions: Iterable[TP]) -> dict[TP, Quiet]:
@@ -163,16 +167,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         await super().on_start()
         fetcher = self._ensure_consumer()._fetcher
-        fetcher._fetch_max_wait_ms = FETCH_WAIT_MS
         fetch = fetcher._proc_fetch_request
 
         async def watched(assignment: Any, node: Any, request: Any) -> bool:
             asked_ms, started = time.time_ns() // 1_000_000, time.monotonic()
+            fetcher._fetch_max_wait_ms = CALM_FETCH_WAIT_MS if self.is_calm else FETCH_WAIT_MS
             fetched: bool = await fetch(assignment, node, request)
             self._note(assignment, request, asked_ms)
-            if not fetched and time.monotonic() - started < EMPTY_FETCH_SECONDS:
-                with contextlib.suppress(asyncio.CancelledError):  # as the routine itself does
-                    await asyncio.sleep(EMPTY_FETCH_SECONDS)
+            if fetched:  # the routine says so only when this task is done
+                for waiter in fetcher._fetch_waiters:
+                    fetcher._notify(waiter)
+            every = CALM_FETCH_EVERY_S if self.is_calm else FETCH_EVERY_S
+            with contextlib.suppress(asyncio.CancelledError):  # as the routine itself does
+                await asyncio.sleep(started + every - time.monotonic())
             return fetched
 
         fetcher._proc_fetch_request = watched
@@ -249,6 +256,10 @@ class Consumer(driver.Consumer):
     async def quiet(self, partitions: Iterable[TP]) -> dict[TP, Quiet]:
         """Give those of the partitions that are read to their end, and as of when."""
         return {} if self.app.rebalancing else await self._thread.quiet(partitions)
+
+    def be_calm(self, is_calm: bool) -> None:
+        """Ask less often for news while nobody waits to hear that there are none."""
+        self._thread.is_calm = is_calm
 
     async def committed(self, tp: TP) -> int:
         """Give the offset that the group has committed, 0 where it has none."""

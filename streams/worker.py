@@ -11,7 +11,8 @@ is delivered again after a crash is known by its offset, its number or its alert
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -26,11 +27,12 @@ from streams.checkpoints import Identity
 from streams.dead_letters import Letter, RefusalLimit
 from streams.keeper import Keeper, Worked
 from streams.metrics import Metrics, sizes_of
-from streams.row_frames import pack_words
+from streams.row_frames import Word, pack_words
 from streams.runtime import build_app
 from streams.security import faust_credentials, kafka_security
 from streams.settings import Settings
 from streams.stages import AlertPartition, DeadLetter, KeyPartition, MarketPartition, Partition
+from streams.telling import Telling
 from streams.topics import TopicNames, changelog_specs, worker_group
 from streams.transport import Consumer, Run, coalesced_topic
 from streams.warmup import Stages
@@ -39,9 +41,8 @@ from streams.watchdog import Progress as Places
 ONLY: Final = 0  # the one partition of the suspects topic
 FRAMES_AT_ONCE: Final = 64  # a frame holds thousands of rows
 BUFFERED_RUNS: Final = 2  # what waits longer is better fetched as one larger run
-QUIET_EVERY_S: Final = (0.005, 0.1)  # while anything happens: at least, at most
-QUIET_AT_REST_S: Final = 0.25
-RESTLESS_S: Final = 1.0  # after anything happened
+TELL_EVERY_S: Final = 0.01
+TELL_AT_REST_S: Final = 0.25
 COUNTS_S: Final = 10.0
 COMMITS_S: Final = 3600.0  # Faust's own commits; the keeper's come with each checkpoint
 CONTENT_TYPE: Final = b"application/cloudevents+json"
@@ -112,12 +113,12 @@ class Worker:
             on_checkpoint=self.metrics.checkpoint_done,
         )
         self._one_at_a_time = asyncio.Lock()
-        self._stirred = 0.0  # when anything happened last
+        self._telling = Telling()
         self._agent(names.orders, self._observe, settings.batch_events)
         self._agent(names.keys, self._assess, FRAMES_AT_ONCE)
         self._agent(names.suspects, self._judge, FRAMES_AT_ONCE)
         self.app.on_partitions_assigned.connect(self._on_assigned)
-        self.app.task(self._tell_quiet)
+        self.app.task(self._tell)
         self.app.task(self._tell_counts)
 
     @property
@@ -146,22 +147,23 @@ class Worker:
         self.app.agent(coalesced_topic(self.app, topic, max_records=most), name=topic)(agent)
 
     async def _observe(self, market: MarketPartition, tp: TP, run: Run) -> Sent:
-        self._stirred = time.monotonic()
         async with self._one_at_a_time:  # what is told of a partition must not overtake its rows
-            before = market.events
+            before, now_ms = market.events, time.time_ns() // 1_000_000
             with self.metrics.counting(tp.partition, market):
-                frames, refused = market.observe(run, time.time_ns() // 1_000_000)
+                frames, refused = market.observe(run, now_ms)
+            self._telling.wait_for(now_ms + self._patience_ms)
             self._limit(tp).take(market.events - before, [letter.refusal for letter in refused])
             self.metrics.refused(refused)
             letters = [self._dead_letter(tp, letter) for letter in refused]
             return await self._send([*self._to_keys(frames), *letters])
 
     async def _assess(self, keys: KeyPartition, _: TP, run: Run) -> Sent:
-        before = keys.received
-        frames = keys.assess(run)
-        if keys.received != before:
-            self._stirred = time.monotonic()
-        return await self._send(Message(self._names.suspects, frame, ONLY) for frame in frames)
+        async with self._one_at_a_time:
+            before = keys.received
+            frames = keys.assess(run)
+            if keys.received != before:
+                self._telling.wait_for(keys.waits_for)
+            return await self._send(self._to_alerts(frames))
 
     async def _judge(self, stage: AlertPartition, _: TP, run: Run) -> Sent:
         alerts = stage.judge(run)
@@ -172,41 +174,58 @@ class Worker:
         """Count anew."""
         _, assigned = sent  # Faust sends the app first
         self._limits.clear()
+        self._telling = Telling()
         self.places.assigned()
         self.metrics.assigned(tp.partition for tp in assigned if tp.topic == self._names.orders)
 
-    async def _tell_quiet(self) -> None:
-        """Tell of partitions of orders when they were last found to have nothing more.
+    async def _tell(self) -> None:
+        """Tell the later stages how far the earlier ones have come, since others wait to hear it.
 
-        Often while anything happens, since others wait to hear it; now and then when nothing does.
+        Now and then also where nobody is known to wait: another worker may know of somebody.
         """
-        least, most = QUIET_EVERY_S
-        patience_s = self._patience_ms / 1000
         told = 0.0
         while not self.app.should_stop:
-            await asyncio.sleep(min(max(least, patience_s), most))
+            await asyncio.sleep(TELL_EVERY_S)
+            self._telling.forget_before(time.time_ns() // 1_000_000)
+            if isinstance(self.app.consumer, Consumer):
+                self.app.consumer.be_calm(self._telling.is_calm())
             now = time.monotonic()
-            is_restless = now - self._stirred < RESTLESS_S + 2 * patience_s
-            if is_restless or now - told >= QUIET_AT_REST_S:
-                told = now
-                await self._tell_quiet_once()
+            is_time = now - told >= TELL_AT_REST_S
+            told = now if is_time else told
+            await self._tell_keys(await self._quiet(even_in_vain=is_time))
+            await self._tell_alerts()
 
-    async def _tell_quiet_once(self) -> None:
+    async def _quiet(self, *, even_in_vain: bool) -> dict[int, int]:
+        """Give when partitions of orders were last found to have nothing more, ms."""
         consumer, topic = self.app.consumer, self._names.orders
+        now_ms = time.time_ns() // 1_000_000
         markets = self._recovered(topic, MarketPartition)
-        if not markets or not isinstance(consumer, Consumer):
-            return
-        found = await consumer.quiet(TP(topic, number) for number in markets)
+        asked = [n for n in markets if even_in_vain or self._telling.is_due(n, now_ms)]
+        if not asked or not isinstance(consumer, Consumer):
+            return {}
+        found = await consumer.quiet(TP(topic, number) for number in asked)
+        return {
+            tp.partition: quiet.asked_ms
+            for tp, quiet in found.items()
+            if quiet.handed <= markets[tp.partition].end  # else some is still on its way here
+            and (even_in_vain or self._telling.is_due(tp.partition, quiet.asked_ms))
+        }
+
+    async def _tell_keys(self, quiet: Mapping[int, int]) -> None:
         async with self._one_at_a_time:
-            words = [
-                markets[tp.partition].quiet(quiet.asked_ms)
-                for tp, quiet in found.items()
-                if quiet.handed <= markets[tp.partition].end  # else some is still on its way here
-            ]
-            frames = [
-                (target, pack_words(said)) for target, said in enumerate(zip(*words, strict=True))
-            ]
-            await self._send(self._to_keys(frames))
+            said: defaultdict[int, list[Word]] = defaultdict(list)
+            for number, market in self._recovered(self._names.orders, MarketPartition).items():
+                for target, word in market.words(quiet.get(number)):
+                    said[target].append(word)
+                if number in quiet:
+                    self._telling.told(number, quiet[number])
+            await self._send(self._to_keys((n, pack_words(words)) for n, words in said.items()))
+
+    async def _tell_alerts(self) -> None:
+        async with self._one_at_a_time:
+            keys = self._recovered(self._names.keys, KeyPartition).values()
+            words = [word for partition in keys for word in partition.words()]
+            await self._send(self._to_alerts([pack_words(words)] if words else []))
 
     def _recovered(self, topic: str, kind: type[P]) -> dict[int, P]:
         found = self._keeper.recovered(topic)
@@ -250,6 +269,9 @@ class Worker:
 
     def _to_keys(self, frames: Iterable[tuple[int, bytes]]) -> list[Message]:
         return [Message(self._names.keys, frame, target) for target, frame in frames]
+
+    def _to_alerts(self, frames: Iterable[bytes]) -> list[Message]:
+        return [Message(self._names.suspects, frame, ONLY) for frame in frames]
 
     def _dead_letter(self, tp: TP, letter: DeadLetter) -> Message:
         reason, field = letter.refusal.reason, letter.refusal.field

@@ -61,7 +61,7 @@ def sent_to(partition: MarketPartition, run: Run, now_ms: int = NOW_MS) -> list[
 
 
 def quiet_of(partition: MarketPartition, since_ms: int) -> list[bytes]:
-    return [pack_words(partition.quiet(since_ms)[:1])]
+    return [pack_words([word]) for target, word in partition.words(since_ms) if target == 0]
 
 
 def again(partition: P, fresh: P) -> P:
@@ -91,13 +91,18 @@ def test_a_run_that_did_not_arrive_is_noticed_at_the_next() -> None:
 
 def test_every_partition_of_keys_hears_of_every_batch() -> None:
     partition = market(2, 3, patience_ms=40)
+    assert [target for target, _ in partition.words()] == [0, 1, 2]  # that it is there
     frames, refused = partition.observe(orders_run(5), NOW_MS)
     assert refused == []
-    assert [target for target, _ in frames] == [0, 1, 2]
-    found = [unpack_rows(frame) for _, frame in frames]
-    assert {(f.word.source, f.word.passed, f.word.read) for f in found} == {(2, (TS + 4,), 5)}
-    assert {frame.word.seen for frame in found} == {NOW_MS + 40}
-    assert sorted(len(frame.rows or ()) for frame in found) == [0, 0, 5]
+    [(home, frame)] = frames
+    found = unpack_rows(frame)
+    assert len(found.rows or ()) == 5
+    assert (found.word.source, found.word.seen) == (2, NOW_MS + 40)
+    words = partition.words()
+    assert sorted([home, *(target for target, _ in words)]) == [0, 1, 2]
+    said = [found.word, *(word for _, word in words)]
+    assert {(word.passed, word.read) for word in said} == {((TS + 4,), 5)}
+    assert partition.words() == []  # everybody knows
 
 
 def test_what_is_delivered_again_gives_nothing() -> None:
@@ -120,7 +125,7 @@ def test_a_partition_counts_what_it_took_refused_and_knew_already() -> None:
 def test_a_quiet_partition_says_since_when_and_how_far_it_has_read() -> None:
     partition = market(1, 2)
     partition.observe(orders_run(3), NOW_MS)
-    words = partition.quiet(NOW_MS + 7)
+    words = [word for _, word in partition.words(NOW_MS + 7)]
     assert len(words) == 2
     assert {(word.quiet, word.read, word.passed) for word in words} == {
         ((NOW_MS + 7,), 3, (TS + 2,))
@@ -154,9 +159,11 @@ def test_an_event_waits_for_a_source_until_that_was_quiet_after_it_was_read(mode
 
 def test_quietness_goes_through_to_the_alert_stage(model: Model) -> None:
     source, keys, alerts = market(), keys_of(model, 1), alerts_of(model, 1, 1)
-    said = keys.assess(run_of(sent_to(source, orders_run(5))))
-    assert alerts.judge(run_of(said)) == []
-    word = unpack_rows(keys.assess(run_of(quiet_of(source, NOW_MS), 1))[0]).word
+    assert keys.assess(run_of(sent_to(source, orders_run(5)))) == []  # no suspects
+    assert alerts.judge(run_of([pack_words(keys.words())])) == []
+    assert keys.words() == []
+    assert keys.assess(run_of(quiet_of(source, NOW_MS), 1)) == []
+    [word] = keys.words()
     assert word.quiet[0] == NOW_MS
     assert word.passed == (TS + 4, NEVER)  # nothing is held
 
