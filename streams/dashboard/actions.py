@@ -43,6 +43,12 @@ class Snooze(BaseModel, extra="forbid"):
     reason: Words
 
 
+class Note(BaseModel, extra="forbid"):
+    """Write something down for whoever looks next."""
+
+    reason: Words
+
+
 class Decision(BaseModel, extra="forbid"):
     """Say what an alert was, and others with it; each becomes a label for tuning."""
 
@@ -77,6 +83,13 @@ def snooze(alert_id: str, asked: Snooze, user: Analyst, screen: TheScreen) -> Js
     step = Step.SNOOZED if asked.minutes else Step.WOKEN
     until = now_ms() + asked.minutes * MINUTE_MS if asked.minutes else 0
     return _recorded(lambda: screen.desk.triage(alert_id, step, user.name, asked.reason, until))
+
+
+@router.post("/alerts/{alert_id}/note", status_code=202, summary="Write something down")
+def note(alert_id: str, asked: Note, user: Analyst, screen: TheScreen) -> Json:
+    """Record a note on an alert's timeline; it changes nothing else."""
+    _body_of(screen, alert_id)
+    return _recorded(partial(screen.desk.triage, alert_id, Step.NOTED, user.name, asked.reason))
 
 
 @router.post("/alerts/{alert_id}/decision", status_code=202, summary="Say what an alert was")

@@ -12,7 +12,7 @@ import msgspec
 
 from models.alerts.envelope import AlertData, AlertType, Reason, Severity
 from models.alerts.reasons import KINDS
-from streams.dashboard.pruning import CLAIMS, SNOOZES, bound_steps
+from streams.dashboard.pruning import CLAIMS, NOTES, SNOOZES, bound_steps
 from streams.dashboard.read_model import DAY_MS, next_change
 from streams.dashboard.triage import Step, Triage
 from streams.dispositions import Disposition, Outcome
@@ -20,6 +20,14 @@ from streams.dispositions import Disposition, Outcome
 SHOWN_REASONS: Final = 3  # in the list
 MOST_CHARS: Final = 4096  # of a name; the broker allows a mebibyte
 KINDS_OF_ALERT: Final = {kind: kind.removeprefix("roguekey.alert.")[:-3] for kind in AlertType}
+
+_KINDS_OF_STEP: Final = {
+    Step.CLAIMED: CLAIMS,
+    Step.RELEASED: CLAIMS,
+    Step.SNOOZED: SNOOZES,
+    Step.WOKEN: SNOOZES,
+    Step.NOTED: NOTES,
+}
 
 
 class AlertError(ValueError):
@@ -137,8 +145,7 @@ def take_triage(db: sqlite3.Connection, triage: Triage) -> None:
         "INSERT INTO triage (alert_id, ts, who, what, until, note) VALUES (?, ?, ?, ?, ?, ?)",
         (triage.alert_id, triage.ts, triage.analyst, str(triage.step), triage.until, triage.note),
     )
-    claims = triage.step in {Step.CLAIMED, Step.RELEASED}
-    bound_steps(db, "triage", triage.alert_id, CLAIMS if claims else SNOOZES)
+    bound_steps(db, "triage", triage.alert_id, _KINDS_OF_STEP[triage.step])
     restate(db, triage.alert_id)
 
 
@@ -157,7 +164,7 @@ def restate(db: sqlite3.Connection, alert_id: str) -> None:
     for step in steps:
         if step["what"] in {Step.CLAIMED, Step.RELEASED}:
             assignee = step["who"] if step["what"] == Step.CLAIMED else None
-        else:
+        elif step["what"] != Step.NOTED:
             until = step["until"] if step["what"] == Step.SNOOZED else 0
     db.execute(
         "UPDATE alerts SET verdict = ?, verdict_by = ?, verdict_ts = ?, assignee = ?,"

@@ -11,13 +11,14 @@ from streams.dashboard.read_model import DAY_MS
 from streams.dashboard.triage import Step
 
 KEPT_ALERTS: Final = 100_000
-KEPT_STEPS: Final = 100  # of each kind on one alert: decisions; claims; snoozes
+KEPT_STEPS: Final = 100  # of each kind on one alert: decisions; claims; snoozes; notes
 KEPT_STRAYS: Final = 20_000  # decisions, and as many steps, on alerts that are not here
 KEPT_ENTRIES: Final = 100_000  # newest of the freeze audit, beside those of alerts and open cases
 KEPT_NOTICES: Final = 100_000  # newest of the lifecycle, beside the last word on keys under way
 
 CLAIMS: Final = f"('{Step.CLAIMED}', '{Step.RELEASED}')"
 SNOOZES: Final = f"('{Step.SNOOZED}', '{Step.WOKEN}')"
+NOTES: Final = f"('{Step.NOTED}')"
 
 
 def prune(db: sqlite3.Connection, keep_days: int, most: int = KEPT_ALERTS) -> int:

@@ -15,12 +15,13 @@ class TriageError(ValueError):
 
 
 class Step(StrEnum):
-    """What was done with an alert that is not decided yet."""
+    """What was done with an alert, short of deciding on it."""
 
     CLAIMED = "claimed"
     RELEASED = "released"
     SNOOZED = "snoozed"
     WOKEN = "woken"
+    NOTED = "noted"  # words for whoever looks next
 
 
 class Triage(msgspec.Struct, frozen=True, kw_only=True):

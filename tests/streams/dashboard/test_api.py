@@ -167,6 +167,7 @@ def test_what_is_not_there_or_wrong_is_said_in_a_sentence(
 ACTIONS = (
     (f"/api/alerts/{ONE.id}/claim", {"step": "claimed"}),
     (f"/api/alerts/{ONE.id}/snooze", {"minutes": 15, "reason": "waiting for the owner"}),
+    (f"/api/alerts/{ONE.id}/note", {"reason": "the owner is asleep"}),
     (f"/api/alerts/{ONE.id}/decision", {"outcome": "confirmed", "reason": "owner says no"}),
     (f"/api/alerts/{ONE.id}/freeze", {"ask": "approve", "reason": "pump under way"}),
     (f"/api/alerts/{ONE.id}/freeze", {"ask": "freeze", "reason": "pump under way"}),

@@ -62,11 +62,11 @@ def shoot(page: Page, name: str) -> None:
         page.screenshot(path=Path(SHOTS) / f"{name}.png")
 
 
-def act(page: Page, button: str, reason: str) -> None:
+def act(page: Page, button: str, reason: str, field: str = "Reason") -> None:
     """Press a button and give the reason that it takes."""
     page.get_by_role("group", name="Actions").get_by_role("button", name=button).click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Reason").fill(reason)
+    dialog.get_by_label(field).fill(reason)
     dialog.get_by_role("button", name=button).click()
     expect(dialog).to_be_hidden()
 
@@ -101,6 +101,8 @@ def test_an_incident_is_seen_understood_decided_and_its_key_frozen(
         alert_id = page.url.rsplit("/", 1)[1]
         page.get_by_role("button", name="Claim").click()
         expect(page.locator(".alert-head .tag").first).to_have_text("Claimed")
+        act(page, "Note", "Asked the owner by telephone", field="Note")
+        expect(page.locator(".timeline")).to_contain_text("Asked the owner by telephone")
         act(page, "Confirm leak", "The owner did not place these orders")
         expect(page.locator(".alert-head")).to_contain_text("Confirmed")
         act(page, "Approve freeze", "Pump under way")

@@ -99,6 +99,14 @@ def test_a_claim_lasts_until_it_is_given_back(tmp_path: Path) -> None:
     model.close()
 
 
+def test_a_note_changes_neither_who_has_it_nor_its_sleep(tmp_path: Path) -> None:
+    steps = [(Step.CLAIMED, 0), (Step.SNOOZED, NOW + 1), (Step.NOTED, 0)]
+    story = [triage_record(ONE, step, place, until) for place, (step, until) in enumerate(steps)]
+    model = filled(tmp_path / "m", [alert_record(ONE, 1), *story])
+    assert (row(model)["assignee"], row(model)["snoozed_until"]) == ("anna", NOW + 1)
+    model.close()
+
+
 def test_an_alert_tells_what_became_of_the_freeze_of_its_key(tmp_path: Path) -> None:
     pending, intended, done = (
         entry(outcome, api_key=KEY, alert_id=ONE.id)

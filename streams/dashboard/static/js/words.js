@@ -67,6 +67,12 @@ export function appName(app, link = true) {
   return link ? h("a", { href: `/app?name=${encodeURIComponent(app)}` }, name(app, 60)) : name(app, 60);
 }
 
+/** An account, and all that is known of it: the alerts that name it. */
+export function accountName(account) {
+  if (!account) return h("span.faint", {}, "–");
+  return h("a", { href: `/?q=${encodeURIComponent(account.slice(0, 200))}` }, name(account, 40));
+}
+
 export function market(alert) {
   return h("span.market", {}, name(alert.symbol, 40), h("span.faint", {}, " ", name(alert.venue, 24)));
 }

@@ -8,7 +8,7 @@ import { ageOf, clock, count, date, dollars, number, rarity, span, time, usd } f
 import { icon, severity } from "../icons.js";
 import { empty, loading, missing } from "../states.js";
 import { listen } from "../stream.js";
-import { ACTIONS, appName, EVIDENCE, FEATURES, freezeTag, keyName, KINDS, RULES, status, subject, words } from "../words.js";
+import { accountName, ACTIONS, appName, EVIDENCE, FEATURES, freezeTag, keyName, KINDS, RULES, status, subject, words } from "../words.js";
 
 export async function alertPage(root, id) {
   fill(root, loading());
@@ -95,7 +95,7 @@ function headOf(alert, refresh) {
       h("div.line", {}, severity(alert.severity), h("span.dim", {}, words(KINDS, alert.kind)), status(alert), freezeTag(alert.freeze)),
       h("h1", {}, kind, subject(alert, true), " ", CLAIMS[alert.kind](alert)),
       h("p.dim", {},
-        alert.kind === "leaked_key" ? ["Account ", name(alert.account, 40), " · app ", appName(alert.app), " · "] : null,
+        alert.kind === "leaked_key" ? ["Account ", accountName(alert.account), " · app ", appName(alert.app), " · "] : null,
         "order of ", time(alert.event_ts, { withDate: true, millis: true }), " UTC",
         alert.assignee ? [" · ", icon("user"), " ", name(alert.assignee, 30)] : null,
         alert.decided_by ? [" · decided by ", name(alert.decided_by, 30)] : null)),
@@ -128,6 +128,7 @@ function actions(alert) {
   if (decided) box.append(button("Reopen", "back", "", () => decide(alert, "withdrawn"), "analyst"));
   else box.append(button(CONFIRM[alert.kind], "check", ".primary", () => decide(alert, "confirmed"), "analyst"), button("False alarm", "cross", "", () => decide(alert, "false_alarm"), "analyst"));
   if (!decided) box.append(alert.status === "snoozed" ? button("Wake", "sleep", "", () => snooze(alert, true), "analyst") : button("Snooze", "sleep", "", () => snooze(alert, false), "analyst"));
+  box.append(button("Note", "note", "", () => askReason({ title: "Write a note", text: "It stands on the timeline, for whoever looks next.", label: "Note", action: "Note", act: (reason) => post(`/api/alerts/${alert.id}/note`, { reason }) }), "analyst"));
   return box;
 }
 
@@ -224,7 +225,7 @@ function reasonRow(reason) {
 }
 
 const TOLD = {
-  first_order: "First suspect order", alert_order: "Order that raised the alert", raised: "Alert raised", claimed: "Claimed", released: "Given back", snoozed: "Snoozed", woken: "Woken",
+  first_order: "First suspect order", alert_order: "Order that raised the alert", raised: "Alert raised", claimed: "Claimed", released: "Given back", snoozed: "Snoozed", woken: "Woken", noted: "Note",
   confirmed: "Leak confirmed", false_alarm: "Called a false alarm", withdrawn: "Reopened",
 };
 export const ACTS = { freeze_key: "Freeze", unfreeze_key: "Unfreeze", freeze_app: "Freeze of the app", hold_withdrawals: "Hold of withdrawals", release_withdrawals: "Release of withdrawals", breaker: "Breaker", kill_switch: "Kill switch", review: "Review" };
@@ -249,7 +250,7 @@ function timelineCard(alert) {
 function keysCard(alert) {
   if (alert.kind === "leaked_key") {
     return h("section.card", { "aria-labelledby": "key-title" }, h("header", {}, h("h2", { id: "key-title" }, "Key")),
-      h("dl.pairs-list", {}, row("Key", keyName(alert.key)), row("Account", name(alert.account, 40)), row("App", appName(alert.app)),
+      h("dl.pairs-list", {}, row("Key", keyName(alert.key)), row("Account", accountName(alert.account)), row("App", appName(alert.app)),
         row("Lifecycle", alert.lifecycle ? [words({}, alert.lifecycle.phase ?? alert.lifecycle.kind), h("span.note.dim", {}, plain(alert.lifecycle.text, 200))] : "in use")));
   }
   return h("section.card", { "aria-labelledby": "key-title" }, h("header", {}, h("h2", { id: "key-title" }, "Keys"), h("span.more", {}, count(alert.keys.length))),

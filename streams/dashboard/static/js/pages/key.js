@@ -6,7 +6,7 @@ import { count, dollars, time } from "../format.js";
 import { icon } from "../icons.js";
 import { empty, follow, missing } from "../states.js";
 import { listen } from "../stream.js";
-import { appName, capital, freezeTag, words } from "../words.js";
+import { accountName, appName, capital, freezeTag, words } from "../words.js";
 import { alertLines, freezeWords } from "./alert.js";
 
 export async function keyPage(root, handle) {
@@ -20,7 +20,7 @@ export async function keyPage(root, handle) {
 function draw(box, head, key) {
   if (!key) return fill(box, missing("key"));
   document.title = `Key ${plain(key.key.shown, 20)} · roguekey`;
-  fill(head, h("h1", {}, "Key ", name(key.key.shown, 24, ".mono")), freezeTag(key.freeze), h("div.actions.end", { role: "group", "aria-label": "Actions" }, freezeButtons("key", { state: key.freeze, needs: key.case?.needs ?? 0, hook: key.hook, path: `/api/keys/${key.key.handle}/freeze` })), h("p", {}, "Account ", name(key.account, 40), key.apps.length ? [" · apps ", key.apps.map((app, place) => [place ? ", " : "", appName(app)])] : " · own program"));
+  fill(head, h("h1", {}, "Key ", name(key.key.shown, 24, ".mono")), freezeTag(key.freeze), h("div.actions.end", { role: "group", "aria-label": "Actions" }, freezeButtons("key", { state: key.freeze, needs: key.case?.needs ?? 0, hook: key.hook, path: `/api/keys/${key.key.handle}/freeze` })), h("p", {}, "Account ", accountName(key.account), key.apps.length ? [" · apps ", key.apps.map((app, place) => [place ? ", " : "", appName(app)])] : " · own program"));
   const own = key.alerts.filter((alert) => alert.kind === "leaked_key");
   const fact = (label, value, note) => h("div.figure", {}, h("span.label", {}, label), h("span.value", {}, value), note ? h("span.note", {}, note) : null);
   return fill(box,
