@@ -57,6 +57,8 @@ class Merge:
         self._passed = np.full((sources, lanes), LONG_AGO)  # NEVER while a source is idle
         self._quiet = np.full((sources, lanes), LONG_AGO)
         self._held: list[_Part] = []
+        self._first: _Part | None = None  # the one with the earliest event of all that are held
+        self.held = 0  # events
         self._again: dict[int, Int64s] = {}  # what was held when the state was saved
         self._released = LONG_AGO
         self.seen = LONG_AGO  # the latest `seen` of all that was released
@@ -79,7 +81,7 @@ class Merge:
     ) -> None:
         """Take events but for the first few; `origin` is where they can be had again."""
         if rows is not None and len(rows) > skip:
-            self._held.append(_Part(rows, np.arange(skip, len(rows)), seen, origin))
+            self._keep(_Part(rows, np.arange(skip, len(rows)), seen, origin))
 
     def hear(self, source: int, passed: Sequence[int], quiet: Sequence[int]) -> None:
         """Note what a source says of itself, a number for each lane."""
@@ -99,12 +101,17 @@ class Merge:
 
         A lane for each of its own, and one for the events that it holds.
         """
-        earliest = min((part.earliest for part in self._held), default=NEVER)
-        return [*self._passed.ravel().tolist(), earliest], [*self._quiet.ravel().tolist(), LONG_AGO]
+        own = [*self._passed.ravel().tolist(), self.earliest]
+        return own, [*self._quiet.ravel().tolist(), LONG_AGO]
+
+    @property
+    def earliest(self) -> int:
+        """Time of the first event that is held, ms; NEVER without any."""
+        return self._first.earliest if self._first else NEVER
 
     def ready(self) -> Rows | None:
         """Give the events that nothing can come before any more, in order; None without any."""
-        if not self._held:
+        if self._first is None or self._waits(self._first):
             return None
         until = self._due_before()
         ending = [part for part in self._held if part.earliest < until]
@@ -113,6 +120,8 @@ class Merge:
         self.seen = max(self.seen, *(part.seen for part in ending))
         rows = Rows.concat([part.release(until) for part in ending])
         self._held = [part for part in self._held if part.earliest < NEVER]
+        self._first = min(self._held, key=lambda part: part.earliest, default=None)
+        self.held -= len(rows)
         self.late += int((rows.merge_time < self._released).sum())
         self._released = max(self._released, int(rows.merge_time.max()))
         return rows.take(_time_order(rows))
@@ -140,13 +149,23 @@ class Merge:
         """Hold again what was held of a part when the state was saved."""
         held = self._again.pop(origin, None)
         if held is not None and rows is not None:
-            self._held.append(_Part(rows, held, seen, origin))
+            self._keep(_Part(rows, held, seen, origin))
 
     def give_up(self) -> int:
         """Wait no longer for parts that were not had again; gives how many events they held."""
         lost = sum(len(rows) for rows in self._again.values())
         self._again.clear()
         return lost
+
+    def _keep(self, part: "_Part") -> None:
+        self._held.append(part)
+        self.held += len(part.held)
+        if self._first is None or part.earliest < self._first.earliest:
+            self._first = part
+
+    def _waits(self, part: "_Part") -> bool:
+        """Whether even the first event of a part has to wait for some source."""
+        return bool((self._passed[self._quiet < part.seen] <= part.earliest).any())
 
     def _due_before(self) -> int:
         """Time from which an event is held that has to wait for some source."""

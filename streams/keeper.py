@@ -33,6 +33,7 @@ from streams.stages import Partition
 from streams.transport import Consumer, Run
 
 NOTHING: Final = -1
+UNDELIVERED: Final = 10_000  # runs of which something is still on its way to the brokers, at most
 STOP_S: Final = 6.0  # for a last checkpoint, of the ten seconds that a worker has to stop
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ class Keeper:
         self._adopt = adopt
         self._on_checkpoint = on_checkpoint
         self._owned: dict[TP, Owned] = {}
-        self._handled: asyncio.Queue[tuple[Owned, Worked]] = asyncio.Queue()
+        self._handled: asyncio.Queue[tuple[Owned, Worked]] = asyncio.Queue(UNDELIVERED)
         self._opening: set[asyncio.Task[None]] = set()
         self._is_stopped = False
         app.on_partitions_revoked.connect(self._on_revoked)
@@ -128,9 +129,12 @@ class Keeper:
                 return None
         return owned
 
-    def worked(self, owned: Owned, done: Worked) -> None:
-        """Take over a run that was worked through, to acknowledge it in time."""
-        self._handled.put_nowait((owned, done))
+    async def worked(self, owned: Owned, done: Worked) -> None:
+        """Take over a run that was worked through, to acknowledge it in time.
+
+        Waits while too many others have not reached the brokers.
+        """
+        await self._handled.put((owned, done))
 
     async def checkpoint(self) -> None:
         """Save every partition of which something was read."""

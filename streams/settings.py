@@ -32,6 +32,7 @@ from typing_extensions import override
 
 from streams.lifecycle.settings import LifecycleSettings
 from streams.security_settings import SecuritySettings
+from streams.state_settings import StateSettings
 from streams.watch_settings import WatchSettings
 
 PREFIX: Final = "ROGUEKEY_"
@@ -77,7 +78,7 @@ def _comma_separated(value: object) -> object:
 Topic = Annotated[str, AfterValidator(_topic)]
 
 
-class Settings(SecuritySettings, LifecycleSettings, WatchSettings):
+class Settings(SecuritySettings, LifecycleSettings, StateSettings, WatchSettings):
     """Checked settings. The constructor reads nothing from outside; `load_settings` does."""
 
     model_config = SettingsConfigDict(

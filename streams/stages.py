@@ -249,6 +249,16 @@ class Merging(Partition):
         return self._merge.late
 
     @property
+    def held(self) -> int:
+        """Rows that wait for sources that are behind."""
+        return self._merge.held
+
+    @property
+    def held_from(self) -> int:
+        """Time of the first of them, ms; NEVER without any."""
+        return self._merge.earliest
+
+    @property
     @override
     def again_from(self) -> int:
         origin = self._merge.origin

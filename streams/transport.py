@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -29,7 +29,7 @@ FETCH_EVERY_S: Final = 0.005  # from a broker: what comes meanwhile comes in one
 CALM_FETCH_EVERY_S: Final = 0.025
 FETCH_WAIT_MS: Final = 20  # a broker without news says so after as long
 CALM_FETCH_WAIT_MS: Final = 100
-REBALANCE_REST_SECONDS: Final = 0.02
+REST_SECONDS: Final = 0.02
 
 log = logging.getLogger(__name__)
 
@@ -191,6 +191,7 @@ class Consumer(driver.Consumer):
     Faust's own bookkeeping of single offsets, with its gaps, is left to the other topics.
     """
 
+    transport: "Transport"
     _thread: ConsumerThread
 
     def __init__(self, transport: "Transport", *args: Any, **kwargs: Any) -> None:
@@ -209,14 +210,25 @@ class Consumer(driver.Consumer):
     async def _getmany(
         self, active_partitions: set[TP] | None, timeout: float
     ) -> Mapping[TP, list[Any]]:
-        if self.app.rebalancing and active_partitions is not None:
-            # Faust would read here too, and once more after its seek to the committed offsets.
-            active_partitions = {tp for tp in active_partitions if tp.topic not in self._coalesced}
+        left_alone = self._left_alone()
+        if active_partitions is not None and left_alone:
+            active_partitions = active_partitions - left_alone
+            timeout = min(timeout, REST_SECONDS)
             if not active_partitions:  # which aiokafka takes for all
-                await asyncio.sleep(REBALANCE_REST_SECONDS)
+                await asyncio.sleep(REST_SECONDS)
                 return {}
         fetched = await super()._getmany(active_partitions, timeout)
         return {tp: self._cut(tp, records) for tp, records in fetched.items()}
+
+    def _left_alone(self) -> set[TP]:
+        """Give the partitions that are not to be read now.
+
+        Faust would read in a rebalance, too, and once more after its seek to the committed offsets.
+        Its own way to pause a partition loses what is on its way.
+        """
+        if self.app.rebalancing:
+            return {tp for tp in self._active_partitions if tp.topic in self._coalesced}
+        return self.transport.resting()
 
     def _cut(self, tp: TP, records: list[ConsumerRecord]) -> list[Any]:
         most = self._coalesced.get(tp.topic)
@@ -348,16 +360,26 @@ class Transport(driver.Transport):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.coalesced: dict[str, int] = {}  # most records of a run, by topic
+        self.resting: Callable[[], set[TP]] = set  # gives partitions to be left alone for a while
+
+
+def rest(app: faust.App, resting: Callable[[], set[TP]]) -> None:
+    """Let partitions of coalesced topics be left alone for as long as `resting` gives them."""
+    _transport(app).resting = resting
 
 
 def coalesced_topic(
     app: faust.App, name: str, *, max_records: int = MAX_RECORDS, **options: Any
 ) -> TopicT:
     """Topic whose agent gets a `Run` of at most `max_records` at a time as its value."""
+    if max_records < 1:
+        raise ValueError(f"max_records of topic {name} is {max_records}; must be > 0")
+    _transport(app).coalesced[name] = max_records
+    return app.topic(name, schema=RawSchema(), **options)
+
+
+def _transport(app: faust.App) -> Transport:
     transport = app.transport
     if not isinstance(transport, Transport):
         raise TypeError(f"broker of the app is {app.conf.broker}; must be coalesced://host:port")
-    if max_records < 1:
-        raise ValueError(f"max_records of topic {name} is {max_records}; must be > 0")
-    transport.coalesced[name] = max_records
-    return app.topic(name, schema=RawSchema(), **options)
+    return transport

@@ -7,6 +7,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 
+from models.bounds import BOUNDS, Bounds
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.merge import Merge
@@ -24,20 +25,25 @@ class Stages:
     """Stages by partition; each can be taken once, and whoever comes later starts with none."""
 
     model: Model
+    bounds: Bounds = BOUNDS
     markets: dict[int, MarketStage] = field(default_factory=dict)
     keys: dict[int, KeyStage] = field(default_factory=dict)
 
     def market(self, partition: int) -> MarketStage:
         """Give the market stage of a partition of orders."""
-        return self.markets.pop(partition, None) or MarketStage()
+        return self.markets.pop(partition, None) or MarketStage(self.bounds)
 
     def key(self, partition: int) -> KeyStage:
         """Give the key stage of a partition of keys."""
-        return self.keys.pop(partition, None) or KeyStage(self.model.scale)
+        return self.keys.pop(partition, None) or KeyStage(self.model.scale, self.bounds)
 
 
 def warm_stages(
-    model: Model, history: Sequence[Path], partitions: int, progress: Progress = lambda _: None
+    model: Model,
+    history: Sequence[Path],
+    partitions: int,
+    progress: Progress = lambda _: None,
+    bounds: Bounds = BOUNDS,
 ) -> Stages:
     """Run files through the stages of all partitions, divided as they would be on the topics.
 
@@ -49,8 +55,9 @@ def warm_stages(
     numbers = range(partitions)
     stages = Stages(
         model,
-        {number: MarketStage() for number in numbers},
-        {number: KeyStage(model.scale) for number in numbers},
+        bounds,
+        {number: MarketStage(bounds) for number in numbers},
+        {number: KeyStage(model.scale, bounds) for number in numbers},
     )
     merge = Merge(partitions)
     for batch in Intake().read(history, progress):

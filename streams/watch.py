@@ -106,7 +106,7 @@ class Watch:
                 self._judge()
 
     def _judge(self) -> None:
-        wrong = self._dog.look(self._progress.places(), time.monotonic())
+        wrong = self._dog.look(self._progress.moving(), time.monotonic())
         if wrong:
             first = self._progress.in_hand
             told = wrong.get(first) if first else None

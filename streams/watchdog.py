@@ -57,6 +57,7 @@ class Progress:
         self.offsets: dict[TP, int] = {}  # of the first record that is not done with
         self.ends: dict[TP, int] = {}  # behind the last record, when the brokers were last asked
         self.in_hand: TP | None = None  # what was begun last and is not done
+        self.resting: set[TP] = set()  # what is left alone on purpose, since others are behind
 
     def begin(self, tp: TP, run: Run) -> None:
         """Note that a run is being worked on."""
@@ -73,6 +74,7 @@ class Progress:
         """Forget everything: reading begins anew where the group has committed."""
         self.offsets.clear()
         self.ends.clear()
+        self.resting = set()
         self.in_hand = None
 
     def places(self) -> dict[TP, Place]:
@@ -82,6 +84,10 @@ class Progress:
             for tp, offset in self.offsets.items()
             if tp in self.ends
         }
+
+    def moving(self) -> dict[TP, Place]:
+        """Give those of them that are meant to move."""
+        return {tp: place for tp, place in self.places().items() if tp not in self.resting}
 
 
 @dataclass(slots=True)

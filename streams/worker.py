@@ -31,10 +31,17 @@ from streams.row_frames import Word, pack_words
 from streams.runtime import build_app
 from streams.security import faust_credentials, kafka_security
 from streams.settings import Settings
-from streams.stages import AlertPartition, DeadLetter, KeyPartition, MarketPartition, Partition
+from streams.stages import (
+    AlertPartition,
+    DeadLetter,
+    KeyPartition,
+    MarketPartition,
+    Merging,
+    Partition,
+)
 from streams.telling import Telling
 from streams.topics import TopicNames, changelog_specs, worker_group
-from streams.transport import Consumer, Run, coalesced_topic
+from streams.transport import Consumer, Run, coalesced_topic, rest
 from streams.warmup import Stages
 from streams.watchdog import Progress as Places
 
@@ -44,6 +51,7 @@ BUFFERED_RUNS: Final = 2  # what waits longer is better fetched as one larger ru
 TELL_EVERY_S: Final = 0.01
 TELL_AT_REST_S: Final = 0.25
 COUNTS_S: Final = 10.0
+HELD_ROWS: Final = 200_000  # that may wait for slower partitions before faster ones rest
 COMMITS_S: Final = 3600.0  # Faust's own commits; the keeper's come with each checkpoint
 CONTENT_TYPE: Final = b"application/cloudevents+json"
 
@@ -118,6 +126,7 @@ class Worker:
         self._agent(names.keys, self._assess, FRAMES_AT_ONCE)
         self._agent(names.suspects, self._judge, FRAMES_AT_ONCE)
         self.app.on_partitions_assigned.connect(self._on_assigned)
+        rest(self.app, self._resting)
         self.app.task(self._tell)
         self.app.task(self._tell_counts)
 
@@ -140,7 +149,7 @@ class Worker:
                 self.places.done(owned.tp, event.value)
                 done = Worked(event, stream, event.value.end, sent)
                 event.value = event.message.value = None  # it waits for a checkpoint without it
-                self._keeper.worked(owned, done)
+                await self._keeper.worked(owned, done)
                 await asyncio.sleep(0)  # let the producer begin
 
         agent.__name__ = agent.__qualname__ = topic
@@ -226,6 +235,24 @@ class Worker:
             keys = self._recovered(self._names.keys, KeyPartition).values()
             words = [word for partition in keys for word in partition.words()]
             await self._send(self._to_alerts([pack_words(words)] if words else []))
+
+    def _resting(self) -> set[TP]:
+        """Give the partitions of orders that rest: too many rows wait for others that are behind.
+
+        Those go on that have not passed the first row that waits, so there is always one.
+        """
+        merging = [part for part in self._all_recovered() if isinstance(part, Merging)]
+        resting: set[TP] = set()
+        if sum(part.held for part in merging) > HELD_ROWS:
+            first = min(part.held_from for part in merging)
+            markets = self._recovered(self._names.orders, MarketPartition)
+            resting = {
+                TP(self._names.orders, number)
+                for number, market in markets.items()
+                if market.clock > first
+            }
+        self.places.resting = resting
+        return resting
 
     def _recovered(self, topic: str, kind: type[P]) -> dict[int, P]:
         found = self._keeper.recovered(topic)

@@ -22,6 +22,7 @@ WINDOW_MS: Final = DAY
 FEWEST: Final = 2  # keys; one misused key says nothing about its app
 CHANCE: Final = 6.0  # -log10 of the chance from which an app is said to leak
 SPENDING: Final = 1.5  # mean surprise in what the keys spend
+MOST_NAMES: Final = 100_000  # apps whose names are known: those heard of last
 HEARD: Final = 0.25  # share of an app's active keys that the alert stage hears of within a day
 
 
@@ -83,11 +84,11 @@ class AppLeaks(Remembering):
         times = rows.merge_time[start:stop].tolist()
         for home, app, key, time in zip(homes, used, keys, times, strict=True):
             if app != NONE:
-                self._names[int(orders.apps.hashes[app])] = orders.apps.strings[app]
+                self._know(int(orders.apps.hashes[app]), orders.apps.strings[app])
             name = self._names.get(home)
             if name is not None:
                 self._apps.setdefault(name, App()).heard[orders.keys.strings[key]] = time
-            if time - self._swept > WINDOW_MS // 24:
+            if abs(time - self._swept) > WINDOW_MS // 24:  # also after a leap was taken back
                 self._sweep(time)
 
     def named(self, home: int) -> str | None:
@@ -107,6 +108,12 @@ class AppLeaks(Remembering):
             return None
         app.told = len(leak.keys)
         return leak
+
+    def _know(self, app: int, name: str) -> None:
+        self._names.pop(app, None)
+        self._names[app] = name
+        if len(self._names) > MOST_NAMES:
+            del self._names[next(iter(self._names))]
 
     def _sweep(self, now: int) -> None:
         for app in self._apps.values():

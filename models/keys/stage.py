@@ -1,11 +1,10 @@
 """The key stage: every keyed event in order of time, measured against its key's own past."""
 
-from typing import Final
-
 import msgspec
 import numpy as np
 from numba import njit
 
+from models.bounds import BOUNDS, Bounds
 from models.entities import (
     Table,
     find_or_add,
@@ -29,19 +28,15 @@ from models.rows import Rows
 from models.score.evidence import NO_EVIDENCE, SUSPECT, Scale, chance, weigh
 from models.snapshot import Saved, Snapshot
 
-MAX_KEYS: Final = 4_000_000
-MAX_PAIRS: Final = 16_000_000
-
 
 class KeyStage:
     """State of the keys of one partition."""
 
-    def __init__(self, scale: Scale, max_keys: int = MAX_KEYS, max_pairs: int = MAX_PAIRS) -> None:
+    def __init__(self, scale: Scale, bounds: Bounds = BOUNDS) -> None:
         self._scale = scale
-        self._max_keys = max_keys
-        self._max_pairs = max_pairs
-        self._keys: Table = new_table(k.KEY, min(256, max_keys))
-        self._pairs: Table = new_table(k.PAIR, min(1024, max_pairs))
+        self.bounds = bounds
+        self._keys: Table = new_table(k.KEY, min(256, bounds.keys))
+        self._pairs: Table = new_table(k.PAIR, min(1024, bounds.pairs))
 
     def snapshot(self) -> Snapshot:
         """Give the state as it is now."""
@@ -65,8 +60,8 @@ class KeyStage:
         none.
         """
         n, orders = len(rows), rows.orders
-        self._keys = with_room(self._keys, len(orders.keys), self._max_keys)
-        self._pairs = with_room(self._pairs, n, self._max_pairs)
+        self._keys = with_room(self._keys, len(orders.keys), self.bounds.keys)
+        self._pairs = with_room(self._pairs, n, self.bounds.pairs)
         features = np.zeros((n, len(k.FEATURES)), np.float32)
         values = np.zeros((n, len(k.BASELINES)), np.float32)
         usual = np.zeros((n, len(k.BASELINES)), np.float32)

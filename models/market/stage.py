@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from numba import njit
 
+from models.bounds import BOUNDS, Bounds
 from models.entities import Table, new_table, put_back, saved_tables, with_room
 from models.market import state as s
 from models.market.duplicates import Duplicates
@@ -14,8 +15,6 @@ from models.orders.batch import NONE, Bools, Int64s, OrderBatch
 from models.rows import Rows
 from models.snapshot import Saved, Snapshot
 
-MAX_MARKETS: Final = 100_000
-MAX_PAIRS: Final = 20_000_000
 AGREEING: Final = 3  # events in a row that must lie ahead before the partition's clock follows
 
 
@@ -30,13 +29,12 @@ class _Values(msgspec.Struct, array_like=True):
 class MarketStage:
     """State of the markets of one partition of orders."""
 
-    def __init__(self, max_markets: int = MAX_MARKETS, max_pairs: int = MAX_PAIRS) -> None:
-        self._max_markets = max_markets
-        self._max_pairs = max_pairs
-        self._markets: Table = new_table(s.MARKET, min(64, max_markets))
-        self._app_markets: Table = new_table(s.APP_MARKET, min(256, max_pairs))
-        self._seen: Table = new_table(s.SEEN, min(1024, max_pairs))
-        self._dealers: Table = new_table(s.DEALER, min(1024, max_pairs))
+    def __init__(self, bounds: Bounds = BOUNDS) -> None:
+        self.bounds = bounds
+        self._markets: Table = new_table(s.MARKET, min(64, bounds.markets))
+        self._app_markets: Table = new_table(s.APP_MARKET, min(256, bounds.pairs))
+        self._seen: Table = new_table(s.SEEN, min(1024, bounds.pairs))
+        self._dealers: Table = new_table(s.DEALER, min(1024, bounds.pairs))
         self._ids = Duplicates()
         self.duplicates = 0  # events that were seen before
         self.ahead = 0  # events too far ahead of the partition's clock for it to follow
@@ -72,10 +70,10 @@ class MarketStage:
         n = len(batch)
         fresh: Bools = self._ids.first_time(batch.event_hash)
         self.duplicates += n - int(fresh.sum())
-        self._markets = with_room(self._markets, len(batch.markets), self._max_markets)
-        self._app_markets = with_room(self._app_markets, n, self._max_pairs)
-        self._seen = with_room(self._seen, n, self._max_pairs)
-        self._dealers = with_room(self._dealers, n, self._max_pairs)
+        self._markets = with_room(self._markets, len(batch.markets), self.bounds.markets)
+        self._app_markets = with_room(self._app_markets, n, self.bounds.pairs)
+        self._seen = with_room(self._seen, n, self.bounds.pairs)
+        self._dealers = with_room(self._dealers, n, self.bounds.pairs)
         time = np.zeros(n, np.int64)
         context = np.zeros((n, len(s.CONTEXT)), np.float32)
         dealer = np.zeros((n, len(s.DEALING)), np.float32)

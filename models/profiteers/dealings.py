@@ -28,6 +28,7 @@ class Spree:
 
     key: str
     last: int  # time of the last purchase, ms
+    began: int = 0  # ms
     rank: float = 0.0  # highest of its purchases
     alerted: bool = False
     notional: float = 0.0  # USD
@@ -138,10 +139,10 @@ class Dealings:
     def _spree(self, key: str, time: int) -> Spree:
         number = self.current.get(key)
         spree = None if number is None else self.sprees.get(number)
-        if spree is None or time - spree.last > QUIET_MS:
+        if spree is None or time - spree.last > QUIET_MS or time - spree.began > WINDOW_MS:
             self.number += 1
             self.current[key] = self.number
-            spree = self.sprees[self.number] = Spree(key, time)
+            spree = self.sprees[self.number] = Spree(key, time, time)
         return spree
 
     def _sweep(self, now: int) -> None:
@@ -160,7 +161,13 @@ class Dealings:
         for spree in self.sprees.values():
             for name, count in spree.fills.items():
                 self.markets[name].rogue += count * spree.alerted
-        for seller in self.sellers.values():
+        for name, seller in self.sellers.items():
             seller.sprees = [number for number in seller.sprees if number in self.sprees]
+            met = {market for n in seller.sprees for market in self.sprees[n].sales[name]}
+            seller.selling = {
+                market: selling
+                for market, selling in seller.selling.items()
+                if selling.last > start or market in met
+            }
         self.sellers = {name: seller for name, seller in self.sellers.items() if seller.sprees}
         self.swept = now

@@ -38,6 +38,9 @@ LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "numba")
     "checkpoint_interval_ms",
     "session_timeout_ms",
     "adopt_state",
+    "max_keys",
+    "max_pairs",
+    "max_markets",
     "warmup",
     "http_host",
     "http_port",
@@ -64,7 +67,7 @@ def command(settings: Settings) -> None:
             listening = listen(settings)
             compile_kernels(model)
             brokers = _brokers(settings, stack)
-            stages = _stages(settings, brokers, Stages(model))
+            stages = _stages(settings, brokers, Stages(model, settings.bounds()))
             worker = Worker(settings, brokers, stages)
             code = run_worker(worker.app, companions=_companions(worker, settings, listening))
     except (TapeError, TopicError, BrokerError) as error:
@@ -129,4 +132,5 @@ def _stages(settings: Settings, brokers: list[str], empty: Stages) -> Stages:
             settings.warmup,
             settings.partitions,
             lambda read: bar.advance(task, read),
+            settings.bounds(),
         )

@@ -63,6 +63,9 @@ def test_the_order_depends_neither_on_the_number_of_sources_nor_on_how_they_are_
             )
         if data.draw(st.booleans()):
             order += released(merge)
+        given = [event for event in tape if all(event not in queue for queue in queues)]
+        waiting = [event["ts"] for event in given if event["event_id"] not in order]
+        assert (merge.held, merge.earliest) == (len(waiting), min(waiting, default=NEVER))
     order += released(merge)
     assert order == all_at_once(tape)
     assert merge.late == 0

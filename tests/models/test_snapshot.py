@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.alerts.stage import AlertStage
+from models.bounds import BOUNDS, Bounds
 from models.detector import suspects_of
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
@@ -58,11 +59,10 @@ def lived(make: Make, orders: OrderBatch, crashes: list[int]) -> tuple[list[byte
 def test_restored_stages_alert_and_remember_what_undisturbed_ones_do(
     model: Model, bounded: bool
 ) -> None:
-    few = {"max_keys": 50, "max_pairs": 100} if bounded else {}
-    markets = {"max_markets": 8, "max_pairs": 200} if bounded else {}
+    bounds = Bounds(markets=8, keys=50, pairs=200) if bounded else BOUNDS
     make: Make = (
-        lambda: MarketStage(**markets),
-        lambda: KeyStage(model.scale, **few),
+        lambda: MarketStage(bounds),
+        lambda: KeyStage(model.scale, bounds),
         lambda: AlertStage(model),
     )
     orders = to_orders(small_tape())

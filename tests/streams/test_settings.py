@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from models.bounds import BOUNDS, Bounds
 from models.score.model import FALSE_KEYS_PER_1000_KEY_DAYS
 from streams.settings import ConfigError, Settings, load_settings
 
@@ -92,6 +93,9 @@ def test_a_file_that_is_absent_or_no_toml_is_refused_by_name(tmp_path: Path) -> 
         ("false_keys_per_1000_key_days", "0.009", "greater than or equal to 0.01"),
         ("false_keys_per_1000_key_days", "101", "less than or equal to 100"),
         ("idle_heartbeat_ms", "0", "greater than or equal to 1"),
+        ("max_keys", "999", "greater than or equal to 1000"),
+        ("max_pairs", "400000001", "less than or equal to 400000000"),
+        ("max_markets", "1e9", "valid integer"),
         ("app_id", "", "match pattern"),
     ],
 )
@@ -141,3 +145,9 @@ def test_every_setting_is_described_and_numbers_tell_their_range() -> None:
 
 def test_the_budget_is_that_of_the_model_where_nothing_else_is_set() -> None:
     assert Settings().false_keys_per_1000_key_days == FALSE_KEYS_PER_1000_KEY_DAYS
+
+
+def test_the_bounds_of_the_state_are_what_was_set() -> None:
+    settings = load_settings({"max_keys": "5000", "max_pairs": "7000", "max_markets": "300"})
+    assert settings.bounds() == Bounds(markets=300, keys=5000, pairs=7000)
+    assert Settings().bounds() == BOUNDS

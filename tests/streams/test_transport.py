@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from aiokafka import ConsumerRecord
 from faust.streams import Stream
-from faust.types import EventT, StreamT
+from faust.types import TP, EventT, StreamT
 
 from streams.broker import EmbeddedBroker
 from streams.runtime import build_app, raw_topic
 from streams.topics import TopicSpec, changelog_spec, ensure_topics
-from streams.transport import Run, coalesced_topic
+from streams.transport import Run, coalesced_topic, rest
 from tests.streams.conftest import Committed, Produce, Running
 
 # Reads with late acks; checkpoints the count of each partition, with the offset up to which it
@@ -102,6 +102,38 @@ class Collector:
             [value for run in runs for value in run.values],
             [offset for run in runs for offset in run.offsets.tolist()],
         )
+
+
+def test_a_partition_at_rest_is_left_alone_and_then_read_on_without_a_loss(
+    broker: EmbeddedBroker, orders: str, produce: Produce, running: Running
+) -> None:
+    app = build_app([broker.address], commit_seconds=0.05)
+    collector = Collector(app, expected=2000, max_records=10)
+    resting: set[TP] = set()
+    rest(app, lambda: resting)
+
+    async def until_read(partition: int, count: int) -> None:
+        while len(collector.read(partition)[0]) < count:
+            await asyncio.sleep(0.01)
+
+    async def scenario() -> None:
+        async with running(app):
+            produce(orders, 0, values(0, 500))
+            produce(orders, 1, values(1, 500))
+            await until_read(0, 500)
+            await until_read(1, 500)
+            resting.add(TP(orders, 0))
+            produce(orders, 1, [b"1:500"])
+            await until_read(1, 501)  # by a fetch that may still have asked for both
+            produce(orders, 0, [b"0:%d" % n for n in range(500, 1000)])
+            produce(orders, 1, [b"1:%d" % n for n in range(501, 1000)])
+            await until_read(1, 1000)
+            assert len(collector.read(0)[0]) == 500
+            resting.clear()
+            await collector.complete.wait()
+
+    asyncio.run(scenario())
+    assert collector.read(0) == (values(0, 1000), list(range(1000)))
 
 
 def test_a_run_keeps_offsets_with_their_holes() -> None:

@@ -1,3 +1,4 @@
+from models.bounds import Bounds
 from streams.broker import EmbeddedBroker
 from streams.warmup import Stages, is_first_start, warm_stages
 from tests.models.simulation.worlds import small_tape
@@ -18,6 +19,15 @@ def test_a_stage_is_handed_out_once_and_then_anew(trained: Trained) -> None:
     assert stages.market(0).clock == 0
     assert stages.key(0) is not stages.key(0)
     assert Stages(trained.model).market(7).clock == 0
+
+
+def test_stages_warm_or_new_remember_no_more_than_their_bounds_allow(trained: Trained) -> None:
+    few = Bounds(markets=4, keys=8, pairs=16)
+    stages = warm_stages(trained.model, [trained.tape], 1, bounds=few)
+    warm, new = stages.key(0), stages.key(0)
+    assert len(warm.snapshot().records["_keys"].array) == 8
+    assert len(stages.market(0).snapshot().records["_markets"].array) == 4
+    assert new.bounds == stages.market(0).bounds == few
 
 
 def test_a_group_that_committed_nothing_starts_for_the_first_time(

@@ -115,3 +115,15 @@ def test_progress_is_where_the_run_in_hand_begins_and_then_where_it_ended() -> N
     assert progress.offsets == {ORDERS: 50}  # what lies between was no record
     progress.assigned()
     assert progress.places() == {}
+
+
+def test_a_partition_that_rests_on_purpose_is_counted_but_not_watched() -> None:
+    progress = Progress()
+    for tp in (ORDERS, KEYS):
+        progress.done(tp, run(0, 9))
+        progress.ends[tp] = 15
+    progress.resting = {ORDERS}
+    assert progress.places().keys() == {ORDERS, KEYS}
+    assert progress.moving() == {KEYS: Place(10, 15)}
+    progress.assigned()
+    assert not progress.resting

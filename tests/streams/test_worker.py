@@ -1,14 +1,17 @@
 import asyncio
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from faust.types import TP
 
 from streams.broker import EmbeddedBroker
 from streams.intake import Intake
 from streams.replay import AlertFile, replay
+from streams.runtime import build_app
 from streams.settings import Settings
 from streams.warmup import Stages, warm_stages
 from streams.worker import Worker, group_of
@@ -79,6 +82,40 @@ def test_live_alerts_are_those_of_a_replay_byte_for_byte(
     if partitions == 1:
         assert alerts == replayed
     assert sum(committed().values()) == events
+
+
+def test_partitions_that_are_ahead_rest_while_too_much_waits_for_others_and_nothing_changes(
+    trained: Trained,
+    broker: EmbeddedBroker,
+    running: Running,
+    committed: Committed,
+    replayed: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.worker.HELD_ROWS", 20)
+    monkeypatch.setattr("streams.worker.build_app", partial(build_app, fetch_records=100))
+    put_on_topic(broker, trained.tape, 4)
+    rested = set[TP]()
+
+    async def scenario() -> None:
+        settings = Settings(partitions=4, batch_events=50)
+        worker = Worker(settings, [broker.address], Stages(trained.model))
+
+        async def look() -> None:
+            while True:
+                rested.update(worker.places.resting)
+                await asyncio.sleep(0.001)
+
+        async with running(worker.app):
+            looking = asyncio.create_task(look())
+            await records_on(broker, "alerts", len(replayed))
+            await until_committed(committed, len(trained.tape.read_bytes().splitlines()))
+            looking.cancel()
+            assert not worker.places.resting
+
+    asyncio.run(scenario())
+    assert rested
+    assert Counter(everything_on(broker.address, "alerts")) == Counter(replayed)
 
 
 def test_an_alert_says_beside_its_body_where_its_evidence_lies(

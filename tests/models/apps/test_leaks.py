@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from models.apps.leaks import WINDOW_MS, App, AppLeaks, Leak, Misuse, surprise_of_count
 from models.score.model import THRESHOLD
+from tests.models.alerts.suspects import rows_of, suspect
 
 NOW = 1_670_562_611_123
+DAY_MINUTES = 24 * 60
 
 
 def misuse(minute: int = 0, rank: float = 3.5, spending: float = 2.0) -> Misuse:
@@ -67,3 +69,30 @@ def test_an_app_is_measured_against_its_size(keys: int) -> None:
     app.heard.update({f"honest{n}": NOW for n in range(keys)})
     found = [leaks.misuse("app", f"k{n}", misuse(rank=5.0)) for n in range(3)]
     assert (found[-1] is not None or found[-2] is not None) == (keys == 2)
+
+
+def heard(leaks: AppLeaks, app: str, key: str, minute: int) -> None:
+    """Let a notable fill of a key by its usual app be heard of."""
+    rows = rows_of([suspect(minute, app=app, api_key=key)])
+    rows.extra["home"][:] = rows.orders.apps.hashes[rows.orders.app]
+    leaks.hear(rows, 0, 1)
+
+
+def test_apps_that_come_and_go_are_forgotten_their_keys_after_a_day_their_names_by_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("models.apps.leaks.MOST_NAMES", 10)
+    leaks = AppLeaks(THRESHOLD)
+    for n in range(100):
+        heard(leaks, f"app{n}", f"k{n}", n * 60)
+    assert len(leaks._names) == 10
+    assert list(leaks._names.values())[-1] == "app99"
+    assert len(leaks._apps) <= 26
+
+
+def test_a_leap_of_time_that_was_taken_back_does_not_keep_anything_from_being_forgotten() -> None:
+    leaks = AppLeaks(THRESHOLD)
+    heard(leaks, "leapt", "k", 100 * DAY_MINUTES)
+    for n in range(5):
+        heard(leaks, f"app{n}", f"k{n}", n * DAY_MINUTES)
+    assert "app0" not in leaks._apps

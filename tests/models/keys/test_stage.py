@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.bounds import Bounds
 from models.keys.stage import KeyStage
 from models.keys.state import BASELINES, F_PAIR_NOVELTY, F_PAIR_YOUTH, FEATURES
 from models.market.stage import MarketStage
@@ -206,8 +207,9 @@ def test_the_tables_forget_the_longest_idle_keys_alike_however_cut() -> None:
         event["api_key"] = f"k{random.integers(60)}"
         event["symbol"] = f"S{random.integers(8)}"
     rows = on_market(tape)
-    at_once = KeyStage(NERVOUS, 20, 50).assess(rows)
-    stage = KeyStage(NERVOUS, 20, 50)
+    few = Bounds(keys=20, pairs=50)
+    at_once = KeyStage(NERVOUS, few).assess(rows)
+    stage = KeyStage(NERVOUS, few)
     parts = [stage.assess(rows.take(part)) for part in np.array_split(np.arange(600), 37)]
     features = np.concatenate([part.extra["features"] for part in parts])
     assert features.tobytes() == at_once.extra["features"].tobytes()

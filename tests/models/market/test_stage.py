@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.bounds import Bounds
 from models.market.stage import AGREEING, MarketStage
 from models.market.state import CONTEXT, DAY, HOUR, MINUTE
 from models.orders.batch import NONE, OrderBatch, stable_hashes
@@ -105,7 +106,8 @@ def test_a_long_tape_comes_out_the_same_bit_by_bit_however_it_is_cut(cut: int) -
             for number in range(n)
         ]
     )
-    whole, stage = MarketStage(20, 150), MarketStage(20, 150)  # so small that it must forget
+    few = Bounds(markets=20, pairs=150)  # so small that it must forget
+    whole, stage = MarketStage(few), MarketStage(few)
     at_once = whole.observe(batch)
     parts = [batch.take(np.arange(start, min(start + cut, n))) for start in range(0, n, cut)]
     again = Rows.concat([stage.observe(part) for part in parts])

@@ -1,0 +1,36 @@
+from models.market.state import HOUR
+from models.profiteers.dealings import WINDOW_MS, Dealings
+from tests.models.profiteers.sprees import MINUTE, offer, purchase
+
+DAYS = 4
+
+
+def busy(every_ms: int, **changes: str) -> Dealings:
+    """One key that is never quiet for days, alerted, in markets and from accounts that change."""
+    dealings = Dealings()
+    for n in range(DAYS * WINDOW_MS // every_ms):
+        own = {"key": "k", "market": f"binance\x1fS{n}"} | changes
+        bought = purchase(n * every_ms // MINUTE, **own)
+        dealings.buy(bought)
+        dealings.sell(offer("maker"), bought)
+        dealings.sell(offer(f"s{n}"), bought)
+        dealings.alert("k")
+    return dealings
+
+
+def test_a_key_that_is_never_quiet_is_remembered_for_two_days_at_most() -> None:
+    every_ms = 10 * MINUTE
+    dealings = busy(every_ms)
+    of_two_days = 2 * WINDOW_MS // every_ms + HOUR // every_ms
+    assert len(dealings.sprees) <= 3
+    assert max(len(spree.sales) for spree in dealings.sprees.values()) <= of_two_days
+    assert len(dealings.markets) <= 2 * of_two_days
+    assert len(dealings.sellers) <= 2 * of_two_days
+
+
+def test_a_seller_who_never_leaves_is_remembered_by_the_markets_of_the_last_days() -> None:
+    every_ms = 10 * MINUTE
+    dealings = busy(every_ms)
+    assert len(dealings.sellers["maker"].selling) <= 3 * WINDOW_MS // every_ms
+    settled = busy(every_ms, market="binance\x1fTHIN")
+    assert list(settled.sellers["maker"].selling) == ["binance\x1fTHIN"]
