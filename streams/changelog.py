@@ -46,6 +46,11 @@ class Changelog:
         async with self._one_at_a_time, self._reader() as reader:
             return int((await reader.end_offsets([tp]))[tp])
 
+    async def begin(self, tp: TopicPartition) -> int:
+        """Give the offset of the first record that is still there."""
+        async with self._one_at_a_time, self._reader() as reader:
+            return int((await reader.beginning_offsets([tp]))[tp])
+
     async def read(self, tp: TopicPartition) -> tuple[dict[bytes, bytes], int]:
         """Give the live records by key, and the offset behind the last."""
         contents: dict[bytes, bytes] = {}

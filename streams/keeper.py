@@ -271,6 +271,11 @@ class Keeper:
                 f"{tp.topic}[{tp.partition}] ends at offset {end}, but the state in its changelog "
                 f"contains it up to {partition.end}: the topic was made anew; {AFRESH}"
             )
+        begin = await self._changelog.begin(TopicPartition(tp.topic, tp.partition))
+        if begin > partition.again_from:
+            lost = begin - partition.again_from
+            log.error("%d records of %s were deleted before they were read", lost, tp)
+            partition.expect_gap()
         consumer = self._app.consumer
         committed = await consumer.committed(tp) if isinstance(consumer, Consumer) else 0
         if committed > partition.again_from:

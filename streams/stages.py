@@ -97,6 +97,9 @@ class Partition:
         """Offset from which the input has to be read again to go on from this state."""
         return self.end
 
+    def expect_gap(self) -> None:
+        """Go on behind records that no longer lie on their topic."""
+
     def snapshot(self) -> Snapshot:
         """Give the state as it is now."""
         stage = self._saved_stage.snapshot()
@@ -237,11 +240,17 @@ class Merging(Partition):
         super().__init__(stage, born)
         self._merge = Merge(sources, lanes)
         self._known = [Known() for _ in range(sources)]
+        self._lossy: set[int] = set()  # sources of which frames may be gone for good
         self._sent = 0  # rows
         self.holes = 0  # frames that followed a lost one: all of it comes again
         self.received = 0  # rows, in this life
         self.waits_for = LONG_AGO  # the latest `seen` of any row
         self.alerts = 0
+
+    @override
+    def expect_gap(self) -> None:
+        """Go on behind frames that no longer lie on their topic; nobody will send them again."""
+        self._lossy = set(range(len(self._known)))
 
     @property
     def late(self) -> int:
@@ -292,6 +301,9 @@ class Merging(Partition):
             self._merge.forget(word.source)
         if word.born < known.born:
             return
+        if word.first > known.rows and word.source in self._lossy:
+            known.rows = word.first
+            self._lossy.discard(word.source)
         if word.first > known.rows:
             self.holes += 1
             return

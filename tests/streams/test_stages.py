@@ -199,6 +199,19 @@ def test_what_follows_a_lost_frame_waits_until_all_of_it_comes_again(model: Mode
     assert values_of(keys) == values_of(undisturbed)
 
 
+def test_frames_that_were_deleted_unread_are_gone_and_the_next_ones_are_used(model: Model) -> None:
+    source, keys = market(), keys_of(model, 1)
+    keys.assess(run_of([*sent_to(source, orders_run(2)), *quiet_of(source, NOW_MS)]))
+    sent_to(source, orders_run(2, 2))  # the topic's time limit came before the worker
+    after = again(keys, keys_of(model, 1))
+    after.expect_gap()
+    after.assess(run_of([*sent_to(source, orders_run(2, 4)), *quiet_of(source, NOW_MS)], 9))
+    assert (after.received, after.holes) == (2, 0)
+    sent_to(source, orders_run(2, 6))
+    after.assess(run_of(sent_to(source, orders_run(2, 8)), 20))  # what is missing now comes again
+    assert (after.received, after.holes) == (2, 1)
+
+
 def test_a_source_that_began_anew_is_heard_from_its_beginning(model: Model) -> None:
     keys = keys_of(model, 1)
     keys.assess(run_of(sent_to(market(), orders_run(6))))
