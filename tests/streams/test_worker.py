@@ -92,8 +92,8 @@ def test_partitions_that_are_ahead_rest_while_too_much_waits_for_others_and_noth
     replayed: list[bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("streams.worker.HELD_ROWS", 20)
-    monkeypatch.setattr("streams.worker.build_app", partial(build_app, fetch_records=100))
+    monkeypatch.setattr("streams.worker.HELD_ROWS", 100)
+    monkeypatch.setattr("streams.worker.build_app", partial(build_app, fetch_records=400))
     put_on_topic(broker, trained.tape, 4)
     rested = set[TP]()
 
