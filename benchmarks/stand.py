@@ -1,0 +1,41 @@
+"""The stand: a broker with its topics, and orders on them.
+
+Apache Kafka where Java and Maven are at hand, else the embedded broker; `short` takes the latter.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.broker import TOPIC_LIMITS, EmbeddedBroker
+from streams.produce import produce
+from streams.topics import TopicNames, ensure_topics, topic_specs
+from tests.streams.kafka_cluster import KafkaCluster, what_is_missing
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A broker that runs."""
+
+    address: str
+    broker: str  # in words
+    partitions: int
+
+    def put(self, events: Sequence[bytes], folder: Path) -> None:
+        """Put events on the orders topic, each in the partition of its symbol."""
+        path = folder / "orders.jsonl"
+        path.write_bytes(b"\n".join(events) + b"\n")
+        asyncio.run(produce([path], [self.address], TopicNames().orders))
+
+
+@contextmanager
+def stand(partitions: int, *, short: bool) -> Iterator[Stand]:
+    """Start a broker with our topics."""
+    embedded = short or bool(what_is_missing())
+    with EmbeddedBroker() if embedded else KafkaCluster() as broker:
+        specs = topic_specs(TopicNames(), partitions)
+        ensure_topics([broker.address], specs, limits=TOPIC_LIMITS if embedded else None)
+        words = "the embedded broker" if embedded else "Apache Kafka, one node"
+        yield Stand(broker.address, words, partitions)
