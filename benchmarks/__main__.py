@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Final
 
-SPEED: Final = ("forest", "decoding", "kernels")
+SPEED: Final = ("forest", "decoding", "kernels", "memory", "recovery", "pipeline", "latency")
 DETECTION: Final = ("detection", "ablation", "weights")
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from benchmarks.own_worker import own_worker
 from benchmarks.stand import Stand
 
-PATIENCE_S: Final = 150.0
+PATIENCE_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,14 @@ class Peer:
         task |= {"partitions": stand.partitions, "warm": events // 5, "events": events}
         command = [sys.executable, "-m", f"benchmarks.peers.{self.module}", stand.address]
         command += [part for flag, value in task.items() for part in (f"--{flag}", str(value))]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        impatience = Timer(PATIENCE_S, process.kill)
-        impatience.start()
-        try:
-            return Cost(**json.loads(_answer(process)))
-        finally:
-            impatience.cancel()
-            process.kill()
-            process.wait()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            impatience = Timer(PATIENCE_S, process.kill)
+            impatience.start()
+            try:
+                return Cost(**json.loads(_answer(process)))
+            finally:
+                impatience.cancel()
+                process.kill()
 
 
 PEERS: Final = (

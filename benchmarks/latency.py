@@ -1,119 +1,210 @@
-"""How long an order takes until its alert lies on the topic, at a trickle of orders.
+"""How long an order takes until its alert lies on the topic, from a trickle to nearly too much.
 
-A broker, a worker process and its topics as they run live; the model alerts far sooner than it
-should, so that there are enough alerts. `python -m benchmarks.latency [--rate N] [--seconds S]`.
+`python -m benchmarks.latency [--short] [--rate N ...] [--seconds S]`: a broker, a worker process
+and its topics as they run live; without rates 2,000 and 20,000 orders/s and four fifths of what the
+worker does at most. The model alerts far sooner than it should, so that there are enough alerts.
+Orders leave every few milliseconds in one batch a partition; each is timed from then.
 """
 
-import argparse
 import asyncio
 import json
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from matplotlib.figure import Figure
 
-from models.simulation import regime_of, simulate, to_orders, write_orders
-from models.training import train
-from streams.broker import TOPIC_LIMITS, EmbeddedBroker
+from benchmarks.contestants import run_own
+from benchmarks.events import simulated
+from benchmarks.own_worker import own_worker
+from benchmarks.report import Report, parser_of, table
+from benchmarks.stand import Stand, stand
+from streams.kernel_cache import use_fresh_kernels
 from streams.partitioning import partition_of
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.produce import symbol_of
+from streams.settings import DEFAULT_PARTITIONS
 
-EASIER = 14.0  # log odds by which the model alerts sooner
-PORTION_S = 0.01
-AT_ONCE = 10_000  # orders that wake everything up first, and are not timed
-SETTLED_S = 2.0
+EASIER: Final = 14.0  # log odds by which the model alerts sooner
+RATES: Final = (2_000.0, 20_000.0)
+NEARLY_ALL: Final = 0.8  # of the highest rate
+TRAINED_ON: Final = 50_000
+AT_ONCE: Final = 10_000  # orders that wake everything up first, and are not timed
+EVENTS: Final = 400_000
+SHORT_EVENTS: Final = 20_000
+DAYS: Final = 7.0
+KEYS: Final = 3000
+PORTION_S: Final = 0.005
+SETTLED_S: Final = 2.0
+PATIENCE_S: Final = 120.0
+QUANTILES: Final = (50.0, 99.0, 99.9)
 
 
-async def measure(address: str, lines: list[bytes], rate: float, partitions: int) -> list[float]:
-    """Send orders at a rate; gives the time from each sent order to its alert, ms."""
-    producer = AIOKafkaProducer(bootstrap_servers=address)
-    consumer = AIOKafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest")
-    await producer.start()
-    await consumer.start()
-    consumer.assign([TopicPartition("alerts", n) for n in range(partitions)])
-    sent: dict[str, float] = {}
-    delays: list[float] = []
-    first = asyncio.Event()
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of one rate."""
 
-    async def listen() -> None:
+    wanted: float  # orders/s
+    sent: float  # orders/s, in fact
+    delays: list[float]  # order sent to alert received, ms
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order to be sent."""
+
+    event_id: str
+    symbol: bytes
+    partition: int
+    value: bytes
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure each rate with a broker and a worker of its own; write the table and the plot."""
+    parser = parser_of("benchmarks.latency", __doc__)
+    parser.add_argument("--rate", type=float, action="append", help="orders a second")
+    parser.add_argument("--seconds", type=float, help="of each rate")
+    flags = parser.parse_args(arguments)
+    use_fresh_kernels()
+    count = SHORT_EVENTS if flags.short else EVENTS
+    lines = simulated(count, days=DAYS * count / EVENTS, keys=KEYS)
+    seconds = flags.seconds or (2.0 if flags.short else 15.0)
+    with tempfile.TemporaryDirectory() as name:
+        model = _eager_model(Path(name), lines)
+        rates = flags.rate or (RATES[:1] if flags.short else [*RATES, _nearly_all(lines, name)])
+        orders = [_routed(line) for line in lines]
+        runs = []
+        for rate in rates:
+            with stand(DEFAULT_PARTITIONS, short=flags.short) as ground:
+                runs.append(_run(ground, model, orders, rate, seconds))
+    data = [{"rate": run.wanted, "sent": run.sent, "delays_ms": run.delays} for run in runs]
+    Report.of("latency", flags).write(
+        "Order sent to alert received", as_markdown(ground.broker, runs), data, drawn(runs)
+    )
+    return 0
+
+
+def _eager_model(folder: Path, lines: list[bytes]) -> Path:
+    from models.orders.decode import decode
+    from models.training import train
+
+    some = lines[:TRAINED_ON]
+    decoded = decode(some, partition=0, offsets=np.arange(len(some)), now_ms=2**62)
+    model = train(lambda: [decoded.batch])
+    replace(model, critical=model.critical - EASIER).save(folder / "model", "0" * 64)
+    return folder / "model"
+
+
+def _nearly_all(lines: list[bytes], folder: str) -> float:
+    """Give a large share of the rate at which a worker takes orders that wait for it."""
+    with stand(DEFAULT_PARTITIONS, short=False) as ground:
+        ground.put(lines, Path(folder))
+        share = len(lines) / EVENTS * 0.8
+        return NEARLY_ALL * run_own(ground, Path(folder, "model"), 0, share).rate
+
+
+def _routed(line: bytes) -> Order:
+    symbol = symbol_of(line) or b""
+    event_id = str(json.loads(line)["event_id"])
+    return Order(event_id, symbol, partition_of(symbol, DEFAULT_PARTITIONS), line)
+
+
+def _run(ground: Stand, model: Path, orders: list[Order], rate: float, seconds: float) -> Run:
+    timed = orders[AT_ONCE : AT_ONCE + int(rate * seconds)]
+    with own_worker(ground.address, model, ground.partitions, "latency") as worker:
+        worker.wait_for(0)
+        return asyncio.run(_Race(ground.address).run(orders[:AT_ONCE], timed, rate))
+
+
+class _Race:
+    """One producer, one consumer of alerts, and when each order was sent."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._sent: dict[str, float] = {}
+        self._delays: list[float] = []
+        self._any = asyncio.Event()
+
+    async def run(self, first: list[Order], timed: list[Order], rate: float) -> Run:
+        """Wake everything up, then send at a rate, and wait for the last alerts."""
+        producer = AIOKafkaProducer(bootstrap_servers=self._address, max_batch_size=1 << 19)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._address, auto_offset_reset="earliest")
+        await producer.start()
+        await consumer.start()
+        consumer.assign([TopicPartition("alerts", 0)])
+        listener = asyncio.create_task(self._listen(consumer))
+        await self._send(producer, first, timed=False)
+        await asyncio.wait_for(self._any.wait(), PATIENCE_S)
+        await asyncio.sleep(SETTLED_S)
+        began, done = time.monotonic(), 0
+        while done < len(timed):
+            due = min(len(timed), 1 + int((time.monotonic() - began) * rate))
+            await self._send(producer, timed[done:due], timed=True)
+            done = due
+            await asyncio.sleep(PORTION_S)
+        took = time.monotonic() - began
+        await asyncio.sleep(SETTLED_S)
+        listener.cancel()
+        await producer.stop()
+        await consumer.stop()
+        return Run(rate, len(timed) / took, self._delays)
+
+    async def _listen(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             for records in (await consumer.getmany(timeout_ms=5)).values():
                 now = time.monotonic()
                 ids = [json.loads(record.value)["data"]["event_id"] for record in records]
-                delays.extend(1000 * (now - sent[i]) for i in ids if i in sent)
-                first.set()
+                self._delays += [1000 * (now - self._sent[i]) for i in ids if i in self._sent]
+                self._any.set()
             await asyncio.sleep(0.001)  # the embedded broker never waits
 
-    async def send(line: bytes) -> str:
-        event = json.loads(line)
-        symbol = event["symbol"].encode()
-        home = partition_of(symbol, partitions)
-        await producer.send("orders", line, key=symbol, partition=home)
-        return str(event["event_id"])
-
-    listener = asyncio.create_task(listen())
-    for line in lines[:AT_ONCE]:
-        await send(line)
-    await first.wait()
-    await asyncio.sleep(SETTLED_S)
-    begun = time.monotonic()
-    for number, line in enumerate(lines[AT_ONCE:]):
+    async def _send(self, producer: AIOKafkaProducer, orders: list[Order], *, timed: bool) -> None:
+        """Send orders in one batch a partition, as far as one batch holds them."""
+        batches: dict[int, Any] = {}
         now = time.monotonic()
-        sent[await send(line)] = now
-        ahead = begun + number / rate - time.monotonic()
-        if ahead > PORTION_S:
-            await asyncio.sleep(ahead)
-    await asyncio.sleep(1.0)
-    listener.cancel()
-    await producer.stop()
-    await consumer.stop()
-    return delays
+        for order in orders:
+            batch = batches.setdefault(order.partition, producer.create_batch())
+            if batch.append(key=order.symbol, value=order.value, timestamp=None) is None:
+                await producer.send_batch(batch, "orders", partition=order.partition)
+                batch = batches[order.partition] = producer.create_batch()
+                batch.append(key=order.symbol, value=order.value, timestamp=None)
+        if timed:
+            self._sent.update((order.event_id, now) for order in orders)
+        for partition, batch in batches.items():
+            await producer.send_batch(batch, "orders", partition=partition)
 
 
-def main() -> None:
-    """Measure, and print a row for each number of partitions."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rate", type=float, default=2000.0, help="orders a second")
-    parser.add_argument("--seconds", type=float, default=15.0)
-    flags = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        tape, model_dir = Path(folder, "orders.jsonl"), Path(folder, "model")
-        world = simulate(regime_of(["standard"], days=0.5), seed=1)
-        write_orders(world, tape)
-        model = train(lambda: [to_orders(world)])
-        replace(model, critical=model.critical - EASIER).save(model_dir, "0" * 64)
-        lines = tape.read_bytes().splitlines()[: AT_ONCE + int(flags.rate * flags.seconds)]
-        print(f"{flags.rate:g} orders/s; order sent to alert received, ms")
-        print("| partitions | alerts | p50 | p90 | p99 | max |\n|---:|---:|---:|---:|---:|---:|")
-        for partitions in (1, 4):
-            delays = run(lines, model_dir, flags.rate, partitions)
-            row = [f"{np.percentile(delays, q):.0f}" for q in (50, 90, 99, 100)]
-            print("|", " | ".join([str(partitions), str(len(delays)), *row]), "|", flush=True)
+def as_markdown(broker: str, runs: Sequence[Run]) -> str:
+    """Give the table."""
+    rows = [
+        [f"{run.wanted:,.0f}", f"{run.sent:,.0f}", f"{len(run.delays):,}"]
+        + [f"{np.percentile(run.delays or [np.nan], q):.0f}" for q in QUANTILES]
+        for run in runs
+    ]
+    header = ["orders/s", "sent/s", "alerts", *(f"p{q:g}, ms" for q in QUANTILES)]
+    told = f"Broker: {broker}; {DEFAULT_PARTITIONS} partitions, one worker; all on one machine."
+    return f"{told}\n\n{table(header, rows)}"
 
 
-def run(lines: list[bytes], model_dir: Path, rate: float, partitions: int) -> list[float]:
-    """Start a broker and a worker, measure, and end both."""
-    with EmbeddedBroker() as broker:
-        specs = topic_specs(TopicNames(), partitions)
-        ensure_topics([broker.address], specs, limits=TOPIC_LIMITS)
-        program = str(Path(sys.executable).with_name("roguekey"))
-        arguments = ["--brokers", broker.address, "--model", str(model_dir)]
-        worker = subprocess.Popen(
-            [program, "worker", *arguments, "--partitions", str(partitions)],
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            return asyncio.run(measure(broker.address, lines, rate, partitions))
-        finally:
-            worker.send_signal(signal.SIGTERM)
-            worker.wait(30)
+def drawn(runs: Sequence[Run]) -> Figure:
+    """Draw how many alerts took longer, for each rate."""
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    for run in runs:
+        delays = np.sort(run.delays)
+        longer = 1.0 - np.arange(len(delays)) / max(len(delays), 1)
+        axes.plot(delays, longer, label=f"{run.wanted:,.0f} orders/s")
+    axes.set(xscale="log", yscale="log", xlabel="order sent to alert received, ms")
+    axes.set(ylabel="share of alerts that took longer")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    return figure
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -53,7 +53,7 @@ def race(
     events: list[bytes], share: float, rounds: int, *, short: bool
 ) -> tuple[str, dict[str, list[Cost]], dict[str, float]]:
     """Let all run in turn; gives the broker, what each run took, and our stages' µs per event."""
-    from benchmarks.stage_costs import stage_costs  # noqa: PLC0415 - kernels load after their cache
+    from benchmarks.stage_costs import stage_costs
 
     with tempfile.TemporaryDirectory() as name, stand(DEFAULT_PARTITIONS, short=short) as ground:
         folder = Path(name)
@@ -75,10 +75,10 @@ def race(
 
 def _trained(folder: Path, events: list[bytes]) -> Any:
     """Train on the orders themselves, and keep the model for the worker."""
-    import numpy as np  # noqa: PLC0415 - kernels load after their cache is set
+    import numpy as np
 
-    from models.orders.decode import decode  # noqa: PLC0415
-    from models.training import train  # noqa: PLC0415
+    from models.orders.decode import decode
+    from models.training import train
 
     decoded = decode(events, partition=0, offsets=np.arange(len(events)), now_ms=2**62)
     model = train(lambda: [decoded.batch])
