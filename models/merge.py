@@ -124,7 +124,10 @@ class Merge:
         self.held -= len(rows)
         self.late += int((rows.merge_time < self._released).sum())
         self._released = max(self._released, int(rows.merge_time.max()))
-        return rows.take(_time_order(rows))
+        order = _time_order(rows)
+        # Columns read in place cannot be written, and the kernels are compiled for such as can.
+        is_done = rows.time.flags.writeable and bool((order[1:] > order[:-1]).all())
+        return rows if is_done else rows.take(order)
 
     @property
     def origin(self) -> int | None:

@@ -23,7 +23,11 @@ MAGIC: Final = b"rkf\x01"  # the last byte is the version: it changes when the l
 _PREFIX: Final = struct.Struct("<4sI")
 _ALIGNMENT: Final = 8
 _DIMENSIONS: Final = (1, 2)
-_DTYPES: Final = {"|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f4", "<f8"}
+_DTYPES: Final = {
+    name: np.dtype(name)
+    for name in ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f4", "<f8")
+}
+_NAMES: Final = {dtype: name for name, dtype in _DTYPES.items()}  # looked up faster than asked for
 
 Array: TypeAlias = NDArray[Any]
 Meta: TypeAlias = Mapping[str, int | str]
@@ -76,16 +80,17 @@ class _Body:
 
     def add(self, name: str, array: Array) -> _Place:
         """Lay down an array and say where it lies."""
-        stored = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        if stored.dtype.str not in _DTYPES or array.ndim not in _DIMENSIONS:
+        dtype = _NAMES.get(array.dtype) or array.dtype.newbyteorder("<").str
+        if dtype not in _DTYPES or array.ndim not in _DIMENSIONS:
             raise FrameError(
                 f"column {name} is {array.dtype} with {array.ndim} dimensions; must be numbers or "
                 "booleans of at most 8 bytes, with 1 or 2 dimensions"
             )
-        place = _Place(stored.dtype.str, array.shape, self.size)
-        for part in (stored.tobytes(), bytes(-stored.nbytes % _ALIGNMENT)):
-            self.parts.append(part)
-            self.size += len(part)
+        place = _Place(dtype, array.shape, self.size)
+        stored = np.asarray(array, _DTYPES[dtype]).tobytes()
+        padding = -len(stored) % _ALIGNMENT
+        self.parts += (stored, bytes(padding))
+        self.size += len(stored) + padding
         return place
 
     def add_table(self, name: str, strings: Sequence[str]) -> tuple[_Place, _Place]:
@@ -145,9 +150,9 @@ def unpack(data: bytes) -> Frame:
 
 def _array(data: bytes, body: int, name: str, place: _Place) -> Array:
     """Give a view of the array that lies at `place`."""
-    if place.dtype not in _DTYPES or len(place.shape) not in _DIMENSIONS:
+    dtype = _DTYPES.get(place.dtype)
+    if dtype is None or len(place.shape) not in _DIMENSIONS:
         raise FrameError(f"column {name} is {place.dtype} {place.shape}; this is never written")
-    dtype = np.dtype(place.dtype)
     start = body + place.offset
     count = math.prod(place.shape)
     end = start + count * dtype.itemsize
@@ -158,7 +163,8 @@ def _array(data: bytes, body: int, name: str, place: _Place) -> Array:
         )
     if not count:  # frombuffer refuses to read nothing
         return np.empty(place.shape, dtype)
-    return np.frombuffer(data, dtype, count, start).reshape(place.shape)
+    array = np.frombuffer(data, dtype, count, start)
+    return array if len(place.shape) == 1 else array.reshape(place.shape)
 
 
 def _table(data: bytes, body: int, name: str, places: tuple[_Place, _Place]) -> list[str]:
