@@ -44,16 +44,22 @@ def restate_freeze(db: sqlite3.Connection, which: str, value: object) -> None:
     for row in rows:
         account = row["account"] if row["kind"] == "profiteer" else None
         last = db.execute(
-            f"SELECT act, outcome, ts FROM freezes WHERE ({_OF_ALERT}) OR ({_OF_SUBJECT})"  # noqa: S608 - fixed text
+            f"SELECT act, outcome, rule, ts FROM freezes WHERE ({_OF_ALERT}) OR ({_OF_SUBJECT})"  # noqa: S608 - fixed text
             " ORDER BY seq DESC LIMIT 1",
             {"id": row["id"], "key": row["api_key"], "account": account},
         ).fetchone()
         if last:
             db.execute(
                 "UPDATE alerts SET freeze = ?, freeze_ts = ? WHERE id = ?",
-                (freeze_state(last["act"], last["outcome"]), last["ts"], row["id"]),
+                (_told(last), last["ts"], row["id"]),
             )
             restate(db, row["id"])
+
+
+def _told(entry: sqlite3.Row) -> str:
+    if (entry["outcome"], entry["rule"]) == (Outcome.CANCELLED, Rule.OPEN_CASE):
+        return "replaced"  # the case of a newer alert takes its place
+    return freeze_state(entry["act"], entry["outcome"])
 
 
 def freeze_state(act: str, outcome: str) -> str:

@@ -161,7 +161,7 @@ def test_an_older_alert_of_an_app_no_longer_waits_when_a_newer_takes_its_place(
     over = entry(Outcome.CANCELLED, Act.FREEZE_APP, app="app-1", alert_id=LEAK.id,
                  rule=Rule.OPEN_CASE)  # fmt: skip
     stand.hear(waits, over)
-    assert stand.get(f"/api/alerts/{LEAK.id}")["freeze"] == "cancelled"
+    assert stand.get(f"/api/alerts/{LEAK.id}")["freeze"] == "replaced"
 
 
 def test_budgets_left_are_told_of_the_hook_and_of_each_app(stand: Stand) -> None:

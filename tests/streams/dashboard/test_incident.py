@@ -185,8 +185,10 @@ def assert_frozen(stand: Stand, alert_id: str, trained: Trained) -> None:
     with ThreadPoolExecutor() as elsewhere:  # Playwright holds this thread's event loop
         topic = "alerts.dispositions"
         records = elsewhere.submit(everything_on, stand.broker.address, topic).result()
-    decision = Disposition.decode(records[-1])
-    assert (decision.alert_id, decision.disposition) == (alert_id, Outcome.CONFIRMED)
+    decisions = {each.alert_id: each for each in map(Disposition.decode, records)}
+    decision = decisions[alert_id]
+    assert {each.disposition for each in decisions.values()} == {Outcome.CONFIRMED}
+    assert {each.subject for each in decisions.values()} == {decision.subject}  # all its alerts
     assert decision.note == "The owner did not place these orders"
     assert decision.analyst == "local"
     assert decision.subject in trained.tape.read_text()

@@ -3,6 +3,8 @@ import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { fill, h, plain } from "./dom.js";
 import { clock, compact, dollars, number } from "./format.js";
 
+export const READOUT = matchMedia("(hover: none)").matches ? "Touch to read." : "Hover to read; drag to zoom, double-click to return.";
+
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** Draw into `box`; gives how to end it. */
@@ -49,7 +51,7 @@ function options(box, data, alert, height, small) {
   return {
     width: box.clientWidth || 600,
     height,
-    padding: [10, small ? 6 : 12, 0, small ? 0 : 4],
+    padding: [small ? 10 : 24, small ? 6 : 12, 0, small ? 0 : 4],
     legend: { show: false },
     cursor: small ? { show: false } : { x: true, y: false, points: { show: false }, drag: { x: true, y: false } },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
@@ -114,17 +116,24 @@ function drawMarks(plot, data, alert, small) {
   ctx.lineTo(x, plot.bbox.top + plot.bbox.height);
   ctx.stroke();
   ctx.setLineDash([]);
-  if (!small) {
-    ctx.textAlign = "left";
-    ctx.font = `600 ${11 * scale}px ${colour("--font")}`;
-    const wide = ctx.measureText("alert").width;
-    const left = x + wide + 12 * scale > plot.bbox.left + plot.bbox.width ? x - wide - 6 * scale : x + 6 * scale;
-    ctx.fillText("alert", left, plot.bbox.top + 12 * scale);
-  }
   const most = Math.max(1, ...data.buys.map((fill) => fill[2]), ...data.taken.map((fill) => fill[2]));
   marks(plot, data.taken, most, colour("--sell"), 1, small);
   marks(plot, data.sells, most, colour("--low"), 1, small);
   marks(plot, data.buys, most, colour("--critical"), -1, small);
+  ctx.restore();
+  if (!small) nameAlert(plot, x, colour(`--${alert.severity}`));
+}
+
+// Above the plot, where no mark can cover it.
+function nameAlert(plot, x, paint) {
+  const { ctx, bbox } = plot;
+  const scale = devicePixelRatio;
+  ctx.save();
+  ctx.fillStyle = paint;
+  ctx.font = `600 ${11 * scale}px ${colour("--font")}`;
+  ctx.textAlign = "left";
+  const wide = ctx.measureText("alert").width;
+  ctx.fillText("alert", Math.min(Math.max(x - wide / 2, bbox.left), bbox.left + bbox.width - wide), bbox.top - 7 * scale);
   ctx.restore();
 }
 
@@ -153,9 +162,12 @@ function tellCursor(plot, data, box) {
   const line = box.parentNode?.querySelector(".readout");
   if (!line) return;
   const at = plot.cursor.idx;
-  if (at === null || at === undefined) return fill(line, "Hover to read; drag to zoom, double-click to return.");
+  if (at === null || at === undefined) return fill(line, READOUT);
   const [start, low, high, last, usd] = data.bars[at];
-  fill(line, `${clock(start)} UTC · last ${number(last)} · ${number(low)} to ${number(high)} · traded ${dollars(usd)}`);
+  const end = data.bars[at + 1]?.[0] ?? Infinity;
+  const sum = (fills) => fills.reduce((all, [ts, , money]) => (ts >= start && ts < end ? all + money : all), 0);
+  const parts = [["suspect keys bought", sum(data.buys)], ["suspect keys sold", sum(data.sells)], ["those who sell to them sold", sum(data.taken)]].filter(([, money]) => money);
+  fill(line, [`${clock(start)} UTC · last ${number(last)} · ${number(low)} to ${number(high)} · traded ${dollars(usd)}`, ...parts.map(([what, money]) => `${what} ${dollars(money)}`)].join(" · "));
 }
 
 /** What the marks mean, with what they come to. */

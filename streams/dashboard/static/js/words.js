@@ -12,7 +12,7 @@ const FREEZES = {
   pending: ["Awaits approval", "warn"], approved: ["Approved", "warn"], intended: ["Freezing…", "warn"],
   unfreeze_intended: ["Unfreezing…", "warn"], failed: ["Freeze failed", "bad"], unfreeze_failed: ["Unfreeze failed", "bad"],
   would: ["Would freeze", "info"], refused: ["Not frozen", ""], rejected: ["Rejected", ""], expired: ["Approval expired", "bad"],
-  cancelled: ["Cancelled", ""],
+  cancelled: ["Cancelled", ""], replaced: ["Superseded", ""],
 };
 
 export const RULES = {

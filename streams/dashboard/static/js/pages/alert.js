@@ -1,6 +1,6 @@
 // One alert: what happened, why the system believes it, and what to do about it.
 import { get, may, myName, post } from "../api.js";
-import { drawChart, legend } from "../chart.js";
+import { drawChart, legend, READOUT } from "../chart.js";
 import { askReason, toast } from "../dialogs.js";
 import { fill, h, name, plain } from "../dom.js";
 import { freezeButtons } from "../freezing.js";
@@ -189,7 +189,7 @@ function chartInto(card, data, alert) {
     return null;
   }
   const box = h("div.chart", { role: "img", "aria-label": chartInWords(data, alert) });
-  fill(card, head, legend(data, alert), box, h("div.readout.faint", {}, "Hover to read; drag to zoom, double-click to return."));
+  fill(card, head, legend(data, alert), box, h("div.readout.faint", {}, READOUT));
   return drawChart(box, data, alert);
 }
 
