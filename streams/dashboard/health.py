@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from streams.settings import Settings
 
 FRESH_S: Final = 3.0  # how long an answer is good
 METRICS_S: Final = 1.0
+PATIENCE_S: Final = 4.0  # for what the brokers know of the groups
 MOST_METRICS: Final = 400
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ class Health:
         self._lock = threading.Lock()
         self._asked = 0.0
         self._last: Json = {}
+        self._executor = ThreadPoolExecutor(1, "groups")  # a client may take long to give up
+        self._asking: Future[dict[str, Json]] | None = None
 
     def page(self, db: sqlite3.Connection) -> Json:
         """Give all that is known of the system's health."""
@@ -65,9 +69,15 @@ class Health:
         """Give how far the consumers are; None where no broker answers."""
         if not self._feed.pulse.reachable:
             return None
+        if self._asking is None or self._asking.done():
+            self._asking = self._executor.submit(ask_groups, self._settings, self._client)
         try:
-            return ask_groups(self._settings, self._client)
-        except (KafkaError, KeyError) as error:  # the client forgets partitions when brokers go
+            return self._asking.result(PATIENCE_S)
+        except (
+            KafkaError,
+            KeyError,
+            TimeoutError,
+        ) as error:  # the client forgets partitions when brokers go
             log.info("lag: %s", type(error).__name__)
             return None
 

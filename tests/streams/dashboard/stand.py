@@ -47,6 +47,7 @@ class Stand:
             "BROKERS": self.broker.address,
             "DASHBOARD_PORT": str(self.port),
             "DASHBOARD_DATA": str(folder / "data"),
+            "DASHBOARD_METRICS": f"http://127.0.0.1:{free_port()}/metrics",  # another may be up
         }
         others = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
         self.environment = others | {f"{PREFIX}{k}": v for k, v in (ours | settings).items()}

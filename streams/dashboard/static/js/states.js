@@ -28,7 +28,7 @@ export async function follow(root, read, draw, listen) {
         draw(box, data);
       }
     } catch (error) {
-      if (!last) box.replaceChildren(failed(error, again));
+      if (!last || box.querySelector(".bones")) box.replaceChildren(failed(error, again));
     }
   };
   await again();
