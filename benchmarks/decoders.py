@@ -52,7 +52,7 @@ COLUMNS: Final = {
 
 
 def roguekey() -> Decoder:
-    """Columns, checked: all that is said above."""
+    """Columns with codes and hashes, types and ranges checked; a bad event is refused alone."""
 
     def run(values: Values) -> object:
         return decode(values, partition=0, offsets=np.arange(len(values)), now_ms=LATER_MS)

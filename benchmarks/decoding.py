@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # read when it is imported
     use_fresh_kernels()
     values = with_plain_numbers(simulated(BATCH))
-    took = measure(values, runs=3 if flags.short else 15)
+    took = measure(values, runs=3 if flags.short else 11)
     size = sum(map(len, values)) / len(values)
     data = {"us_per_event": took, "bytes_per_event": size}
     Report.of("decoding", flags).write(

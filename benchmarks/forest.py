@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and write the table and the plot."""
     flags = parser_of("benchmarks.forest", __doc__).parse_args(arguments)
     use_fresh_kernels()
-    results, differences = measure(runs=3 if flags.short else 11)
+    results, differences = measure(runs=3 if flags.short else 7)
     text = as_markdown(results, differences)
     data = {"us_per_row": results, "largest_difference": differences}
     Report.of("forest", flags).write("Scoring a forest", text, data, drawn(results))
