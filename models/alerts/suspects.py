@@ -13,9 +13,9 @@ from models.keys import state as k
 from models.market.state import ADVERSE_MOVE
 from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
 from models.rows import Rows
+from models.score.evidence import CONDUCT
 
-# What a key spends, against what it used to.
-SPENT: Final = [k.F_SIZE, k.F_BURST, k.F_TURNOVER]
+_CONDUCT: Final = [k.FEATURES.index(name) for name in CONDUCT]
 
 
 class Suspect(msgspec.Struct):
@@ -30,7 +30,7 @@ class Suspect(msgspec.Struct):
     sighting: Sighting
     notional: float  # USD
     move: float  # adverse log move
-    spending: float  # surprise in what it spends
+    conduct: float  # surprise in what the key does, of the two most surprising ways
     parts: list[float]  # its evidence by kind
     surprises: list[float]
     finding: Finding
@@ -77,7 +77,7 @@ def suspect_of(
         sighting=Sighting(rank, int(orders.ts[row]), orders.event_id[row], place),
         notional=float(orders.notional[row]),
         move=max(0.0, float(extra["context"][row, ADVERSE_MOVE])),
-        spending=float(surprises[SPENT].max()),
+        conduct=float(np.sort(surprises[_CONDUCT])[-2:].sum()),
         parts=parts.tolist(),
         surprises=surprises.tolist(),
         finding=Finding(

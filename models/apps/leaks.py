@@ -4,8 +4,8 @@ A scan statistic: of an app with m active keys, m / 10^r should reach the rank r
 that is what ranks mean. Of as many as there are at each rank, the least likely count (its Poisson
 tail) says how unlikely the day is, so that an app with two keys and one with twenty thousand are
 measured alike. Followers of one signal are not independent, however, so chance alone does not
-convict: the keys must also spend otherwise than they used to, which followers who buy at their
-usual size do not.
+convict: the keys must also do what they never did, or stand out far beyond an alert, which
+followers who buy at their usual size do not.
 """
 
 from dataclasses import dataclass, field
@@ -20,8 +20,9 @@ from models.snapshot import Remembering
 
 WINDOW_MS: Final = DAY
 FEWEST: Final = 2  # keys; one misused key says nothing about its app
-CHANCE: Final = 6.0  # -log10 of the chance from which an app is said to leak
-SPENDING: Final = 1.5  # mean surprise in what the keys spend
+CHANCE: Final = 3.5  # -log10 of the chance from which an app is said to leak
+STRANGENESS: Final = 5.25  # mean of what is strange about the keys from which an app is
+PER_RANK: Final = 2.0  # surprises that a rank beyond the threshold is worth
 MOST_NAMES: Final = 100_000  # apps whose names are known: those heard of last
 HEARD: Final = 0.25  # share of an app's active keys that the alert stage hears of within a day
 
@@ -32,7 +33,7 @@ class Misuse:
 
     time: int  # ms
     rank: float
-    spending: float  # surprise in what it spends
+    conduct: float  # surprise in what it does
     since: int  # its first suspect fill, ms
 
 
@@ -61,7 +62,7 @@ class Leak:
     since: int  # the first suspect fill of any of them, ms
     expected: float  # falsely alerted keys that a day would show
     chance: float  # -log10 of the chance to see as many
-    spending: float  # mean surprise in what they spend
+    conduct: float  # mean surprise in what they do
 
 
 class AppLeaks(Remembering):
@@ -102,7 +103,7 @@ class AppLeaks(Remembering):
         known = app.misused.get(key)
         if known is None or misuse.rank > known.rank:
             since = misuse.since if known is None else min(known.since, misuse.since)
-            app.misused[key] = Misuse(misuse.time, misuse.rank, misuse.spending, since)
+            app.misused[key] = Misuse(misuse.time, misuse.rank, misuse.conduct, since)
         leak = _leak(name, app, self._threshold)
         if leak is None or app.told >= len(leak.keys) or 2 * len(leak.keys) < 3 * app.told:
             return None
@@ -130,12 +131,13 @@ def _leak(name: str, app: App, threshold: float) -> Leak | None:
         surprise_of_count(place, active * 10.0**-rank) for place, rank in enumerate(ranks, start=1)
     )
     expected = active * 10.0**-threshold
-    spending = float(np.mean([misuse.spending for misuse in app.misused.values()]))
-    if count < FEWEST or chance < CHANCE or spending < SPENDING:
+    conduct = float(np.mean([misuse.conduct for misuse in app.misused.values()]))
+    strangeness = conduct + PER_RANK * (float(np.mean(ranks)) - threshold)
+    if count < FEWEST or chance < CHANCE or strangeness < STRANGENESS:
         return None
     keys = sorted(app.misused, key=lambda key: (-app.misused[key].rank, key))
     since = min(misuse.since for misuse in app.misused.values())
-    return Leak(name, keys, since, expected, chance, spending)
+    return Leak(name, keys, since, expected, chance, conduct)
 
 
 def surprise_of_count(count: int, expected: float) -> float:

@@ -38,7 +38,7 @@ class AppStage:
         if app is None:
             return []
         time = int(rows.merge_time[row])
-        misuse = Misuse(time, suspect.rank, suspect.spending, incident.since)
+        misuse = Misuse(time, suspect.rank, suspect.conduct, incident.since)
         leak = self._leaks.misuse(app, suspect.key, misuse)
         return [] if leak is None else [self._alert(rows, row, leak, incident)]
 
@@ -59,9 +59,9 @@ class AppStage:
 
 
 def _reasons(leak: Leak) -> list[Reason]:
-    """Say why the app leaks: how many keys, and what they spend."""
+    """Say why the app leaks: how many keys, and what they do."""
     count = len(leak.keys)
-    share = leak.chance / (leak.chance + leak.spending)
+    share = leak.chance / (leak.chance + leak.conduct)
     return [
         Reason(
             "misused_keys",
@@ -72,10 +72,11 @@ def _reasons(leak: Leak) -> list[Reason]:
             "be falsely alerted by chance.",
         ),
         Reason(
-            "spending",
-            digits(leak.spending),
-            0.3,
+            "conduct",
+            digits(leak.conduct),
+            0.6,
             round(1.0 - share, 4),
-            f"Their spending is unusual for them: one time in {10**leak.spending:,.0f} on average.",
+            "What they do is unusual for them: in each of the two most unusual ways, "
+            f"one time in {10 ** (leak.conduct / 2):,.0f} on average.",
         ),
     ]

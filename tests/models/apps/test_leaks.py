@@ -13,9 +13,9 @@ NOW = 1_670_562_611_123
 DAY_MINUTES = 24 * 60
 
 
-def misuse(minute: int = 0, rank: float = 3.5, spending: float = 2.0) -> Misuse:
+def misuse(minute: int = 0, rank: float = 3.5, conduct: float = 4.5) -> Misuse:
     time = NOW + minute * 60_000
-    return Misuse(time, rank, spending, time - 30_000)
+    return Misuse(time, rank, conduct, time - 30_000)
 
 
 def told(misuses: dict[str, Misuse]) -> list[Leak]:
@@ -40,7 +40,7 @@ def test_one_misused_key_says_nothing_about_its_app() -> None:
     assert not told({"k1": misuse(rank=9.0)})
 
 
-def test_keys_that_spend_unusually_are_a_leak_with_their_names_and_since_when() -> None:
+def test_keys_that_do_what_they_never_did_are_a_leak_with_their_names_and_since_when() -> None:
     leak = told({f"k{n}": misuse(n, rank=4.0 + n) for n in range(4)})[-1]
     assert leak.keys == sorted(leak.keys, reverse=True)  # the worst first
     assert set(leak.keys) <= {"k0", "k1", "k2", "k3"}
@@ -48,7 +48,12 @@ def test_keys_that_spend_unusually_are_a_leak_with_their_names_and_since_when() 
 
 
 def test_followers_who_buy_at_their_usual_size_are_no_leak_however_many() -> None:
-    assert not told({f"k{n}": misuse(n, spending=0.5) for n in range(40)})
+    assert not told({f"k{n}": misuse(n, conduct=1.0) for n in range(40)})
+
+
+def test_keys_far_beyond_an_alert_are_a_leak_though_their_conduct_says_less() -> None:
+    assert told({f"k{n}": misuse(n, rank=THRESHOLD + 1.5, conduct=2.5) for n in range(5)})
+    assert not told({f"k{n}": misuse(n, rank=THRESHOLD + 0.5, conduct=2.5) for n in range(40)})
 
 
 def test_keys_misused_days_apart_do_not_add_up() -> None:

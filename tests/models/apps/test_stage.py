@@ -118,13 +118,13 @@ def test_one_key_alerted_again_and_again_accuses_no_app() -> None:
     assert alerts_of([misused(n, api_key="k0") for n in range(10)]) == []
 
 
-def test_followers_who_spend_as_they_used_to_accuse_no_app() -> None:
+def test_followers_who_do_as_they_used_to_accuse_no_app() -> None:
     fills = [misused(n, surprises={"surge": 4.0, "pay_up": 4.0}) for n in range(10)]
     assert alerts_of(fills) == []
 
 
-@pytest.mark.parametrize("spent", ["size", "burst", "turnover"])
-def test_any_unusual_spending_speaks_against_the_app(spent: str) -> None:
+@pytest.mark.parametrize("spent", ["size", "burst", "sweep_breadth"])
+def test_whatever_is_unusual_for_its_keys_speaks_against_the_app(spent: str) -> None:
     assert alerts_of([misused(n, surprises={spent: 3.0}) for n in range(2)])
 
 
