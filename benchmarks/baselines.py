@@ -29,16 +29,17 @@ SEED: Final = 1
 CHUNK_MS: Final = 25_000
 MEMORY: Final = 900  # chunks
 LEAST_DEVIATION: Final = 0.1  # rush orders per chunk
+TICK: Final = 2e-4  # log return that any trade may make
 
 # Markets and keys as they are, in logarithms where they are skewed: nothing is set against a key's
 # own past.
-_CONTEXT: Final = (m.ADVERSE_MOVE, m.FROM_REFERENCE_1H, m.FROM_REFERENCE_1D, m.NEW_SELLER_SHARE)
-_SKEWED: Final = (m.VOLUME_10M, m.VOLUME_1H, m.DAILY_VOLUME, m.NEWCOMERS, m.APP_NEWCOMERS)
-_FEATURES: Final = (k.F_PAIR_NOVELTY, k.F_DORMANCY, k.F_PARTICIPATION)
+_CONTEXT: Final = (m.ADVERSE_MOVE, m.FROM_REFERENCE_1H, m.NEW_SELLER_SHARE)
+_SKEWED: Final = (m.VOLUME_10M, m.DAILY_VOLUME, m.NEWCOMERS, m.APP_NEWCOMERS)
+_FEATURES: Final = (k.F_PAIR_NOVELTY, k.F_PARTICIPATION)
 
 
 def raw_features(fills: Rows) -> Float64s:
-    """Give rolling features of fills as an engineer would take them first, shape (n, 19)."""
+    """Give rolling features of fills as an engineer would take them first, shape (n, 15)."""
     context = fills.extra["context"]
     columns = [
         fills.extra["values"],
@@ -72,10 +73,17 @@ def baseline_sightings(
 
 
 def _product(fills: Rows) -> Float64s:
-    """Excess over the key's own past, times adverse impact, times novelty of the pair."""
+    """Excess over the key's own past, times adverse impact, times novelty of the pair.
+
+    Impact is the adverse move of a fill over what the order's size explains by the square-root law.
+    """
     features = fills.extra["features"].astype(np.float64)
     excess = np.maximum(0.0, np.maximum(features[:, k.F_SIZE], features[:, k.F_BURST]))
-    product: Float64s = excess * features[:, k.F_IMPACT] * features[:, k.F_PAIR_NOVELTY]
+    told = fills.extra["context"].astype(np.float64)
+    explained = told[:, m.SIGMA] * np.sqrt(told[:, m.ORDER_NOTIONAL] / told[:, m.DAILY_VOLUME])
+    adverse = np.where(fills.orders.maker, 0.0, np.maximum(0.0, told[:, m.ADVERSE_MOVE]))
+    impact = np.log1p(adverse / (TICK + explained))
+    product: Float64s = excess * impact * features[:, k.F_PAIR_NOVELTY]
     return product
 
 

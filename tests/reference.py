@@ -13,7 +13,7 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 WEEK: Final = 7 * DAY
 CROWD: Final = 15 * MINUTE
-WINDOWS: Final = (MINUTE / 6, MINUTE, 10 * MINUTE, HOUR, DAY, WEEK)
+WINDOWS: Final = (10 * MINUTE, WEEK)
 
 Context = dict[str, float]
 
@@ -91,13 +91,6 @@ class NaiveMarket:
         squares = self.decayed([(t, move**2) for t, move in self.moves()], DAY)
         return max(sqrt(squares / (1 - exp(-max(self.age, HOUR) / DAY))), 0.01)
 
-    def spread(self) -> float:
-        moves, spread = self.moves(), 0.0
-        for n, (now, move) in enumerate(moves):
-            trades = sum(exp(-(now - t) / DAY) for t, _ in moves[: n + 1])
-            spread += (move - spread) / min(trades, 200.0)
-        return spread
-
     def reference(self, window: float) -> float:
         """Mean log price, each moment weighing exp(-age / window), before the first the first."""
         levels = [(fill.time, log(fill.price)) for fill in self.fills if not fill.late]
@@ -152,20 +145,15 @@ class NaiveMarket:
         told["sigma"] = self.daily_sigma()
         told["daily_volume"] = volume
         told["volume_10m"] = self.volume(10 * MINUTE)
-        told["volume_1h"] = self.volume(HOUR)
         told["order_notional"] = filled
-        impact = told["sigma"] * sqrt(filled / volume)
-        told["expected_move"] = max(self.spread(), 2e-4) + impact
         told["newcomers"] = self.came(None, 10 * MINUTE)
         told["new_seller_share"] = self.new_seller_share()
-        told["age_days"] = self.age / DAY
         self._tell_buyer(event, told)
         if not fill.late:
             sign = 1 if event["side"] == "buy" else -1
             told["adverse_move"] = sign * log(fill.price / self._arrival(fill))
             if self.price() is not None:
                 told["from_reference_1h"] = log(fill.price) - self.reference(HOUR)
-                told["from_reference_1d"] = log(fill.price) - self.reference(DAY)
         return told
 
     def _tell_buyer(self, event: Event, told: Context) -> None:
@@ -176,8 +164,6 @@ class NaiveMarket:
         if app is not None:
             told["app_buyers"] = self.others_buying(key, app)
             told["app_newcomers"] = self.came(app, 10 * MINUTE)
-            before = self.came(app, WEEK) - told["app_newcomers"]
-            told["app_newcomers_usual"] = before * (10 * MINUTE / WEEK)
 
     def _remember(self, event: Event, fill: Fill) -> None:
         self.fills.append(fill)

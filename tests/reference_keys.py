@@ -66,10 +66,6 @@ class NaiveKey:
         before = max(self.times[:-1], default=self.now)
         return min(self.now, before + 6 * HOUR) if self.now > before + HOUR else self.now
 
-    @property
-    def idle(self) -> float:
-        return self.now - max(self.times[:-1], default=self.now)
-
     def total(self, window: float, amount: Callable[[Past], float]) -> float:
         """Decayed by the key's clock."""
         return sum(amount(p) * exp(-(self.now - p.time) / window) for p in self.fills)
@@ -150,7 +146,7 @@ class NaiveKey:
         out = dict.fromkeys(FEATURES, 0.0)
         values = self._values(fill)
         self._tell_novelty(fill, out)
-        for which in ("size", "burst", "rate", "turnover", "slippage", "depth"):
+        for which in ("size", "burst", "rate", "turnover", "slippage"):
             mean, deviation = self.estimate(which)
             out[which] = (values[which] - mean) / deviation
         self._tell_market(fill, out)
@@ -180,7 +176,6 @@ class NaiveKey:
             "rate": log(2 + rate),
             "turnover": log(day + fill.notional),
             "slippage": log(1 + 1e4 * adverse),
-            "depth": log(c["order_notional"] / c["daily_volume"]),
             "breadth": 0.0,
         }
 
@@ -211,7 +206,6 @@ class NaiveKey:
     def _tell_market(self, fill: KeyFill, out: dict[str, float]) -> None:
         c, sign = fill.context, 1 if fill.buys else -1
         adverse = max(0.0, c["adverse_move"]) if fill.taker else 0.0
-        out["impact"] = log(1 + adverse / c["expected_move"])
         pushed = self.here(
             fill.market,
             10 * MINUTE,
@@ -237,9 +231,7 @@ class NaiveKey:
 
     @staticmethod
     def _tell_app(c: Context, out: dict[str, float]) -> None:
-        n, usual = c["app_newcomers"], c["app_newcomers_usual"] + 0.1
-        if n > usual:
-            out["synchrony"] = n * log(n / usual) - n + usual
+        n = c["app_newcomers"]
         out["app_share"] = log(1 + n) * n / max(c["newcomers"], n + 1e-3)
 
     def _tell_partners(self, fill: KeyFill, out: dict[str, float]) -> None:
@@ -277,7 +269,6 @@ class NaiveKey:
             last_four = list(dict.fromkeys(reversed(self.networks)))[:4]
             if fill.network not in last_four:
                 out["network_novelty"] = log(1 + min(len(self.networks), 200))
-        out["dormancy"] = log(1 + min(self.idle, 7 * DAY) / HOUR)
         app, loyalty = None, 0
         for p in self.fills:
             if p.learned:

@@ -122,12 +122,6 @@ def _turnover(f: Finding) -> Words:
     return Words(value, typical, text)
 
 
-def _impact(f: Finding) -> Words:
-    value, typical = (_expm1(x) for x in (f.features[k.F_IMPACT], f.median[k.F_IMPACT]))
-    text = f"The fill moved the price {_times(value)} as far as the order's size explains."
-    return Words(float(value), float(typical), text)
-
-
 def _slippage(f: Finding) -> Words:
     value, typical = (max(0.0, x - 1.0) for x in _past(f, k.SLIPPAGE))
     text = (
@@ -146,15 +140,6 @@ def _push(f: Finding) -> Words:
 def _participation(f: Finding) -> Words:
     value, typical = (_exp(x) for x in (f.features[k.F_PARTICIPATION], f.median[k.F_PARTICIPATION]))
     text = f"Within an hour {_verb(f)} {_share(value)} of what {f.symbol} trades in a day."
-    return Words(value, typical, text)
-
-
-def _depth(f: Finding) -> Words:
-    value, typical = _past(f, k.DEPTH)
-    text = (
-        f"The order takes {_share(value)} of the market's daily volume, "
-        f"where {_share(typical)} are usual for this key."
-    )
     return Words(value, typical, text)
 
 
@@ -180,14 +165,6 @@ def _sweep_funding(f: Finding) -> Words:
     value = _expm1(f.features[k.F_SWEEP_FUNDING])
     text = f"What other coins just fetched, {_times(value)} a usual order, went into {f.symbol}."
     return Words(value, _expm1(f.median[k.F_SWEEP_FUNDING]), text)
-
-
-def _synchrony(f: Finding) -> Words:
-    chance = _exp(-f.features[k.F_SYNCHRONY])
-    text = (
-        f"So many keys of {_app(f)} new to {f.symbol} at once are chance in {chance:.1g} of cases."
-    )
-    return Words(chance, _exp(-f.median[k.F_SYNCHRONY]), text)
 
 
 def _app_share(f: Finding) -> Words:
@@ -229,12 +206,6 @@ def _network_novelty(f: Finding) -> Words:
     return Words(value, 0.0, text)
 
 
-def _dormancy(f: Finding) -> Words:
-    value = _expm1(f.features[k.F_DORMANCY])
-    text = f"The key had been idle for {value:,.1f} hours."
-    return Words(value, _expm1(f.median[k.F_DORMANCY]), text)
-
-
 def _app_change(f: Finding) -> Words:
     value = _expm1(f.features[k.F_APP_CHANGE])
     text = "The order came through another app than this key uses."
@@ -273,19 +244,15 @@ KINDS: Final[dict[str, str]] = {
     "burst": "conduct",
     "rate": "conduct",
     "turnover": "conduct",
-    "dormancy": "conduct",
     "taker_excess": "conduct",
     "persistence": "conduct",
-    "impact": "market",
     "slippage": "market",
     "push": "market",
     "participation": "market",
-    "depth": "market",
     "surge": "market",
     "pay_up": "market",
     "sweep_breadth": "sweep",
     "sweep_funding": "sweep",
-    "synchrony": "crowd",
     "app_share": "crowd",
     "crowd": "crowd",
     "app_crowd": "crowd",
@@ -304,23 +271,19 @@ _WRITERS: Final[dict[str, Callable[[Finding], Words]]] = {
     "burst": _burst,
     "rate": _rate,
     "turnover": _turnover,
-    "impact": _impact,
     "slippage": _slippage,
     "push": _push,
     "participation": _participation,
-    "depth": _depth,
     "surge": _surge,
     "pay_up": _pay_up,
     "sweep_breadth": _sweep_breadth,
     "sweep_funding": _sweep_funding,
-    "synchrony": _synchrony,
     "app_share": _app_share,
     "new_sellers": _new_sellers,
     "concentration": _concentration,
     "round_trip_loss": _round_trip_loss,
     "losing_streak": _losing_streak,
     "network_novelty": _network_novelty,
-    "dormancy": _dormancy,
     "app_change": _app_change,
     "taker_excess": _taker_excess,
     "crowd": _crowd,

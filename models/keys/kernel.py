@@ -29,7 +29,6 @@ def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
     if now < before:
         _recall(key)
     elapsed = float(max(now - before, 0))
-    key.bought_1h = decay(key.bought_1h, elapsed, m.HOUR)
     key.traded_1d = decay(key.traded_1d, elapsed, m.DAY)
     key.orders_10m = decay(key.orders_10m, elapsed, 10.0 * m.MINUTE)
     kept = key.evidence_1h * np.exp(-elapsed / m.HOUR)
@@ -128,14 +127,8 @@ def _sweep(key: Record, pair: Record, market: np.uint64, filled: float, out: Flo
 
 @njit(cache=True)
 def _crowd(context: Float32s, out: Float32s) -> None:
-    """How many keys of this app came to this market just now, against what the app usually sends.
-
-    Chernoff's bound on the Poisson tail: -log P(N >= n | rate) ~ n log(n / rate) - n + rate.
-    """
+    """How many keys of this app came to this market just now, of all that did."""
     n = context[m.APP_NEWCOMERS]
-    usual = context[m.APP_NEWCOMERS_USUAL] + 0.1
-    if n > usual:
-        out[k.F_SYNCHRONY] = n * np.log(n / usual) - n + usual
     out[k.F_APP_SHARE] = np.log(1.0 + n) * n / max(context[m.NEWCOMERS], n + 1e-3)
 
 
@@ -160,7 +153,6 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
     market: np.uint64,
     app: np.uint64,
     network: np.uint64,
-    idle_ms: float,
     side: int,
     taker: bool,
     notional: float,
@@ -181,7 +173,6 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
     values[k.RATE] = np.log(2.0 + key.orders_10m)
     values[k.TURNOVER] = np.log(key.traded_1d + notional)
     values[k.SLIPPAGE] = np.log(1.0 + 1e4 * adverse)
-    values[k.DEPTH] = np.log(filled / volume)
     _novelty(key, pair, out)
     if side != BUY and pair.bought_1d < notional:
         out[k.F_PAIR_NOVELTY] = 0.0  # selling what was never bought here is how deposits leave
@@ -190,12 +181,10 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
     out[k.F_BURST] = surprise(key.baselines[k.BURST], k.BURST, values[k.BURST])
     out[k.F_RATE] = surprise(key.baselines[k.RATE], k.RATE, values[k.RATE])
     out[k.F_TURNOVER] = surprise(key.baselines[k.TURNOVER], k.TURNOVER, values[k.TURNOVER])
-    out[k.F_IMPACT] = np.log(1.0 + adverse / context[m.EXPECTED_MOVE])
     out[k.F_SLIPPAGE] = surprise(key.baselines[k.SLIPPAGE], k.SLIPPAGE, values[k.SLIPPAGE])
     push = pair.push_10m + adverse
     out[k.F_PUSH] = np.log(1.0 + push / (sigma * np.sqrt(10.0 * m.MINUTE / m.DAY)))
     out[k.F_PARTICIPATION] = np.log((same_side + notional) / volume)
-    out[k.F_DEPTH] = surprise(key.baselines[k.DEPTH], k.DEPTH, values[k.DEPTH])
     out[k.F_SURGE] = np.log((context[m.VOLUME_10M] + notional) / volume * (m.DAY / (10 * m.MINUTE)))
     hourly = sigma * np.sqrt(m.HOUR / m.DAY)
     out[k.F_PAY_UP] = max(0.0, side * context[m.FROM_REFERENCE_1H]) / hourly
@@ -215,7 +204,6 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
         for i in range(k.NETWORKS):
             known = known or key.networks[i] == network
         out[k.F_NETWORK_NOVELTY] = 0.0 if known else np.log(1.0 + key.requests)
-    out[k.F_DORMANCY] = np.log(1.0 + min(idle_ms, 7.0 * m.DAY) / m.HOUR)
     if app != key.app:
         out[k.F_APP_CHANGE] = np.log(1.0 + key.app_orders)
     usual_share = (key.taken + 1.0) / (key.traded + 2.0)
@@ -309,7 +297,6 @@ def roll_windows(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
         pair.taken_1h += notional
         pair.push_10m += max(0.0, context[m.ADVERSE_MOVE])
     if side == BUY:
-        key.bought_1h += notional
         pair.bought_1h += notional
         pair.bought_1d += notional
     else:

@@ -7,7 +7,6 @@ from numba import njit
 from models.bounds import BOUNDS, Bounds
 from models.entities import (
     Table,
-    find_or_add,
     new_table,
     put_back,
     saved_tables,
@@ -56,8 +55,8 @@ class KeyStage:
         `features` and their `surprises`, shape (n, FEATURES); `values` and `usual`, (n, BASELINES),
         what the key did and what its past made one expect, as logarithms; `odds`, (n,), the log
         odds that the fill is rogue; `persistence`, (n,), how much more rogue the key's last hour
-        looks than its usual ones; `home`, (n,), hash of the app that the key usually uses, 0 for
-        none.
+        looks than its usual ones; `activity`, (n,), log of the fills a day that one expects of the
+        key; `home`, (n,), hash of the app that the key usually uses, 0 for none.
         """
         n, orders = len(rows), rows.orders
         self._keys = with_room(self._keys, len(orders.keys), self.bounds.keys)
@@ -154,10 +153,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         if key_code[i] < 0:
             continue
         name = key_hash[key_code[i]]
-        row = find_or_add(keys, name)
-        before = keys.rows[row].time
         key = kernel.enter_key(keys, name, time[i])
-        idle = float(max(key.time - before, 0)) if before > 0 else 0.0
         network = _hash_at(network_hash, network_code[i])
         if not is_fill[i]:
             if network != 0 and key.requests < k.SETTLED:
@@ -176,7 +172,6 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             market,
             app,
             network,
-            idle,
             side[i],
             taker,
             max(notional[i], k.DUST),

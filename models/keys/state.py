@@ -30,10 +30,9 @@ BASELINES: Final = (
     "rate",  # 1 + orders within ten minutes
     "turnover",  # traded within a day, USD
     "slippage",  # 1 + adverse move in basis points
-    "depth",  # order notional over the market's usual daily volume
     "breadth",  # 1 + markets sold within an hour
 )
-SIZE, BURST, RATE, TURNOVER, SLIPPAGE, DEPTH, BREADTH = range(len(BASELINES))
+SIZE, BURST, RATE, TURNOVER, SLIPPAGE, BREADTH = range(len(BASELINES))
 # For a key without a past: the usual mean, how much keys differ in it, how much one key varies.
 PRIORS: Final = np.array(
     [
@@ -42,7 +41,6 @@ PRIORS: Final = np.array(
         [0.9, 0.6, 0.5],
         [6.5, 2.3, 0.9],
         [1.2, 1.0, 0.8],
-        [-9.0, 3.0, 1.2],
         [0.2, 0.3, 0.4],
     ]
 )
@@ -70,7 +68,6 @@ KEY: Final = np.dtype(
         ("fills", "f4"),  # learned fills, decayed over a month
         ("openings", "f4"),  # of them, the first of their pair
         ("app_orders", "f4"),  # learned fills with the usual app
-        ("bought_1h", "f4"),  # USD
         ("traded_1d", "f4"),  # USD
         ("orders_10m", "f4"),
         ("taken", "f4"),  # USD taken from the book, decayed over a month
@@ -114,23 +111,19 @@ FEATURES: Final = (
     "burst",
     "rate",
     "turnover",
-    "impact",
     "slippage",
     "push",
     "participation",
-    "depth",
     "surge",
     "pay_up",
     "sweep_breadth",
     "sweep_funding",
-    "synchrony",
     "app_share",
     "new_sellers",
     "concentration",
     "round_trip_loss",
     "losing_streak",
     "network_novelty",
-    "dormancy",
     "app_change",
     "taker_excess",
 )
@@ -141,23 +134,19 @@ FEATURES: Final = (
     F_BURST,
     F_RATE,
     F_TURNOVER,
-    F_IMPACT,
     F_SLIPPAGE,
     F_PUSH,
     F_PARTICIPATION,
-    F_DEPTH,
     F_SURGE,
     F_PAY_UP,
     F_SWEEP_BREADTH,
     F_SWEEP_FUNDING,
-    F_SYNCHRONY,
     F_APP_SHARE,
     F_NEW_SELLERS,
     F_CONCENTRATION,
     F_ROUND_TRIP_LOSS,
     F_LOSING_STREAK,
     F_NETWORK_NOVELTY,
-    F_DORMANCY,
     F_APP_CHANGE,
     F_TAKER_EXCESS,
 ) = range(len(FEATURES))

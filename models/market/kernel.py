@@ -27,17 +27,15 @@ def _decay_market(m: Record, elapsed: float) -> None:
         m.volume[w] = decay(m.volume[w], elapsed, s.WINDOWS[w])
     day = np.exp(-elapsed / s.DAY)
     m.squared_return *= day
-    m.trades *= day
     ten = np.exp(-elapsed / (10.0 * s.MINUTE))
     m.sold_10m *= ten
-    m.sold_1h = decay(m.sold_1h, elapsed, s.WINDOWS[s.W_1H])
+    m.sold_1h = decay(m.sold_1h, elapsed, s.HOUR)
     m.sold_7d = decay(m.sold_7d, elapsed, s.WINDOWS[s.W_7D])
     m.newcomers_10m *= ten
     m.buyers = decay(m.buyers, elapsed, s.CROWD_MS)
     if m.price > 0.0:
         level = np.log(m.price)
         m.reference_1h += (level - m.reference_1h) * (1.0 - np.exp(-elapsed / s.HOUR))
-        m.reference_1d += (level - m.reference_1d) * (1.0 - day)
 
 
 @njit(cache=True)
@@ -133,7 +131,7 @@ def _recall(m: Record) -> None:
 
 @njit(cache=True)
 def _learn_fill(m: Record, role: int, price: float, notional: float, late: bool) -> None:
-    """Add a fill to volume, and unless it comes late, to price, spread and volatility."""
+    """Add a fill to volume, and unless it comes late, to price and volatility."""
     for w in range(len(s.WINDOWS)):
         m.volume[w] += notional
     m.order_notional[role] += notional
@@ -142,11 +140,8 @@ def _learn_fill(m: Record, role: int, price: float, notional: float, late: bool)
     if m.price > 0.0:
         move = min(abs(np.log(price / m.price)), s.MAX_RETURN)
         m.squared_return += move * move
-        m.trades += 1.0
-        m.spread += (move - m.spread) / min(m.trades, 200.0)
     else:
         m.reference_1h = np.log(price)
-        m.reference_1d = m.reference_1h
     m.price = price
 
 
@@ -163,22 +158,16 @@ def _describe(
 ) -> None:
     """Write what the market says of a fill, before it is learned."""
     volume = max(usual_daily_volume(m), notional)
-    sigma = daily_sigma(m)
-    filled = m.order_notional[role] + notional
-    out[s.SIGMA] = sigma
+    out[s.SIGMA] = daily_sigma(m)
     out[s.DAILY_VOLUME] = volume
     out[s.VOLUME_10M] = m.volume[s.W_10M]
-    out[s.VOLUME_1H] = m.volume[s.W_1H]
-    out[s.ORDER_NOTIONAL] = filled
-    out[s.EXPECTED_MOVE] = max(m.spread, s.MIN_SPREAD) + sigma * np.sqrt(filled / volume)
+    out[s.ORDER_NOTIONAL] = m.order_notional[role] + notional
     out[s.NEWCOMERS] = m.newcomers_10m
     out[s.NEW_SELLER_SHARE] = _new_seller_share(m)
-    out[s.AGE_DAYS] = float(m.time - m.first) / s.DAY
     if not late:
         out[s.ADVERSE_MOVE] = side * np.log(price / arrival)
         if m.price > 0.0:
             out[s.FROM_REFERENCE_1H] = np.log(price) - m.reference_1h
-            out[s.FROM_REFERENCE_1D] = np.log(price) - m.reference_1d
 
 
 @njit(cache=True)
@@ -216,17 +205,13 @@ def _meet_app_buyer(
     now = settled_time(m)
     elapsed = float(now - a.time) if a.time > 0 else 0.0
     a.newcomers_10m = decay(a.newcomers_10m, elapsed, 10.0 * s.MINUTE)
-    a.newcomers_7d = decay(a.newcomers_7d, elapsed, 7.0 * s.DAY)
     a.buyers = decay(a.buyers, elapsed, s.CROWD_MS)
     a.time = now
     out[s.APP_NEWCOMERS] = a.newcomers_10m
-    before = max(a.newcomers_7d - a.newcomers_10m, 0.0)
-    out[s.APP_NEWCOMERS_USUAL] = before * (10.0 * s.MINUTE / (7.0 * s.DAY))
     out[s.APP_BUYERS] = max(0.0, a.buyers - own)
     a.buyers = out[s.APP_BUYERS] + 1.0
     if is_new:
         a.newcomers_10m += 1.0
-        a.newcomers_7d += 1.0
 
 
 @njit(cache=True)

@@ -13,9 +13,9 @@ MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
-# Rolling volume windows, in ms: 10 s, 1 min, 10 min, 1 h, 1 day, and the week that is "usual".
-WINDOWS: Final = np.array([10 * SECOND, MINUTE, 10 * MINUTE, HOUR, DAY, 7 * DAY], np.float64)
-W_10S, W_1M, W_10M, W_1H, W_1D, W_7D = range(6)
+# Rolling volume windows, in ms: 10 min, and the week that is "usual".
+WINDOWS: Final = np.array([10 * MINUTE, 7 * DAY], np.float64)
+W_10M, W_7D = range(2)
 
 JUMP_MS: Final = HOUR  # a clock that leaps further ahead waits for a second event to agree
 PATIENCE_MS: Final = 6 * HOUR  # an unconfirmed leap lets sums decay by no more than this
@@ -26,7 +26,6 @@ SELLERS: Final = 8  # accounts remembered per market as its sellers
 REPORTS: Final = 4  # sales remembered of an account, to tell their second report from another sale
 ESTABLISHED_BY: Final = 50.0  # a seller whose burst is this many times its usual flow is new here
 MIN_SIGMA: Final = 0.01  # daily volatility is taken to be at least 1 %
-MIN_SPREAD: Final = 2e-4  # and a trade to move the price by at least 2 basis points
 
 SELLER: Final = np.dtype(
     [("hash", "u8"), ("time", "i8"), ("recent", "f4"), ("usual", "f4")], align=True
@@ -40,15 +39,12 @@ MARKET: Final = np.dtype(
         ("first", "i8"),  # time of the first event, ms
         ("price", "f8"),  # last price, quote currency
         ("reference_1h", "f8"),  # time-weighted log price over an hour
-        ("reference_1d", "f8"),  # and over a day
         # Of takers and of makers, whose fills come in turns where a venue reports both:
         ("order", "u8", (2,)),  # hash of the order that filled last
         ("order_arrival", "f8", (2,)),  # mid price when it arrived
         ("order_notional", "f8", (2,)),  # what it has filled, USD
-        ("volume", "f4", (6,)),  # USD in each of WINDOWS
+        ("volume", "f4", (2,)),  # USD in each of WINDOWS
         ("squared_return", "f4"),  # decayed over a day
-        ("spread", "f4"),  # typical |log return| from trade to trade
-        ("trades", "f4"),  # decayed over a day
         ("sold_10m", "f4"),  # USD sold by known accounts, decayed over 10 min
         ("sold_1h", "f4"),  # the same, decayed over an hour
         ("sold_7d", "f4"),  # and over a week; each sale once, whoever reports it
@@ -65,7 +61,6 @@ APP_MARKET: Final = np.dtype(
         ("hash", "u8"),
         ("time", "i8"),
         ("newcomers_10m", "f4"),
-        ("newcomers_7d", "f4"),
         ("buyers", "f4"),
     ],
     align=True,
@@ -90,39 +85,29 @@ SEEN: Final = np.dtype([("hash", "u8"), ("time", "i8")], align=True)
 # What the market stage tells of each event; measured before the event is learned.
 CONTEXT: Final = (
     "adverse_move",  # log(fill / arrival), signed so that paying more or receiving less is positive
-    "expected_move",  # what the order's size explains: spread + sigma sqrt(Q / V)
     "sigma",  # volatility per square root of a day
     "daily_volume",  # USD a day, usual
     "volume_10m",  # USD, decayed over 10 min
-    "volume_1h",  # USD, decayed over an hour
     "order_notional",  # USD that this order has filled so far, this fill included
     "from_reference_1h",  # log(price / time-weighted price of the last hour)
-    "from_reference_1d",  # the same over a day
     "newcomers",  # keys new to this market in the last 10 min, decayed
     "app_newcomers",  # the same, of this event's app
-    "app_newcomers_usual",  # what the last week makes one expect of that app here
     "buyers",  # other keys that bought here lately, decayed over CROWD_MS
     "app_buyers",  # the same, of this event's app
     "new_seller_share",  # of what was sold in 10 min, by accounts that do not usually sell here
-    "age_days",  # since the market's first event
 )
 (
     ADVERSE_MOVE,
-    EXPECTED_MOVE,
     SIGMA,
     DAILY_VOLUME,
     VOLUME_10M,
-    VOLUME_1H,
     ORDER_NOTIONAL,
     FROM_REFERENCE_1H,
-    FROM_REFERENCE_1D,
     NEWCOMERS,
     APP_NEWCOMERS,
-    APP_NEWCOMERS_USUAL,
     BUYERS,
     APP_BUYERS,
     NEW_SELLER_SHARE,
-    AGE_DAYS,
 ) = range(len(CONTEXT))
 
 # What the market stage tells of the account that sells, where it is known.

@@ -19,7 +19,9 @@ from tests.reference_keys import KeyFill, NaiveKey
 
 LATEST = TS + 400 * DAY
 # On this scale anything above zero surprises most, so that many fills are suspect.
-NERVOUS = Scale(np.concatenate([np.zeros((len(FEATURES), PLACES - 1)), np.full((25, 1), 9.0)], 1))
+NERVOUS = Scale(
+    np.concatenate([np.zeros((len(FEATURES), PLACES - 1)), np.full((len(FEATURES), 1), 9.0)], 1)
+)
 
 
 def on_market(tape: Sequence[Event]) -> Rows:
@@ -125,7 +127,7 @@ def test_wrong_clocks_make_no_feature_infinite_and_no_age_negative(
     for name in ("first", "day", "hour"):
         assert (keys[name] <= keys["time"]).all()
     assert (keys["sales"]["time"] <= keys["time"][:, None]).all()
-    assert (rows.extra["features"][:, FEATURES.index("dormancy")] >= 0).all()
+    assert (rows.extra["features"][:, FEATURES.index("pair_youth")] >= 0).all()
 
 
 def fills(times: Sequence[int], **changes: Any) -> list[Event]:
@@ -183,7 +185,7 @@ def test_what_is_suspect_is_not_learned_but_windows_take_it_in() -> None:
     for name in ("networks", "requests", "app", "app_orders"):
         assert before[name].tobytes() == after[name].tobytes(), name
     assert after["fills"] == pytest.approx(before["fills"], rel=1e-4)
-    assert after["bought_1h"] > 25 * 4e4 * 8
+    assert after["traded_1d"] > 25 * 4e4 * 8
     assert after["evidence_1h"] > before["evidence_1h"]
     novelty = rows.extra["features"][:, [F_PAIR_NOVELTY, F_PAIR_YOUTH]]
     assert (np.diff(novelty[:, 0]) <= 1e-3).all()
