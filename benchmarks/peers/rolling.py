@@ -1,6 +1,6 @@
 """The features of ours as one would write them in Python: rolling sums and means in dictionaries.
 
-All 25 are there, in plainer form, which favours the peers: a key's past is one mean and variance
+All 21 are there, in plainer form, which favours the peers: a key's past is one mean and variance
 that forgets, where ours keeps apart the past, today and the running hour; crowds are decayed
 counts; nothing is held back when time leaps, comes late or when a fill is suspect. Dictionaries of
 numbers are what every framework can keep as its own kind of state.
@@ -22,10 +22,9 @@ SELLERS: Final = 16  # of a market, remembered
 SOLD: Final = 8  # markets, remembered of a key
 PARTNERS: Final = 4  # of a pair, remembered
 NETWORKS: Final = 4  # of a key, remembered
-MARKET_WINDOWS: Final = (("10m", 10 * MINUTE), ("1h", HOUR), ("7d", 7 * DAY))
+MARKET_WINDOWS: Final = (("10m", 10 * MINUTE), ("7d", 7 * DAY))
 KEY_WINDOWS: Final = (("orders_10m", 10 * MINUTE), ("traded_1d", DAY), ("bought_1d", DAY))
-BASELINES: Final = ("size", "burst", "rate", "turnover", "slippage", "depth", "breadth")
-SPREAD: Final = 1e-4  # at least
+BASELINES: Final = ("size", "burst", "rate", "turnover", "slippage", "breadth")
 
 
 def is_keyed_fill(order: Order) -> bool:
@@ -36,7 +35,7 @@ def is_keyed_fill(order: Order) -> bool:
 def new_market() -> State:
     """Make the state of a market that has never been seen."""
     sums = {name: 0.0 for name, _ in MARKET_WINDOWS}
-    references = {"price": 0.0, "hour": 0.0, "day": 0.0, "squared": 0.0, "spread": SPREAD}
+    references = {"price": 0.0, "hour": 0.0, "squared": 0.0}
     crowd = {"buyers": 0.0, "apps": {}, "sellers": {}, "sold_10m": 0.0}
     return {"time": 0} | sums | references | crowd
 
@@ -64,15 +63,13 @@ def observe_market(market: State, order: Order) -> list[float]:
     price, notional = order["price"], order.get("notional") or order["price"] * order["qty"]
     level, last = math.log(price), market["price"] or price
     daily = max(market["7d"] / 7, notional)
-    sigma = math.sqrt(market["squared"])
     told = [
         notional,
         abs(level - math.log(order.get("arrival_price") or last)),
-        market["spread"] + sigma * math.sqrt(notional / daily),
-        level - market["hour"] if market["price"] else 0.0,
-        level - market["day"] if market["price"] else 0.0,
+        (level - market["hour"]) / max(math.sqrt(market["squared"]), 0.01)
+        if market["price"]
+        else 0.0,
         market["10m"],
-        market["1h"],
         daily,
         market["buyers"],
         _app_buyers(market, order, now),
@@ -82,11 +79,8 @@ def observe_market(market: State, order: Order) -> list[float]:
         market[name] += notional
     move = abs(level - math.log(last))
     market["squared"] += move * move
-    market["spread"] += (move - market["spread"]) / MEMORY
-    for name, window in (("hour", HOUR), ("day", DAY)):
-        market[name] += (level - market[name]) * (
-            1.0 - math.exp(-elapsed / window) if market["price"] else 1.0
-        )
+    kept = math.exp(-elapsed / HOUR) if market["price"] else 0.0
+    market["hour"] += (level - market["hour"]) * (1.0 - kept)
     market["price"] = price
     return told
 
@@ -122,12 +116,12 @@ def _new_sellers(market: State, order: Order, notional: float, now: float) -> fl
 
 
 def measure_key(key: State, order: Order, told: Sequence[float]) -> list[float]:
-    """Measure a fill against its key's past, then learn it; gives its 25 features."""
-    notional, slippage, expected, hour, day, v10m, v1h, daily, buyers, app_buyers, new = told
+    """Measure a fill against its key's past, then learn it; gives its 21 features."""
+    notional, slippage, hour, v10m, daily, buyers, app_buyers, new = told
     now = max(order["ts"], key["time"])
-    idle, key["time"] = now - key["time"] if key["time"] else 0, now
+    elapsed, key["time"] = now - key["time"] if key["time"] else 0, now
     for name, window in KEY_WINDOWS:
-        key[name] *= math.exp(-idle / window)
+        key[name] *= math.exp(-elapsed / window)
     pair = key["pairs"].setdefault(order["symbol"], _new_pair(now))
     _fade(pair, now)
     sold = {name: sale for name, sale in key["sold"].items() if now - sale[0] < HOUR}
@@ -137,7 +131,6 @@ def measure_key(key: State, order: Order, told: Sequence[float]) -> list[float]:
         "rate": math.log1p(key["orders_10m"]),
         "turnover": math.log(max(key["traded_1d"] + notional, 0.01)),
         "slippage": math.log1p(1e4 * slippage),
-        "depth": math.log(max(notional, 0.01) / daily),
         "breadth": math.log1p(len(sold)),
     }
     sign = 1.0 if order["side"] == "buy" else -1.0
@@ -147,20 +140,17 @@ def measure_key(key: State, order: Order, told: Sequence[float]) -> list[float]:
         -math.log((pair["fills"] + 0.5) / (key["fills"] + 5.0)),
         -math.log1p((now - pair["first"]) / HOUR),
         *(_deviation(key[name], value) for name, value in seen.items()),
-        slippage / expected,
         pair["push"],
-        (pair["bought_1h"] + notional) / max(v1h, notional),
+        (pair["bought_1h"] + notional) / daily,
         math.log1p(144 * v10m / max(daily, 1.0)),
-        sign * max(hour, day),
+        sign * hour,
         sum(sale[1] for sale in sold.values()) / max(key["bought_1d"] + notional, 1.0),
-        math.log1p(buyers),
         app_buyers / max(buyers, 1.0),
         new,
         _concentration(pair),
         pair["lost"] / max(key["traded_1d"], 1.0),
         pair["losses"] / (pair["losses"] + pair["gains"] + 1.0),
         float(network is not None and network not in key["networks"]),
-        math.log1p(idle / 1000),
         float(key["app"] is not None and app != key["app"]),
         float(not order.get("maker")) - taken,
     ]
