@@ -157,7 +157,9 @@ def drawn(data: Mapping[str, Mapping[int, Costs]]) -> Figure:
         axes.set(xscale="log", ylim=(0, None), xlabel=kind)
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("ns of CPU per event")
-    figure.axes[0].legend(fontsize="small")
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc="outside right center", fontsize="small"
+    )
     return figure
 
 

@@ -92,10 +92,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _eager_model(folder: Path, lines: list[bytes]) -> Path:
     from models.orders.decode import decode
     from models.training import train
+    from streams.compiling import compile_kernels
 
     some = lines[:TRAINED_ON]
     decoded = decode(some, partition=0, offsets=np.arange(len(some)), now_ms=2**62)
     model = train(lambda: [decoded.batch])
+    compile_kernels(model)
     replace(model, critical=model.critical - EASIER).save(folder / "model", "0" * 64)
     return folder / "model"
 

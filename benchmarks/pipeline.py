@@ -79,10 +79,12 @@ def _trained(folder: Path, events: list[bytes]) -> Any:
 
     from models.orders.decode import decode
     from models.training import train
+    from streams.compiling import compile_kernels
 
     decoded = decode(events, partition=0, offsets=np.arange(len(events)), now_ms=2**62)
     model = train(lambda: [decoded.batch])
     model.save(folder / "model", "0" * 64)
+    compile_kernels(model)
     return model
 
 
