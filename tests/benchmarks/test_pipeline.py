@@ -14,6 +14,6 @@ def test_our_worker_and_the_floor_take_all_their_events(tmp_path: Path) -> None:
     assert {OURS, "floor: aiokafka alone"} <= set(data["costs"])
     for (run,) in data["costs"].values():
         assert min(run.values()) > 0
-    assert all(us > 0.0 for us in data["stages_us"].values())
+    assert len(data["stages_us"]) == 4
     assert f"| {OURS} |" in (tmp_path / "pipeline.md").read_text()
     assert (tmp_path / "pipeline.png").stat().st_size > 0
