@@ -211,9 +211,11 @@ class Consumer(driver.Consumer):
         self, active_partitions: set[TP] | None, timeout: float
     ) -> Mapping[TP, list[Any]]:
         left_alone = self._left_alone()
-        if active_partitions is not None and left_alone:
+        if active_partitions is not None:
+            # In a set of our own: Faust adds to its one while the fetch waits, before it seeks.
             active_partitions = active_partitions - left_alone
-            timeout = min(timeout, REST_SECONDS)
+            if left_alone:
+                timeout = min(timeout, REST_SECONDS)
             if not active_partitions:  # which aiokafka takes for all
                 await asyncio.sleep(REST_SECONDS)
                 return {}
