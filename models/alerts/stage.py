@@ -58,7 +58,6 @@ class AlertStage:
         self._apps = AppStage(model)
         self._profiteers = ProfiteerStage(model)
         self._waiting = Waiting()
-        self._heard = 0  # suspects of the batch at hand that the app stage has heard of
 
     def snapshot(self) -> Snapshot:
         """Give the state as it is now."""
@@ -89,11 +88,12 @@ class AlertStage:
         buys = suspects.orders.side == BUY
         hopeful = buys & (self._model.rank(at_most(parts)) >= self._model.threshold)
         alerts: list[Alert] = []
-        known = 0  # rows that the profiteer stage has heard of
+        known = heard = 0  # rows that profiteers, and suspects that apps have heard of
         for row in np.flatnonzero((ranks >= self._noteworthy) | hopeful).tolist():
             alerts += self._profiteers.hear(rows, known, int(notable[row]))
             known = int(notable[row])
-            self._apps_hear(suspects, row + 1)
+            self._apps.hear(suspects, heard, row + 1)
+            heard = row + 1
             rank, rogue = float(ranks[row]), around.rogue[row]
             one = suspect_of(suspects, row, parts[row], rank, rogue, self._model.medians)
             alerted = False
@@ -102,18 +102,13 @@ class AlertStage:
                 incident = self._note(one, one.time)
                 alerts += self._accuse(suspects, row, one, incident)
                 alerted = incident.alerted is not None
-                alerts += self._profiteers.bought(suspects, row, rank, alerted=alerted)
+                alerts += self._profiteers.bought(suspects, row, one, alerted=alerted)
             if buys[row]:
                 alerts += self._rouse(suspects, row, one, around)
                 if hopeful[row]:
                     self._waiting.add(one)
-        self._apps_hear(suspects, len(suspects))
-        self._heard = 0
+        self._apps.hear(suspects, heard, len(suspects))
         return alerts + self._profiteers.hear(rows, known, len(rows))
-
-    def _apps_hear(self, suspects: Rows, stop: int) -> None:
-        self._apps.hear(suspects, self._heard, stop)
-        self._heard = stop
 
     def _rouse(self, rows: Rows, row: int, by: Suspect, around: Around) -> list[Alert]:
         """Accuse those whose purchases of the last minutes prove rogue in the light of this one."""

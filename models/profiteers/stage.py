@@ -4,11 +4,11 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from models.alerts.envelope import MAX_EVIDENCE, Action, Alert, AlertType, Place, Severity
-from models.alerts.incidents import Sighting
+from models.alerts.envelope import MAX_EVIDENCE, Action, Alert, AlertType, Severity
 from models.alerts.raising import Allegation, alert_of
+from models.alerts.suspects import Suspect
 from models.market.state import ALL_SOLD_1H, SOLD_1H, USUAL_SHARE
-from models.orders.batch import BUY, NONE
+from models.orders.batch import NONE
 from models.profiteers.dealings import Dealings, Seller
 from models.profiteers.judgement import THRESHOLD, Suspicion, reasons_of, suspect
 from models.profiteers.matching import Matching, Offer, Purchase, Trade
@@ -43,36 +43,27 @@ class ProfiteerStage(Remembering):
                 alerts += self._credit(rows, row, offer, purchase)
         return alerts
 
-    def bought(self, rows: Rows, row: int, rank: float, *, alerted: bool) -> list[Alert]:
+    def bought(self, rows: Rows, row: int, buyer: Suspect, *, alerted: bool) -> list[Alert]:
         """Take in a noteworthy fill of a key, alerted or not; gives alerts on who sold."""
-        orders = rows.orders
-        key = orders.keys.strings[orders.key[row]]
-        alerts = self._purchase(rows, row, key, rank) if orders.side[row] == BUY else []
-        return alerts + self.alerted(rows, row, key) if alerted else alerts
+        alerts = self._purchase(rows, row, buyer) if buyer.buys else []
+        return alerts + self.alerted(rows, row, buyer.key) if alerted else alerts
 
     def alerted(self, rows: Rows, row: int, key: str) -> list[Alert]:
         """Take in that event `row` raised an alert on a key; gives alerts on who sold to it."""
         accounts = self._dealings.alert(key)
         return [alert for account in accounts for alert in self._judge(rows, row, account)]
 
-    def _purchase(self, rows: Rows, row: int, key: str, rank: float) -> list[Alert]:
-        orders = rows.orders
-        sighting = Sighting(
-            rank,
-            int(orders.ts[row]),
-            orders.event_id[row],
-            Place(int(orders.partition[row]), int(orders.offset[row])),
-        )
+    def _purchase(self, rows: Rows, row: int, buyer: Suspect) -> list[Alert]:
         purchase = Purchase(
-            key,
-            orders.markets.strings[orders.market[row]],
-            int(rows.merge_time[row]),
-            float(orders.price[row]),
-            float(orders.notional[row]),
-            sighting,
+            buyer.key,
+            buyer.market,
+            buyer.time,
+            float(rows.orders.price[row]),
+            buyer.notional,
+            buyer.sighting,
         )
         self._dealings.buy(purchase)
-        seller = int(orders.counterparty[row])
+        seller = int(rows.orders.counterparty[row])
         if seller != NONE:
             offer: Offer | None = _offer(rows, row, seller)
         else:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from models.alerts.suspects import Suspect, suspect_of
 from models.keys.state import BASELINES, FEATURES
 from models.market.state import ADVERSE_MOVE, CONTEXT
 from models.orders.batch import stable_hashes
@@ -96,3 +97,9 @@ def rows_of(tape: Sequence[Event]) -> Rows:
     }
     events = [{k: v for k, v in event.items() if k not in OF_STAGES} for event in tape]
     return Rows(batch_of(events, TS + 10**10), times, times, extra)
+
+
+def taken_out(rows: Rows, row: int, rank: float) -> Suspect:
+    """One fill of a batch as the alert stage remembers it, with nobody around it."""
+    alone = np.zeros(2, np.float32)
+    return suspect_of(rows, row, np.zeros(len(PARTS)), rank, alone, np.zeros(len(FEATURES)))

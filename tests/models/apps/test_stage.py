@@ -2,23 +2,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 
 from models.alerts.envelope import Alert, AlertType, Place, alert_id
 from models.alerts.incidents import Incident, Sighting
-from models.alerts.suspects import suspect_of
 from models.apps.leaks import WINDOW_MS
 from models.apps.stage import MANY, AppStage
-from models.keys.state import FEATURES
 from models.orders.batch import NONE
-from models.score.parts import PARTS
 from tests.factories import TS, Event
-from tests.models.alerts.suspects import MINUTE, plain_model, rows_of, suspect
+from tests.models.alerts.suspects import MINUTE, plain_model, rows_of, suspect, taken_out
 
 RANK = 5.0
-ALONE = np.zeros(2, np.float32)
-NO_MEDIANS = np.zeros(len(FEATURES))
 COMMON = {
     *("event_id", "event_ts", "severity", "score", "threshold", "model", "config", "symbol"),
     *("venue", "reasons", "recommended_action", "evidence"),
@@ -49,7 +43,7 @@ def alerts_of(fills: Sequence[Event], rank: float = RANK) -> list[Alert]:
         for sighting in (early, raising):
             incident.add(sighting, sighting.ts, 100.0, 0.0)
         stage.hear(rows, row, row + 1)
-        one = suspect_of(rows, row, np.zeros(len(PARTS)), rank, ALONE, NO_MEDIANS)
+        one = taken_out(rows, row, rank)
         alerts += stage.misused(rows, row, one, incident)
     return alerts
 

@@ -10,7 +10,7 @@ from models.alerts.incidents import QUIET_MS
 from models.profiteers.dealings import WINDOW_MS
 from models.profiteers.stage import GROWN, LARGE, ProfiteerStage
 from tests.factories import TS, Event
-from tests.models.alerts.suspects import MINUTE, plain_model, rows_of, suspect
+from tests.models.alerts.suspects import MINUTE, plain_model, rows_of, suspect, taken_out
 
 RANK = 6.0
 COMMON = {
@@ -56,7 +56,8 @@ def alerts_of(
         if event["offer"]:
             alerts += stage.hear(rows, row, row + 1)
         else:
-            alerts += stage.bought(rows, row, RANK, alerted=alerted)
+            buyer = taken_out(rows, row, RANK)
+            alerts += stage.bought(rows, row, buyer, alerted=alerted)
     return alerts
 
 
