@@ -18,6 +18,7 @@ from streams.topics import FRAME_BYTES, MEBIBYTE
 
 PATIENCE_S: Final = 60.0  # without a record, before a changelog is given up
 PROMPT_MS: Final = 200
+START_S: Final = 2.0  # for a reader that nobody waits for any more to finish its start
 AWAY_MS: Final = 1_200_000  # a broker may be away for so long before a write fails, as in Faust
 
 log = logging.getLogger(__name__)
@@ -88,10 +89,15 @@ class Changelog:
             max_partition_fetch_bytes=FRAME_BYTES,
             max_poll_records=None,
         )
+        starting = asyncio.create_task(reader.start())
         try:
-            await reader.start()
+            await asyncio.shield(starting)
             yield reader
         finally:
+            if not starting.done():  # cut short, it would leave a connection open
+                await asyncio.wait([starting], timeout=START_S)
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
             await reader.stop()
 
     async def _started(self) -> AIOKafkaProducer:
