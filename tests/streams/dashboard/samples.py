@@ -63,7 +63,7 @@ def alert(number: int = 1, **changes: Any) -> Alert:
         "symbol": "AXSUSDT",
         "venue": "binance",
         "reasons": [
-            Reason("impact", 9.0, 1.0, 0.6, "The fill moved the price 9.0 times as far."),
+            Reason("push", 9.0, 1.0, 0.6, "The fill moved the price 9.0 times as far."),
             Reason("size", 9000.0, 40.0, 0.4, "An order of 9,000 USD, where 40 are usual."),
         ],
         "recommended_action": Action.FREEZE_KEY,

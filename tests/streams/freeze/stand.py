@@ -48,7 +48,7 @@ def leak(number: int = 1, key: str = "key-1", **changes: Any) -> bytes:
         "app": "app-1",
         "reasons": [
             {"feature": "pair_novelty", "contribution": 0.5, "text": "new"},
-            {"feature": "impact", "contribution": 0.3, "text": "moved"},
+            {"feature": "push", "contribution": 0.3, "text": "moved"},
         ],
     }
     kind = "roguekey.alert.leaked_key.v1"

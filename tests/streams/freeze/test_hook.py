@@ -53,9 +53,9 @@ def test_a_second_alert_of_the_same_incident_freezes_no_second_time(stand: Stand
         ({"severity": "medium"}, {}, Rule.SEVERITY),
         ({"score": 0.99}, {}, Rule.SCORE),
         ({"recommended_action": "review"}, {}, Rule.RECOMMENDATION),
-        ({"reasons": [{"feature": "impact", "contribution": 1.0}]}, {}, Rule.CORROBORATION),
+        ({"reasons": [{"feature": "push", "contribution": 1.0}]}, {}, Rule.CORROBORATION),
         (
-            {"reasons": [{"feature": f, "contribution": 0.5} for f in ("impact", "slippage")]},
+            {"reasons": [{"feature": f, "contribution": 0.5} for f in ("push", "slippage")]},
             {},
             Rule.CORROBORATION,
         ),

@@ -17,7 +17,7 @@ def test_each_type_asks_for_what_it_accuses_of() -> None:
 
 
 def test_two_reasons_of_one_kind_are_one_family_and_a_faint_one_is_none() -> None:
-    shares = {"impact": 0.5, "slippage": 0.3, "pair_novelty": 0.04, "rate": 0.05}
+    shares = {"push": 0.5, "slippage": 0.3, "pair_novelty": 0.04, "rate": 0.05}
     reasons = [{"feature": name, "contribution": share} for name, share in shares.items()]
     assert read_alert(leak(reasons=reasons)).families == {"market", "conduct"}
 
