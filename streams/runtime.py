@@ -161,20 +161,6 @@ async def _end_of(
 
 
 @contextlib.contextmanager
-def ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end what comes before the worker runs as cleanly as the worker itself."""
-
-    def end(*_: object) -> None:
-        raise SystemExit(0)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
 def _stop_signals() -> Iterator[asyncio.Event]:
     """Event that SIGTERM and SIGINT set."""
     told, loop = asyncio.Event(), asyncio.get_running_loop()

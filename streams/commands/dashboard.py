@@ -10,6 +10,7 @@ from streams.commands.options import log_at, with_settings
 from streams.dashboard.screen import Screen
 from streams.dashboard.server import Server
 from streams.settings import ConfigError, Settings
+from streams.signals import ended_by_sigterm
 
 LIBRARIES = ("kafka", "aiokafka", "httpx", "httpcore", "uvicorn", "asyncio")
 
@@ -35,7 +36,7 @@ def command(settings: Settings) -> None:
     check_access(settings)
     log_at(settings.log_level, silent=LIBRARIES)
     screen = Screen.of(settings)
-    with closing(screen.model), suppress(KeyboardInterrupt):
+    with closing(screen.model), suppress(KeyboardInterrupt), ended_by_sigterm():
         _must_be_free(settings)
         click.echo(f"dashboard at {address(settings)}")
         Server(screen).run()

@@ -28,9 +28,9 @@ from streams.lifecycle.process import Process, Rules
 from streams.lifecycle.status import as_text, look
 from streams.lifecycle.steps import Limits
 from streams.lifecycle.store import StateError, Store, only_one
-from streams.runtime import ended_by_sigterm
 from streams.security import kafka_security
 from streams.settings import ConfigError, Settings
+from streams.signals import ended_by_sigterm
 from streams.tapes import TapeError, read_tape
 from streams.topic_tape import as_ms
 from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs

@@ -13,9 +13,10 @@ from streams.commands.replay import load_model
 from streams.compiling import compile_kernels
 from streams.health import Health, address_of, listen
 from streams.intake import progress_bar, stored_bytes
-from streams.runtime import Companion, ended_by_sigterm, run_worker
+from streams.runtime import Companion, run_worker
 from streams.security import kafka_security
 from streams.settings import ConfigError, Settings
+from streams.signals import ended_by_sigterm
 from streams.tapes import TapeError
 from streams.topics import TopicError, TopicNames, ensure_topics, every_spec
 from streams.warmup import Stages, is_first_start, warm_stages

@@ -1,8 +1,13 @@
+import os
 import socket
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
+from streams.broker import free_port
+from streams.children import Command
 from streams.cli import run
 
 LOCAL = ["--brokers", "127.0.0.1:9"]
@@ -41,3 +46,21 @@ def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         port = str(taken.getsockname()[1])
         arguments = ["--dashboard-data", str(tmp_path), "--dashboard-port", port]
         assert "cannot listen" in refused(capsys, *LOCAL, *arguments)
+
+
+def test_sigterm_ends_it_as_done(tmp_path: Path) -> None:
+    port = str(free_port())
+    arguments = ["dashboard", *LOCAL, "--dashboard-data", str(tmp_path), "--dashboard-port", port]
+    with Command(arguments, dict(os.environ), tmp_path / "log") as running:
+        deadline = time.monotonic() + 60
+        while not answers(port) and time.monotonic() < deadline:
+            time.sleep(0.05)  # between two looks
+        assert answers(port), running.last_words()
+    assert running.exit_code == 0
+
+
+def answers(port: str) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz").is_success
+    except httpx.TransportError:
+        return False
