@@ -247,6 +247,8 @@ class Keeper:
 
     async def _recover(self, owned: Owned) -> None:
         began = time.monotonic()
+        # Before the changelog, which always holds at least as much: another worker may yet write.
+        committed = await self._committed(owned.tp)
         contents, end = await self._changelog.read(owned.log)
         partition = self._make[owned.tp.topic](owned.tp.partition)
         found = await asyncio.to_thread(self._find, contents, partition)
@@ -257,13 +259,17 @@ class Keeper:
         else:
             await asyncio.to_thread(partition.restore, found.records, found.values)
             owned.written, owned.saved = end, found.header.end
-        await self._require_no_gap(owned.tp, partition)
+        await self._require_no_gap(owned.tp, partition, committed)
         name, took = f"{owned.tp.topic}[{owned.tp.partition}]", time.monotonic() - began
         log.info("state of %s up to offset %d is here after %.2f s", name, partition.end, took)
         owned.delivered = partition.end
         owned.partition = partition
 
-    async def _require_no_gap(self, tp: TP, partition: Partition) -> None:
+    async def _committed(self, tp: TP) -> int:
+        consumer = self._app.consumer
+        return await consumer.committed(tp) if isinstance(consumer, Consumer) else 0
+
+    async def _require_no_gap(self, tp: TP, partition: Partition, committed: int) -> None:
         """Refuse to read on where events would be left out, or taken for known ones."""
         end = await self._changelog.end(TopicPartition(tp.topic, tp.partition))
         if end < partition.end:
@@ -276,8 +282,6 @@ class Keeper:
             lost = begin - partition.again_from
             log.error("%d records of %s were deleted before they were read", lost, tp)
             partition.expect_gap()
-        consumer = self._app.consumer
-        committed = await consumer.committed(tp) if isinstance(consumer, Consumer) else 0
         if committed > partition.again_from:
             raise StateError(
                 f"the group has read {tp.topic}[{tp.partition}] up to offset {committed}, but the "
