@@ -26,12 +26,12 @@ export const RULES = {
 
 export const FEATURES = {
   pair_novelty: "New market", pair_youth: "Young acquaintance", size: "Order size", burst: "Spent within the hour", rate: "Order rate",
-  turnover: "Turnover within a day", impact: "Price impact", slippage: "Slippage", push: "Own push on the price", participation: "Share of the market",
-  depth: "Size against daily volume", surge: "Volume surge", pay_up: "Pays up", sweep_breadth: "Markets sold before", sweep_funding: "Funded by a sell-off",
-  synchrony: "Keys of one app at once", app_share: "Newcomers of one app", new_sellers: "New sellers", concentration: "Few counterparties",
-  round_trip_loss: "Round-trip loss", losing_streak: "Losing streak", network_novelty: "New network", dormancy: "Idle before", app_change: "Another app",
+  turnover: "Turnover within a day", slippage: "Slippage", push: "Own push on the price", participation: "Share of the market",
+  surge: "Volume surge", pay_up: "Pays up", sweep_breadth: "Markets sold before", sweep_funding: "Funded by a sell-off",
+  app_share: "Newcomers of one app", new_sellers: "New sellers", concentration: "Few counterparties",
+  round_trip_loss: "Round-trip loss", losing_streak: "Losing streak", network_novelty: "New network", app_change: "Another app",
   taker_excess: "Takes from the book", crowd: "Others look rogue, too", app_crowd: "Keys of the same app look rogue", persistence: "Persistence",
-  misused_keys: "Misused keys", spending: "Unusual spending", rogue_fills: "Sold to leaked keys", devotion: "Sells to them alone",
+  misused_keys: "Misused keys", conduct: "Unusual conduct", rogue_fills: "Sold to leaked keys", devotion: "Sells to them alone",
 };
 export const EVIDENCE = { novelty: "Novelty", conduct: "Conduct", market: "Market", sweep: "Sell-off", crowd: "Crowd", counterparties: "Counterparties", loss: "Loss", access: "Access", other: "Other" };
 
