@@ -1,7 +1,6 @@
 """A suspect fill as the alert stage remembers it: all that an alert on it would say."""
 
 from dataclasses import replace
-from typing import Final
 
 import msgspec
 import numpy as np
@@ -9,13 +8,10 @@ import numpy as np
 from models.alerts.envelope import Place
 from models.alerts.incidents import Sighting
 from models.alerts.reasons import Finding
-from models.keys import state as k
 from models.market.state import ADVERSE_MOVE
 from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
 from models.rows import Rows
-from models.score.evidence import CONDUCT
-
-_CONDUCT: Final = [k.FEATURES.index(name) for name in CONDUCT]
+from models.score.evidence import CONDUCT_COLUMNS
 
 
 class Suspect(msgspec.Struct):
@@ -77,7 +73,7 @@ def suspect_of(
         sighting=Sighting(rank, int(orders.ts[row]), orders.event_id[row], place),
         notional=float(orders.notional[row]),
         move=max(0.0, float(extra["context"][row, ADVERSE_MOVE])),
-        conduct=float(np.sort(surprises[_CONDUCT])[-2:].sum()),
+        conduct=float(np.sort(surprises[CONDUCT_COLUMNS])[-2:].sum()),
         parts=parts.tolist(),
         surprises=surprises.tolist(),
         finding=Finding(

@@ -62,7 +62,7 @@ SUSPECT: Final = 2.0  # log odds from which a fill is not learned as part of the
 NO_EVIDENCE: Final = -50.0  # of what is never held against a key
 
 _ODDS: Final = np.array([WEIGHTS.get(name, 0.0) for name in k.FEATURES])
-_CONDUCT: Final = np.array([k.FEATURES.index(name) for name in CONDUCT])
+CONDUCT_COLUMNS: Final = np.array([k.FEATURES.index(name) for name in CONDUCT])
 
 
 class Scale(NamedTuple):
@@ -84,7 +84,7 @@ def weigh(scale: Scale, features: Float32s, side: int, surprises: Float32s) -> f
         surprises[j] = min(LIMIT, surprise_of(scale.tables[j], features[j]))
         odds += _ODDS[j] * surprises[j]
     conduct = 0.0
-    for j in _CONDUCT:
+    for j in CONDUCT_COLUMNS:
         conduct = max(conduct, surprises[j])
     odds -= USUAL_WEIGHT * max(0.0, USUAL - conduct)
     if side == SELL and surprises[k.F_LOSING_STREAK] <= ROUND_TRIP:

@@ -15,7 +15,7 @@ from models.keys import state as k
 from models.orders.batch import Float32s, Float64s
 from models.rows import Rows
 from models.score import evidence
-from models.score.evidence import CONDUCT, LIMIT, USUAL
+from models.score.evidence import CONDUCT_COLUMNS, LIMIT, USUAL
 
 PARTS: Final = ("own", "crowd", "app_crowd", "persistence")
 OWN, CROWD, APP_CROWD, PERSISTENCE = range(len(PARTS))
@@ -44,7 +44,6 @@ MOST_COMPANY: Final = 5.0  # that a crowd and its app's part of it can give toge
 
 _WEIGHTS: Final = np.array([WEIGHTS.get(name, 0.0) for name in k.FEATURES])
 _BOTH: Final = _WEIGHTS + [evidence.WEIGHTS.get(name, 0.0) for name in k.FEATURES]
-_CONDUCT: Final = [k.FEATURES.index(name) for name in CONDUCT]
 
 
 def contributions(surprises: Float32s) -> Float64s:
@@ -79,7 +78,7 @@ def parts_of(fills: Rows, crowd: Float32s) -> Float64s:
     crowd : weight of those around each fill, and of those of its app, shape (n, 2).
     """
     surprises: Float32s = fills.extra["surprises"]
-    conduct = np.minimum(USUAL, surprises[:, _CONDUCT].max(axis=1))
+    conduct = np.minimum(USUAL, surprises[:, CONDUCT_COLUMNS].max(axis=1))
     chances = fills.extra["activity"] - np.log(k.USUAL_FILLS)
     held = _WEIGHTS * np.minimum(surprises, LIMIT)  # no matrix product: its sums hang on the cut
     own = held.sum(axis=1) + CONDUCT_WEIGHT * conduct
