@@ -136,8 +136,7 @@ def fit_forest(x: Float64s, *, trees: int, sample_size: int, seed: int) -> Fores
     ValueError
         If x or sample_size is not as said above.
     """
-    # Training alone needs scikit-learn, and workers should not pay seconds to import it.
-    from sklearn.ensemble import IsolationForest  # noqa: PLC0415
+    from sklearn.ensemble import IsolationForest  # noqa: PLC0415 - seconds that only training pays
 
     if x.ndim != 2 or len(x) < 2 or not 1 <= x.shape[1] <= MAX_FEATURES:
         raise ValueError(f"x has shape {x.shape}; must be (n >= 2, 1 <= d <= {MAX_FEATURES})")
