@@ -14,11 +14,11 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.checkpoints import Message, StateError
+from streams.clients import start_reader
 from streams.topics import FRAME_BYTES, MEBIBYTE
 
 PATIENCE_S: Final = 60.0  # without a record, before a changelog is given up
 PROMPT_MS: Final = 200
-START_S: Final = 2.0  # for a reader that nobody waits for any more to finish its start
 AWAY_MS: Final = 1_200_000  # a broker may be away for so long before a write fails, as in Faust
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Changelog:
     """The changelogs of a worker; `client` holds further settings, such as credentials."""
 
     def __init__(self, brokers: Sequence[str], client: Mapping[str, Any]) -> None:
-        self._options = {"bootstrap_servers": list(brokers), **client}
+        self._brokers, self._client = list(brokers), dict(client)
         self._producer: AIOKafkaProducer | None = None
         self._is_stopped = False
         self._one_at_a_time = asyncio.Lock()
@@ -82,22 +82,15 @@ class Changelog:
 
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
-        reader = AIOKafkaConsumer(
-            **self._options,
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            max_partition_fetch_bytes=FRAME_BYTES,
-            max_poll_records=None,
-        )
-        starting = asyncio.create_task(reader.start())
+        how = {
+            "auto_offset_reset": "earliest",
+            "max_partition_fetch_bytes": FRAME_BYTES,
+            "max_poll_records": None,
+        }
+        reader = await start_reader(self._brokers, self._client | how)
         try:
-            await asyncio.shield(starting)
             yield reader
         finally:
-            if not starting.done():  # cut short, it would leave a connection open
-                await asyncio.wait([starting], timeout=START_S)
-                starting.cancel()
-                await asyncio.gather(starting, return_exceptions=True)
             await reader.stop()
 
     async def _started(self) -> AIOKafkaProducer:
@@ -105,7 +98,8 @@ class Changelog:
             raise asyncio.CancelledError
         if self._producer is None:
             producer = AIOKafkaProducer(
-                **self._options,
+                bootstrap_servers=self._brokers,
+                **self._client,
                 acks="all",
                 max_batch_size=MEBIBYTE,
                 max_request_size=FRAME_BYTES,

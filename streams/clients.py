@@ -5,10 +5,13 @@ constructor of an admin client or a consumer raises and leaves them: nobody else
 aiokafka's clients are stopped by hand.
 """
 
+import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
+
+START_S: Final = 2.0  # for a reader that nobody waits for any more to finish its start
 
 
 def connect(kind: Any, **settings: Any) -> Any:
@@ -30,9 +33,14 @@ def connect(kind: Any, **settings: Any) -> Any:
 async def start_reader(brokers: list[str], client: Mapping[str, Any]) -> AIOKafkaConsumer:
     """Start an aiokafka consumer without a group; `KafkaError` where no broker answers."""
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, **client)
+    starting = asyncio.create_task(consumer.start())
     try:
-        await consumer.start()
+        await asyncio.shield(starting)
     except BaseException:
+        if not starting.done():  # cut short, it would leave a connection open
+            await asyncio.wait([starting], timeout=START_S)
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
         await consumer.stop()
         raise
     return consumer
