@@ -3,9 +3,12 @@
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
+
+if TYPE_CHECKING:
+    from models.score.model import Model
 
 NUMBERS: Final = ("price", "qty", "notional", "arrival_price")
 SEED: Final = 20180307
@@ -26,6 +29,21 @@ def simulated(count: int, *, days: float = 1.0, keys: int = 400) -> list[bytes]:
     if len(events) < count:
         raise ValueError(f"{days:g} days of {keys} keys are {len(events)} events; not {count}")
     return events[:count]
+
+
+def trained(events: list[bytes]) -> "Model":
+    """Train on events, and compile whatever a model of theirs will need."""
+    # kernels load after their cache is set
+    import numpy as np
+
+    from models.orders.decode import decode
+    from models.training import train
+    from streams.compiling import compile_kernels
+
+    decoded = decode(events, partition=0, offsets=np.arange(len(events)), now_ms=2**62)
+    model = train(lambda: [decoded.batch])
+    compile_kernels(model)
+    return model
 
 
 def with_plain_numbers(events: Iterable[bytes]) -> list[bytes]:

@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from matplotlib.figure import Figure
 
 from benchmarks.contestants import run_own
-from benchmarks.events import simulated
+from benchmarks.events import simulated, trained
 from benchmarks.own_worker import own_worker
 from benchmarks.report import Report, parser_of, table
 from benchmarks.stand import Stand, stand
@@ -90,14 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _eager_model(folder: Path, lines: list[bytes]) -> Path:
-    from models.orders.decode import decode
-    from models.training import train
-    from streams.compiling import compile_kernels
-
-    some = lines[:TRAINED_ON]
-    decoded = decode(some, partition=0, offsets=np.arange(len(some)), now_ms=2**62)
-    model = train(lambda: [decoded.batch])
-    compile_kernels(model)
+    model = trained(lines[:TRAINED_ON])
     replace(model, critical=model.critical - EASIER).save(folder / "model", "0" * 64)
     return folder / "model"
 

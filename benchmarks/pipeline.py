@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from matplotlib.figure import Figure
 
 from benchmarks.contestants import OWN_EVENTS, Cost, installed, run_own
-from benchmarks.events import simulated, with_plain_numbers
+from benchmarks.events import simulated, trained, with_plain_numbers
 from benchmarks.report import Report, figures, parser_of, table
 from benchmarks.stand import stand
 from streams.kernel_cache import use_fresh_kernels
@@ -57,7 +57,8 @@ def race(
 
     with tempfile.TemporaryDirectory() as name, stand(DEFAULT_PARTITIONS, short=short) as ground:
         folder = Path(name)
-        model = _trained(folder, events)
+        model = trained(events)
+        model.save(folder / "model", "0" * 64)
         stages = stage_costs(events, model)
         history = folder / "history.jsonl"
         history.write_bytes(b"\n".join(events[:HISTORY]))
@@ -71,21 +72,6 @@ def race(
                 costs.setdefault(peer.name, []).append(cost)
                 print(f"{peer.name}: {cost.rate:,.0f} events/s", file=sys.stderr, flush=True)
         return ground.broker, costs, stages
-
-
-def _trained(folder: Path, events: list[bytes]) -> Any:
-    """Train on the orders themselves, and keep the model for the worker."""
-    import numpy as np
-
-    from models.orders.decode import decode
-    from models.training import train
-    from streams.compiling import compile_kernels
-
-    decoded = decode(events, partition=0, offsets=np.arange(len(events)), now_ms=2**62)
-    model = train(lambda: [decoded.batch])
-    model.save(folder / "model", "0" * 64)
-    compile_kernels(model)
-    return model
 
 
 def middle(runs: Sequence[Cost]) -> tuple[float, float]:

@@ -9,14 +9,7 @@ from confluent_kafka import Consumer, Producer
 
 from benchmarks.peers.job import Judge
 from benchmarks.peers.meter import ALERTS, ORDERS, Meter, Task
-from benchmarks.peers.rolling import (
-    State,
-    is_keyed_fill,
-    measure_key,
-    new_key,
-    new_market,
-    observe_market,
-)
+from benchmarks.peers.rolling import Past
 
 BATCH = 4096
 
@@ -25,8 +18,7 @@ def main() -> None:
     """Work until told to end."""
     task = Task.given()
     judge, meter = Judge(task.history), Meter(task)
-    markets: dict[str, State] = {}
-    keys: dict[str, State] = {}
+    past = Past()
     consumer = Consumer(
         {
             "bootstrap.servers": task.address,
@@ -42,11 +34,10 @@ def main() -> None:
         fills, rows = [], []
         for message in messages:
             order = orjson.loads(message.value())
-            told = observe_market(markets.setdefault(order["symbol"], new_market()), order)
-            if is_keyed_fill(order):
+            row = past.measure(order)
+            if row is not None:
                 fills.append(order)
-                key = keys.setdefault(order["api_key"], new_key())
-                rows.append(measure_key(key, order, told))
+                rows.append(row)
         for alert in judge.judge(fills, rows):
             producer.produce(ALERTS, alert)
         producer.poll(0)

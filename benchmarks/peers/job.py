@@ -13,15 +13,7 @@ import numpy as np
 import orjson
 from sklearn.ensemble import IsolationForest
 
-from benchmarks.peers.rolling import (
-    Order,
-    State,
-    is_keyed_fill,
-    measure_key,
-    new_key,
-    new_market,
-    observe_market,
-)
+from benchmarks.peers.rolling import Order, Past
 
 TREES: Final = 100
 SAMPLE_SIZE: Final = 256
@@ -58,12 +50,6 @@ class Judge:
 
 
 def _measured(history: Path) -> list[list[float]]:
-    markets: dict[str, State] = {}
-    keys: dict[str, State] = {}
-    rows = []
-    for order in map(orjson.loads, history.read_bytes().splitlines()):
-        told = observe_market(markets.setdefault(order["symbol"], new_market()), order)
-        if is_keyed_fill(order):
-            key = keys.setdefault(order["api_key"], new_key())
-            rows.append(measure_key(key, order, told))
-    return rows
+    past = Past()
+    rows = map(past.measure, map(orjson.loads, history.read_bytes().splitlines()))
+    return [row for row in rows if row is not None]

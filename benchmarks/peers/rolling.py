@@ -48,6 +48,21 @@ def new_key() -> State:
     return {"time": 0} | known | sums | baselines
 
 
+class Past:
+    """State of all markets and keys, in dictionaries."""
+
+    def __init__(self) -> None:
+        self._markets: dict[str, State] = {}
+        self._keys: dict[str, State] = {}
+
+    def measure(self, order: Order) -> list[float] | None:
+        """Learn an event; gives the features of the fill of a key."""
+        told = observe_market(self._markets.setdefault(order["symbol"], new_market()), order)
+        if not is_keyed_fill(order):
+            return None
+        return measure_key(self._keys.setdefault(order["api_key"], new_key()), order, told)
+
+
 def observe_market(market: State, order: Order) -> list[float]:
     """Learn an event in its market; gives what the market says of it, nothing where no fill."""
     now = max(order["ts"], market["time"])
