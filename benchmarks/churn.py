@@ -24,7 +24,7 @@ from models.orders.batch import MARKET_SEPARATOR, Names, OrderBatch, stable_hash
 from streams.kernel_cache import use_fresh_kernels
 
 if TYPE_CHECKING:
-    from streams.stages import Partition
+    from streams.worker.stages import Partition
 
 BATCH = 4096
 KEY_LIFE = 20  # batches for which a key goes on trading
@@ -75,7 +75,7 @@ class Log:
     """A changelog in memory, as compaction would leave it."""
 
     def __init__(self, partition: "Partition") -> None:
-        from streams.checkpoints import Checkpoints, Identity
+        from streams.worker.checkpoints import Checkpoints, Identity
 
         self._partition = partition
         self._checkpoints: Checkpoints = Checkpoints(Identity("churn", 1, partition.kind))
@@ -83,7 +83,7 @@ class Log:
 
     def save(self) -> None:
         """Write a checkpoint."""
-        from streams.checkpoints import pack
+        from streams.worker.checkpoints import pack
 
         cut = self._checkpoints.cut(self._partition.snapshot(), 0, 0)
         records, header = self._checkpoints.seal(cut, pack(cut))
@@ -107,7 +107,7 @@ def run(minutes: float, rate: float) -> list[tuple[float, ...]]:
     from models.merge import Merge
     from models.simulation import regime_of, simulate, to_orders
     from models.training import train
-    from streams.stages import AlertPartition, KeyPartition, MarketPartition
+    from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition
 
     orders = to_orders(simulate(regime_of((), 1.0, 400), 1))
     model = train(lambda: [orders])

@@ -38,7 +38,7 @@ def trained(events: list[bytes]) -> "Model":
 
     from models.orders.decode import decode
     from models.training import train
-    from streams.compiling import compile_kernels
+    from streams.worker.compiling import compile_kernels
 
     decoded = decode(events, partition=0, offsets=np.arange(len(events)), now_ms=2**62)
     model = train(lambda: [decoded.batch])

@@ -18,7 +18,7 @@ from models.orders.batch import NONE, Int64s, OrderBatch, UInt64s
 from models.rows import Rows
 from models.score.evidence import Scale
 from models.simulation import Regime, simulate, to_orders
-from streams.intake import Intake
+from streams.tapes.intake import Intake
 
 BATCH: Final = 65_536  # events
 NEVER: Final = np.iinfo(np.int64).max

@@ -25,10 +25,10 @@ from benchmarks.events import simulated, trained
 from benchmarks.own_worker import own_worker
 from benchmarks.report import Report, parser_of, table
 from benchmarks.stand import Stand, stand
+from streams.kafka.partitioning import partition_of
 from streams.kernel_cache import use_fresh_kernels
-from streams.partitioning import partition_of
-from streams.produce import symbol_of
 from streams.settings import DEFAULT_PARTITIONS
+from streams.tapes.produce import symbol_of
 
 EASIER: Final = 14.0  # log odds by which the model alerts sooner
 RATES: Final = (2_000.0, 20_000.0)

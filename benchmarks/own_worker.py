@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.error import URLError
 
-from streams.broker import HOST, free_port
+from streams.kafka.broker import HOST, free_port
 
 POLL_S: Final = 0.2
 PATIENCE_S: Final = 300.0

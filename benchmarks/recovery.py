@@ -19,15 +19,15 @@ from aiokafka import TopicPartition
 from matplotlib.figure import Figure
 
 from benchmarks.report import Report, figures, parser_of, table
-from streams.broker import EmbeddedBroker
+from streams.kafka.broker import EmbeddedBroker
 from streams.kernel_cache import use_fresh_kernels
 
 if TYPE_CHECKING:
     from models.keys.stage import KeyStage
     from models.rows import Rows
-    from streams.changelog import Changelog
-    from streams.checkpoints import Checkpoints, Identity
-    from streams.stages import KeyPartition
+    from streams.worker.changelog import Changelog
+    from streams.worker.checkpoints import Checkpoints, Identity
+    from streams.worker.stages import KeyPartition
 
 KEYS: Final = (10_000, 100_000, 1_000_000)
 SHORT_KEYS: Final = (4_096, 20_000)
@@ -62,7 +62,7 @@ def blank() -> "KeyPartition":
     """Make a partition that knows no key."""
     from models.keys.stage import KeyStage
     from models.score.evidence import blank_scale
-    from streams.stages import KeyPartition
+    from streams.worker.stages import KeyPartition
 
     return KeyPartition(0, 1, KeyStage(blank_scale()))
 
@@ -94,7 +94,7 @@ async def save(
     share: float | None,
 ) -> Saved:
     """Write a checkpoint; gives what it took."""
-    from streams.checkpoints import pack
+    from streams.worker.checkpoints import pack
 
     times = [time.perf_counter()]
     cut = checkpoints.cut(partition.snapshot(), 0, 0)
@@ -115,8 +115,8 @@ async def write_all(
     """Fill and save all partitions; gives what the checkpoints of the first took."""
     from models.keys.stage import KeyStage
     from models.score.evidence import blank_scale
-    from streams.checkpoints import Checkpoints
-    from streams.stages import KeyPartition
+    from streams.worker.checkpoints import Checkpoints
+    from streams.worker.stages import KeyPartition
 
     saved: list[Saved] = []
     for tp in tps:
@@ -135,7 +135,7 @@ async def write_all(
 
 async def read_all(changelog: "Changelog", identity: "Identity", tps: list[TopicPartition]) -> int:
     """Recover all partitions, one after the other; gives the bytes read."""
-    from streams.checkpoints import find
+    from streams.worker.checkpoints import find
 
     read = 0
     for tp in tps:
@@ -151,9 +151,9 @@ async def read_all(changelog: "Changelog", identity: "Identity", tps: list[Topic
 
 async def measure(address: str, keys: int, partitions: int) -> Measured:
     """Fill, save, change, save and read back."""
-    from streams.changelog import Changelog
-    from streams.checkpoints import Identity, layout_of
     from streams.topics import changelog_spec, ensure_topics
+    from streams.worker.changelog import Changelog
+    from streams.worker.checkpoints import Identity, layout_of
 
     spec = changelog_spec(f"{GROUP}.{keys}", "keys", partitions)
     ensure_topics([address], [spec])

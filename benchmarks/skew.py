@@ -23,9 +23,9 @@ import httpx
 
 from models.simulation import regime_of, simulate, to_orders, write_orders
 from models.training import train
-from streams.broker import TOPIC_LIMITS, EmbeddedBroker, free_port
-from streams.children import Command
-from streams.produce import produce
+from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker, free_port
+from streams.kafka.children import Command
+from streams.tapes.produce import produce
 from streams.topics import TopicNames, ensure_topics, topic_specs
 
 SHARES = (0.1, 0.5, 1.0)

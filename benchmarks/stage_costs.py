@@ -12,10 +12,10 @@ from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.orders.decode import decode
 from models.score.model import Model
-from streams.partitioning import partition_of
+from streams.kafka.partitioning import partition_of
 from streams.settings import DEFAULT_PARTITIONS
-from streams.stages import AlertPartition, KeyPartition, MarketPartition
-from streams.transport import Run
+from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition
+from streams.worker.transport import Run
 
 BATCH: Final = 4096
 NOW_MS: Final = 2_000_000_000_000  # no event is ahead of it

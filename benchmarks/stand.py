@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.broker import TOPIC_LIMITS, EmbeddedBroker
-from streams.produce import produce
+from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
+from streams.tapes.produce import produce
 from streams.topics import TopicNames, ensure_topics, topic_specs
-from tests.streams.kafka_cluster import KafkaCluster, what_is_missing
+from tests.streams.kafka.cluster import KafkaCluster, what_is_missing
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import Annotated, Self, TypeAlias
 import msgspec
 
 from models.alerts.envelope import AlertType
-from streams.tapes import read_tape
-from streams.topic_tape import TopicTape
+from streams.tapes.files import read_tape
+from streams.tapes.topic import TopicTape
 
 
 class DispositionError(ValueError):

@@ -16,9 +16,9 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
 from models.score.artifact import MANIFEST, ArtifactError, Manifest, load_artifact
-from streams.access import greet
-from streams.clients import connect
-from streams.security import kafka_security
+from streams.kafka.access import greet
+from streams.kafka.clients import connect
+from streams.kafka.security import kafka_security
 from streams.settings import Settings
 from streams.topics import MEBIBYTE, TopicNames, TopicSpec, described_topics, every_spec
 

@@ -30,10 +30,10 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from streams.kafka.settings import SecuritySettings
 from streams.lifecycle.settings import LifecycleSettings
-from streams.security_settings import SecuritySettings
-from streams.state_settings import StateSettings
-from streams.watch_settings import WatchSettings
+from streams.watch.settings import WatchSettings
+from streams.worker.settings import StateSettings
 
 PREFIX: Final = "ROGUEKEY_"
 CONFIG_VARIABLE: Final = "ROGUEKEY_CONFIG"  # names the TOML file; itself no setting

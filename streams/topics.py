@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
 
-from streams.clients import connect
+from streams.kafka.clients import connect
 from streams.settings import DEFAULT_PARTITIONS
 
 MEBIBYTE: Final = 1 << 20
@@ -158,7 +158,7 @@ def ensure_topics(
     """Create the topics that are missing and give their names; `TopicError` on a misfit.
 
     `brokers` are `host:port` each,
-    `limits` overrides retention and segment configuration (see `streams.broker.TOPIC_LIMITS`),
+    `limits` overrides retention and segment configuration (`streams.kafka.broker.TOPIC_LIMITS`),
     `client` holds further settings of the Kafka client, such as credentials.
     """
     wanted = {spec.name: spec for spec in specs}

@@ -57,7 +57,7 @@ def test_models_know_nothing_of_the_outside(path: Path) -> None:
 def test_kafka_clients_are_made_where_failed_ones_are_closed(path: Path) -> None:
     calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if type(node) is ast.Call)
     made = {call.id for call in calls if isinstance(call, ast.Name)}
-    assert not made & {"KafkaAdminClient", "KafkaConsumer"}, "streams.clients.connect makes them"
+    assert not made & {"KafkaAdminClient", "KafkaConsumer"}, "`connect` makes them"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=named)

@@ -11,9 +11,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.cli import COMMANDS
-from streams.metrics import Metrics
 from streams.settings import PREFIX, Settings
-from streams.watchdog import Progress
+from streams.watch.metrics import Metrics
+from streams.watch.watchdog import Progress
 
 ROOT: Final = Path(__file__).parents[1]
 DEPLOY: Final = ROOT / "deploy"

@@ -5,10 +5,10 @@ from contextlib import closing, suppress
 
 import click
 
-from streams.access import check_access
 from streams.commands.options import log_at, with_settings
 from streams.dashboard.screen import Screen
 from streams.dashboard.server import Server
+from streams.kafka.access import check_access
 from streams.settings import ConfigError, Settings
 from streams.signals import ended_by_sigterm
 

@@ -14,10 +14,10 @@ from aiokafka.errors import KafkaError
 from kafka.errors import KafkaError as OtherKafkaError
 
 from models.alerts.masking import masked
-from streams.access import check_access
 from streams.commands.options import json_option, show, with_settings
-from streams.dead_replay import PutBack, put_back
-from streams.dead_topic import Choice, DeadTopicError, Found, Listing, latest, letter_at
+from streams.dead.replay import PutBack, put_back
+from streams.dead.topic import Choice, DeadTopicError, Found, Listing, latest, letter_at
+from streams.kafka.access import check_access
 from streams.settings import Settings
 
 T = TypeVar("T")

@@ -14,12 +14,12 @@ import click
 from kafka.errors import KafkaError
 
 from models.evaluation.freezes import FreezeScore
-from streams.broker import BrokerError
 from streams.commands.options import json_option, show, with_settings
-from streams.demo import DemoError, Plan, Result, Shown, held_against_labels, run_demo
-from streams.demo_freezes import FreezeDemoError, Freezes, freezes_as_result
-from streams.demo_screen import STAY_VARIABLE, DemoScreenError, stays
-from streams.demo_view import View, duration, incident_table, look_alike_table
+from streams.demo.demo import DemoError, Plan, Result, Shown, held_against_labels, run_demo
+from streams.demo.freezes import FreezeDemoError, Freezes, freezes_as_result
+from streams.demo.screen import STAY_VARIABLE, DemoScreenError, stays
+from streams.demo.view import View, duration, incident_table, look_alike_table
+from streams.kafka.broker import BrokerError
 from streams.settings import Settings
 from streams.topics import TopicError
 

@@ -10,8 +10,8 @@ from kafka.errors import KafkaError
 from streams.commands.options import json_option, show, with_settings
 from streams.evidence.folder import FolderError, write_folder
 from streams.evidence.gather import NoEvidenceError, gather
-from streams.order_window import OrderWindowError
-from streams.security import kafka_security
+from streams.evidence.order_window import OrderWindowError
+from streams.kafka.security import kafka_security
 from streams.settings import Settings
 from streams.topics import TopicNames
 

@@ -28,10 +28,10 @@ from streams.freeze.audit import Verified, verify
 from streams.freeze.book import without
 from streams.freeze.cases import OPEN, Case, State, cases_of
 from streams.freeze.requests import Ask, Desk, new_request
-from streams.security import kafka_security
+from streams.kafka.security import kafka_security
 from streams.settings import Settings
-from streams.tapes import TapeError, read_tape
-from streams.topic_tape import TopicTape, TopicTapeError
+from streams.tapes.files import TapeError, read_tape
+from streams.tapes.topic import TopicTape, TopicTapeError
 from streams.topics import TopicNames
 
 ASKED_FOR: Final = {

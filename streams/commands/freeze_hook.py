@@ -10,12 +10,12 @@ from typing import Final
 import click
 from kafka.errors import KafkaError
 
-from streams.access import check_access
 from streams.commands.options import json_option, log_at, show, with_settings
 from streams.freeze.assembly import assembled, kill_file_of, policy_of
 from streams.freeze.outbox import OutboxError
 from streams.freeze.policy import Policy, explain
 from streams.freeze.service import Service
+from streams.kafka.access import check_access
 from streams.settings import Settings
 from streams.topics import TopicError
 

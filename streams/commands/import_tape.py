@@ -7,8 +7,8 @@ import click
 from typing_extensions import override
 
 from streams.commands.options import OUTPUT_FILE, inputs_option, json_option, show
-from streams.import_tape import Imported, import_tapes, write_events
-from streams.tapes import TapeError
+from streams.tapes.files import TapeError
+from streams.tapes.importing import Imported, import_tapes, write_events
 
 
 class QuoteRate(click.ParamType):

@@ -16,9 +16,10 @@ from typing_extensions import override
 from models.lifecycle.calendar import CalendarError, calendar
 from models.lifecycle.machine import Mode
 from models.lifecycle.policy import policy
-from streams.access import check_access
 from streams.commands.options import json_option, log_at, show, with_settings
 from streams.exchange.client import ExchangeClient, SecretError, Signer, read_signer
+from streams.kafka.access import check_access
+from streams.kafka.security import kafka_security
 from streams.lifecycle.feed import FeedError, KafkaFeed
 from streams.lifecycle.holds import Watch, acknowledge
 from streams.lifecycle.intake import Intake
@@ -28,11 +29,10 @@ from streams.lifecycle.process import Process, Rules
 from streams.lifecycle.status import as_text, look
 from streams.lifecycle.steps import Limits
 from streams.lifecycle.store import StateError, Store, only_one
-from streams.security import kafka_security
 from streams.settings import ConfigError, Settings
 from streams.signals import ended_by_sigterm
-from streams.tapes import TapeError, read_tape
-from streams.topic_tape import as_ms
+from streams.tapes.files import TapeError, read_tape
+from streams.tapes.topic import as_ms
 from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
 
 CONNECT_MS: Final = 5000

@@ -9,14 +9,14 @@ import click
 import kafka.errors
 from aiokafka.errors import KafkaError
 
-from streams.access import check_access
 from streams.commands.options import inputs_option, json_option, show, with_settings
-from streams.intake import progress_bar, stored_bytes
-from streams.produce import Produced
-from streams.produce import produce as put_on_topic
-from streams.security import kafka_security
+from streams.kafka.access import check_access
+from streams.kafka.security import kafka_security
 from streams.settings import Settings
-from streams.tapes import TapeError
+from streams.tapes.files import TapeError
+from streams.tapes.intake import progress_bar, stored_bytes
+from streams.tapes.produce import Produced
+from streams.tapes.produce import produce as put_on_topic
 from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
 
 CONNECT_MS: Final = 5000

@@ -13,7 +13,6 @@ from typing_extensions import override
 from models.evaluation.labels import Labels, LabelsError
 from models.score.artifact import ArtifactError
 from models.score.model import Model
-from streams.access import check_access
 from streams.commands.options import (
     ORDER_FILE,
     OUTPUT_FILE,
@@ -22,13 +21,14 @@ from streams.commands.options import (
     show,
     with_settings,
 )
-from streams.intake import Intake, progress_bar, stored_bytes
-from streams.replay import AlertFile, Replayed, replay, replay_topic
-from streams.replay_report import as_result, as_text, score, write_report
-from streams.security import kafka_security
+from streams.kafka.access import check_access
+from streams.kafka.security import kafka_security
+from streams.replay.replay import AlertFile, Replayed, replay, replay_topic
+from streams.replay.report import as_result, as_text, score, write_report
 from streams.settings import ConfigError, Settings
-from streams.tapes import DeadLetterFile, TapeError
-from streams.topic_tape import TopicTape, TopicTapeError, as_ms
+from streams.tapes.files import DeadLetterFile, TapeError
+from streams.tapes.intake import Intake, progress_bar, stored_bytes
+from streams.tapes.topic import TopicTape, TopicTapeError, as_ms
 
 
 class Time(click.ParamType):

@@ -12,9 +12,9 @@ from models.orders.batch import OrderBatch
 from models.score.artifact import ArtifactError
 from models.training import train
 from streams.commands.options import inputs_option, json_option, show, with_settings
-from streams.intake import Intake, progress_bar, stored_bytes
 from streams.settings import Settings
-from streams.tapes import TapeError
+from streams.tapes.files import TapeError
+from streams.tapes.intake import Intake, progress_bar, stored_bytes
 
 PASSES = 2  # that training makes over the tape
 

@@ -13,18 +13,18 @@ from models.evaluation.decisions import Decision
 from models.evaluation.labels import LabelsError
 from models.evaluation.sweep import GRID, Choice, Costs, cheapest, held_out, sweep, within_budget
 from models.score.model import Model
-from streams.access import check_access
 from streams.commands.options import ORDER_FILE, inputs_option, json_option, show, with_settings
 from streams.commands.replay import load_model
 from streams.dispositions import DispositionError, dispositions_on, read_dispositions
-from streams.intake import progress_bar, stored_bytes
-from streams.security import kafka_security
+from streams.kafka.access import check_access
+from streams.kafka.security import kafka_security
 from streams.settings import Settings
-from streams.tapes import TapeError
-from streams.topic_tape import TopicTape, TopicTapeError
-from streams.tuning import TapeFiles, decisions_of, train_on, try_tape
-from streams.tuning_files import write_report
-from streams.tuning_report import Tuned, as_result, as_text
+from streams.tapes.files import TapeError
+from streams.tapes.intake import progress_bar, stored_bytes
+from streams.tapes.topic import TopicTape, TopicTapeError
+from streams.tuning.files import write_report
+from streams.tuning.report import Tuned, as_result, as_text
+from streams.tuning.tuning import TapeFiles, decisions_of, train_on, try_tape
 
 TRAINING_PASSES: Final = 2
 USD = click.FloatRange(min=0.0)

@@ -6,22 +6,22 @@ from contextlib import ExitStack
 import click
 from kafka.errors import KafkaError
 
-from streams.access import check_access
-from streams.broker import TOPIC_LIMITS, BrokerError, EmbeddedBroker
 from streams.commands.options import log_at, with_settings
 from streams.commands.replay import load_model
-from streams.compiling import compile_kernels
-from streams.health import Health, address_of, listen
-from streams.intake import progress_bar, stored_bytes
-from streams.runtime import Companion, run_worker
-from streams.security import kafka_security
+from streams.kafka.access import check_access
+from streams.kafka.broker import TOPIC_LIMITS, BrokerError, EmbeddedBroker
+from streams.kafka.security import kafka_security
 from streams.settings import ConfigError, Settings
 from streams.signals import ended_by_sigterm
-from streams.tapes import TapeError
+from streams.tapes.files import TapeError
+from streams.tapes.intake import progress_bar, stored_bytes
 from streams.topics import TopicError, TopicNames, ensure_topics, every_spec
-from streams.warmup import Stages, is_first_start, warm_stages
-from streams.watch import Watch
-from streams.worker import Worker, group_of
+from streams.watch.health import Health, address_of, listen
+from streams.watch.watch import Watch
+from streams.worker.compiling import compile_kernels
+from streams.worker.runtime import Companion, run_worker
+from streams.worker.warmup import Stages, is_first_start, warm_stages
+from streams.worker.worker import Worker, group_of
 
 CONNECT_MS = 5000
 LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "numba")

@@ -20,7 +20,7 @@ from typing_extensions import override
 from streams.dashboard.alert_rows import ReadAlert, read_alert
 from streams.dashboard.feed import now_ms
 from streams.dashboard.read_model import DAY_MS, ReadModel
-from streams.order_window import (
+from streams.evidence.order_window import (
     PLACES_HEADER,
     OrdersTopic,
     OrderWindow,

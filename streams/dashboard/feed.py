@@ -16,10 +16,10 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from typing_extensions import override
 
-from streams.clients import connect
 from streams.dashboard.pruning import prune
 from streams.dashboard.read_model import ReadModel
 from streams.dashboard.records import Intake, Record, Taken
+from streams.kafka.clients import connect
 from streams.settings import Settings
 from streams.topics import TopicNames, ensure_topics, topic_specs
 

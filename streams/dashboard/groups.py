@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
-from streams.clients import connect
 from streams.dashboard.alert_views import Json
 from streams.freeze.service import group_of as hook_group_of
+from streams.kafka.clients import connect
 from streams.settings import Settings
-from streams.worker import group_of
+from streams.worker.worker import group_of
 
 CONNECT_MS: Final = 2000
 

@@ -19,7 +19,7 @@ from streams.dashboard.records import Intake, Taken
 from streams.dashboard.summary import summary
 from streams.freeze.assembly import policy_of
 from streams.freeze.policy import Policy
-from streams.security import kafka_security
+from streams.kafka.security import kafka_security
 from streams.settings import Settings
 from streams.topics import TopicNames
 

@@ -15,9 +15,9 @@ import msgspec
 from models.alerts.envelope import rfc3339
 from models.alerts.masking import masked
 from streams.evidence.gather import Gathered
+from streams.evidence.order_window import FoundOrder, WindowOrder
 from streams.evidence.plot import Point, price_chart
 from streams.freeze.actions import Act, Entry, Outcome
-from streams.order_window import FoundOrder, WindowOrder
 
 MANIFEST: Final = "manifest.json"
 

@@ -8,9 +8,9 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from models.alerts.envelope import AlertData, AlertType, Place
-from streams.clients import connect
+from streams.evidence.order_window import FoundOrder, OrdersTopic, OrderWindow, places_of
 from streams.freeze.actions import Entry, decode_entry
-from streams.order_window import FoundOrder, OrdersTopic, OrderWindow, places_of
+from streams.kafka.clients import connect
 from streams.topics import TopicNames
 
 CONNECT_MS: Final = 5000

@@ -13,7 +13,7 @@ from streams.freeze.outbox import Outbox
 from streams.freeze.policy import Policy, PolicyError, load_policy
 from streams.freeze.publisher import Publisher
 from streams.freeze.service import CONNECT_MS, Service
-from streams.security import kafka_security
+from streams.kafka.security import kafka_security
 from streams.settings import ConfigError, Settings
 from streams.topics import TopicNames, ensure_topics, topic_specs
 

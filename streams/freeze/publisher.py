@@ -13,9 +13,9 @@ import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from streams.clients import connect
 from streams.freeze.actions import Entry, decode_entry
 from streams.freeze.outbox import Outbox, OutboxError
+from streams.kafka.clients import connect
 
 CONNECT_MS: Final = 5000
 TAIL: Final = 1000  # records that are looked at to find the last entry

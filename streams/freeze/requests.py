@@ -16,9 +16,9 @@ import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from typing_extensions import override
 
-from streams.clients import connect
 from streams.closing import Closing
 from streams.freeze.actions import Act, Entry, Outcome, decode_entry
+from streams.kafka.clients import connect
 from streams.topics import TopicNames
 
 CONNECT_MS: Final = 5000

@@ -14,10 +14,10 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from typing_extensions import override
 
-from streams.clients import connect
 from streams.closing import Closing
 from streams.freeze.hook import Hook
 from streams.freeze.publisher import Publisher
+from streams.kafka.clients import connect
 from streams.settings import Settings
 from streams.topics import TopicNames
 

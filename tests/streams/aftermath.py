@@ -14,15 +14,15 @@ from kafka.errors import KafkaError
 from models.alerts.stage import AlertStage
 from models.market.stage import MarketStage
 from models.score.model import Model
-from streams.changelog import Changelog
-from streams.checkpoints import Identity, find, layout_of
-from streams.produce import produce
-from streams.security import kafka_security
+from streams.kafka.security import kafka_security
 from streams.settings import Settings
-from streams.stages import AlertPartition, KeyPartition, MarketPartition, Partition
+from streams.tapes.produce import produce
 from streams.topics import TopicNames, changelog_specs, ensure_topics, topic_specs
-from streams.warmup import Stages
-from streams.worker import group_of
+from streams.worker.changelog import Changelog
+from streams.worker.checkpoints import Identity, find, layout_of
+from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition, Partition
+from streams.worker.warmup import Stages
+from streams.worker.worker import group_of
 from tests.streams.conftest import values_on
 
 PATIENCE_S: Final = 240.0

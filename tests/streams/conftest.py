@@ -18,18 +18,18 @@ from pydantic import SecretStr
 from models.score.model import Model
 from models.simulation import write_labels, write_orders
 from models.training import train
-from streams.broker import TOPIC_LIMITS, EmbeddedBroker
-from streams.intake import Intake
-from streams.produce import produce as produce_files
-from streams.replay import AlertFile, replay
-from streams.runtime import DEFAULT_GROUP
-from streams.security import kafka_security
+from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
+from streams.kafka.security import kafka_security
+from streams.replay.replay import AlertFile, replay
 from streams.settings import Settings, load_settings
-from streams.topic_tape import TopicTape
+from streams.tapes.intake import Intake
+from streams.tapes.produce import produce as produce_files
+from streams.tapes.topic import TopicTape
 from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
+from streams.worker.runtime import DEFAULT_GROUP
 from tests.models.simulation.worlds import small_tape
-from tests.streams.kafka_cluster import KafkaCluster, class_path, what_is_missing
-from tests.streams.kafka_secured import Secured, secured_cluster
+from tests.streams.kafka.cluster import KafkaCluster, class_path, what_is_missing
+from tests.streams.kafka.secured import Secured, secured_cluster
 from tests.streams.lives import Lives
 
 EASIER = 4.5  # strength by which the tests' model alerts sooner, so that a small tape has alerts

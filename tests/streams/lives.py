@@ -18,15 +18,15 @@ from streams.kernel_cache import use_fresh_kernels
 
 SAID_S: Final = 60.0
 MOMENTS: Final = (  # at whose beginning or end a worker may die
-    ("streams.changelog", "Changelog", "read"),
-    ("streams.changelog", "Changelog", "write"),
-    ("streams.keeper", "Keeper", "_on_assigned"),
-    ("streams.keeper", "Keeper", "_on_revoked"),
-    ("streams.keeper", "Keeper", "_acknowledge"),
-    ("streams.transport", "Consumer", "commit_now"),
-    ("streams.worker", "Worker", "_observe"),
-    ("streams.worker", "Worker", "_assess"),
-    ("streams.worker", "Worker", "_judge"),
+    ("streams.worker.changelog", "Changelog", "read"),
+    ("streams.worker.changelog", "Changelog", "write"),
+    ("streams.worker.keeper", "Keeper", "_on_assigned"),
+    ("streams.worker.keeper", "Keeper", "_on_revoked"),
+    ("streams.worker.keeper", "Keeper", "_acknowledge"),
+    ("streams.worker.transport", "Consumer", "commit_now"),
+    ("streams.worker.worker", "Worker", "_observe"),
+    ("streams.worker.worker", "Worker", "_assess"),
+    ("streams.worker.worker", "Worker", "_judge"),
 )
 
 
@@ -106,7 +106,7 @@ def main(model_dir: Path) -> None:
     """Answer until the other end is closed."""
     use_fresh_kernels()
     from models.score.model import Model  # noqa: PLC0415 - kernels load after their cache is set
-    from streams.compiling import compile_kernels  # noqa: PLC0415 - as above
+    from streams.worker.compiling import compile_kernels  # noqa: PLC0415 - as above
 
     model = Model.load(model_dir)
     compile_kernels(model)
@@ -126,10 +126,10 @@ def live(model: Any, values: dict[str, Any], dies_at: int) -> None:
     """Be a worker."""
     import logging  # noqa: PLC0415 - in the child alone
 
-    from streams.runtime import run_worker  # noqa: PLC0415 - as above
     from streams.settings import Settings  # noqa: PLC0415 - as above
-    from streams.warmup import Stages  # noqa: PLC0415 - as above
-    from streams.worker import Worker  # noqa: PLC0415 - as above
+    from streams.worker.runtime import run_worker  # noqa: PLC0415 - as above
+    from streams.worker.warmup import Stages  # noqa: PLC0415 - as above
+    from streams.worker.worker import Worker  # noqa: PLC0415 - as above
 
     code = 1
     try:

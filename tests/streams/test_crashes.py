@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import TOPIC_LIMITS, EmbeddedBroker
+from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.settings import Settings
 from tests.streams.aftermath import (
     alerts_on,

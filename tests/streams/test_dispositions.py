@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.alerts.envelope import AlertType
-from streams.broker import EmbeddedBroker
 from streams.dispositions import (
     Disposition,
     DispositionError,
@@ -14,7 +13,8 @@ from streams.dispositions import (
     read_dispositions,
     standing,
 )
-from streams.topic_tape import TopicTape
+from streams.kafka.broker import EmbeddedBroker
+from streams.tapes.topic import TopicTape
 from tests.streams.conftest import Produce
 
 CONFIRMED = Disposition(alert_id="a1", subject="k1", disposition=Outcome.CONFIRMED)

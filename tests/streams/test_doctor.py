@@ -6,8 +6,8 @@ import pytest
 from kafka import KafkaAdminClient
 
 from models.score.artifact import Feature, Manifest, save_artifact
-from streams.broker import EmbeddedBroker
 from streams.doctor import Check, Outcome, examine
+from streams.kafka.broker import EmbeddedBroker
 from streams.settings import Settings
 from streams.topics import FRAME_BYTES, TopicNames, ensure_topics, every_spec
 

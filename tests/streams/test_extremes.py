@@ -8,12 +8,12 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from models.market.stage import MarketStage
-from streams.row_frames import pack_words, unpack_rows
 from streams.settings import Settings
-from streams.stages import KeyPartition, MarketPartition
 from streams.topics import FRAME_BYTES, MEBIBYTE
-from streams.transport import Run
-from streams.warmup import Stages
+from streams.worker.row_frames import pack_words, unpack_rows
+from streams.worker.stages import KeyPartition, MarketPartition
+from streams.worker.transport import Run
+from streams.worker.warmup import Stages
 from tests.factories import NOW_MS, TS, encode, order
 from tests.streams.aftermath import committed, make_topics
 from tests.streams.conftest import Trained, as_values

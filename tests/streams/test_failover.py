@@ -17,7 +17,7 @@ from tests.streams.aftermath import (
     wait_for,
 )
 from tests.streams.conftest import Trained, as_values
-from tests.streams.kafka_cluster import KafkaCluster
+from tests.streams.kafka.cluster import KafkaCluster
 from tests.streams.lives import Lives
 
 SESSION_S = 6.0

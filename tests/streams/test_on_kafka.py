@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
-from streams.children import Command
-from streams.security import kafka_security
+from streams.kafka.children import Command
+from streams.kafka.security import kafka_security
 from streams.settings import Settings
-from streams.worker import group_of
+from streams.worker.worker import group_of
 from tests.streams.aftermath import make_topics
 from tests.streams.conftest import Trained, as_values, run_command, values_on, variables
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from streams.broker import free_port
-from streams.children import Command
 from streams.cli import run
-from streams.intake import Intake
-from streams.replay import AlertFile, replay
-from streams.security import kafka_security
+from streams.kafka.broker import free_port
+from streams.kafka.children import Command
+from streams.kafka.security import kafka_security
+from streams.replay.replay import AlertFile, replay
 from streams.settings import Settings
+from streams.tapes.intake import Intake
 from streams.topics import TopicNames, ensure_topics, topic_specs
 from tests.streams.conftest import Trained, names_of_its_own, run_command, values_on, variables
-from tests.streams.kafka_secured import GUEST, PASSWORD, Secured
+from tests.streams.kafka.secured import GUEST, PASSWORD, Secured
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 

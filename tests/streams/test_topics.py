@@ -4,7 +4,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from streams.broker import TOPIC_LIMITS, EmbeddedBroker
+from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.topics import (
     TopicError,
     TopicNames,

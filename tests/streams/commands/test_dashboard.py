@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from streams.broker import free_port
-from streams.children import Command
 from streams.cli import run
+from streams.kafka.broker import free_port
+from streams.kafka.children import Command
 
 LOCAL = ["--brokers", "127.0.0.1:9"]
 

@@ -8,9 +8,9 @@ from aiokafka import ConsumerRecord
 from click.testing import CliRunner, Result
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from streams.broker import EmbeddedBroker
 from streams.commands.dead import command, printable
-from streams.dead_letters import Letter
+from streams.dead.letters import Letter
+from streams.kafka.broker import EmbeddedBroker
 from streams.topics import TopicNames, ensure_topics, topic_specs
 from tests.factories import encode, order
 

@@ -13,8 +13,8 @@ import pytest
 
 from models.evaluation.labels import Labels
 from models.evaluation.scoreboard import score_alerts
-from streams.broker import EmbeddedBroker
-from streams.demo_tape import MALFORMED
+from streams.demo.tape import MALFORMED
+from streams.kafka.broker import EmbeddedBroker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

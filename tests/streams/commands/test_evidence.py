@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from streams.broker import EmbeddedBroker
 from streams.cli import run
 from streams.freeze.actions import Act, Outcome, Rule
+from streams.kafka.broker import EmbeddedBroker
 from streams.topics import TopicNames, ensure_topics, topic_specs
 from tests.streams.freeze.entries import chain, entry
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from streams.broker import EmbeddedBroker
 from streams.cli import run
 from streams.freeze.assembly import assembled
 from streams.freeze.service import Service
+from streams.kafka.broker import EmbeddedBroker
 from tests.streams.freeze.kafka_stand import exchange, put, settings_for
 from tests.streams.freeze.stand import app_leak, leak
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import EmbeddedBroker
-from streams.children import Command
 from streams.cli import run
-from streams.demo import as_environment
+from streams.demo.demo import as_environment
+from streams.kafka.broker import EmbeddedBroker
+from streams.kafka.children import Command
 from streams.settings import Settings
 from tests.streams.freeze.kafka_stand import settings_for
 from tests.streams.freeze.stand import SECRET

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner, Result
 from kafka import KafkaProducer
 
-from streams.broker import EmbeddedBroker
 from streams.commands.lifecycle import command
+from streams.kafka.broker import EmbeddedBroker
 from streams.topics import TopicNames, ensure_topics, topic_specs
 from tests.streams.lifecycle.worlds import START, order
 

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 from kafka import KafkaConsumer, TopicPartition
 
-from streams.broker import EmbeddedBroker
 from streams.commands.produce import command
+from streams.kafka.broker import EmbeddedBroker
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from models.alerts.envelope import AlertType
-from streams.broker import EmbeddedBroker
 from streams.commands.replay import command
+from streams.kafka.broker import EmbeddedBroker
 from tests.streams.conftest import Trained, put_on_topic
 
 

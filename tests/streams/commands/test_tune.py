@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from streams.broker import EmbeddedBroker
 from streams.commands.tune import command
 from streams.dispositions import Disposition, Outcome
+from streams.kafka.broker import EmbeddedBroker
 from tests.streams.conftest import Produce, Trained
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from click.testing import CliRunner
 from kafka import KafkaAdminClient, KafkaProducer
 
-from streams.broker import EmbeddedBroker
 from streams.commands.worker import command
+from streams.kafka.broker import EmbeddedBroker
 from tests.streams.conftest import Trained, everything_on, put_on_topic
 
 PROGRAM = "from streams.cli import main; main()"

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from streams.broker import EmbeddedBroker, free_port
-from streams.runtime import EXIT_FAILED
+from streams.kafka.broker import EmbeddedBroker, free_port
+from streams.worker.runtime import EXIT_FAILED
 from tests.streams.conftest import Produce, Trained, everything_on, put_on_topic
 
 PROGRAM = "from streams.cli import main; main()"

@@ -15,8 +15,8 @@ from kafka import KafkaProducer
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from models.alerts.envelope import Alert
-from streams.broker import TOPIC_LIMITS, EmbeddedBroker, free_port
-from streams.children import Command
+from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker, free_port
+from streams.kafka.children import Command
 from streams.settings import PREFIX
 from streams.topics import TopicNames, ensure_topics, topic_specs
 from tests.streams.dashboard.samples import places

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from models.alerts.envelope import AlertType
 from streams.dashboard.alert_rows import ReadAlert, read_alert
 from streams.dashboard.charts import BARS, MOST_FILLS, MOST_SELLERS, Chart, draw
-from streams.order_window import WindowOrder
+from streams.evidence.order_window import WindowOrder
 from tests.streams.dashboard.samples import KEY, NOW, alert
 
 

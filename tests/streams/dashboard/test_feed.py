@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from streams.broker import EmbeddedBroker, free_port
-from streams.children import Command
 from streams.dashboard.feed import Feed
 from streams.dashboard.handles import Handles
 from streams.dashboard.read_model import ReadModel
 from streams.dashboard.records import Intake, Taken
-from streams.demo import as_environment
+from streams.demo.demo import as_environment
+from streams.kafka.broker import EmbeddedBroker, free_port
+from streams.kafka.children import Command
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.streams.dashboard.samples import SECRET, alert, dump
-from tests.streams.kafka_cluster import KafkaCluster
+from tests.streams.kafka.cluster import KafkaCluster
 
 PATIENCE_S = 60
 

@@ -5,8 +5,8 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from streams.broker import EmbeddedBroker
 from streams.dashboard.groups import ask_groups, groups_of
+from streams.kafka.broker import EmbeddedBroker
 from streams.settings import Settings
 from streams.topics import TopicNames, ensure_topics, topic_specs
 

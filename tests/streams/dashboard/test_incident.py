@@ -14,9 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from models.alerts.envelope import Action
-from streams.broker import free_port
-from streams.children import Command
 from streams.dispositions import Disposition, Outcome
+from streams.kafka.broker import free_port
+from streams.kafka.children import Command
 from tests.streams.conftest import Trained, everything_on
 from tests.streams.dashboard.samples import alert
 from tests.streams.dashboard.stand import Stand, Watched, needs_chromium, wait_until

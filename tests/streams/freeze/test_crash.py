@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from streams.broker import EmbeddedBroker
-from streams.children import Command
-from streams.demo import as_environment
+from streams.demo.demo import as_environment
 from streams.freeze.actions import GENESIS, Act, Outcome, sealed
 from streams.freeze.requests import Ask, new_request
+from streams.kafka.broker import EmbeddedBroker
+from streams.kafka.children import Command
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.streams.freeze.kafka_stand import entries, put, settings_for

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from streams.children import Command
-from streams.demo import as_environment
+from streams.demo.demo import as_environment
 from streams.exchange.mock import MockExchange
 from streams.freeze.audit import verify
+from streams.kafka.children import Command
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.streams.freeze.kafka_stand import audit, exchange, put, settings_for
 from tests.streams.freeze.stand import leak
-from tests.streams.kafka_cluster import KafkaCluster
+from tests.streams.kafka.cluster import KafkaCluster
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 

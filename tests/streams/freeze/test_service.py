@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import EmbeddedBroker
 from streams.exchange.mock import Fault
 from streams.freeze.actions import Act, Outcome, Rule
 from streams.freeze.assembly import assembled
 from streams.freeze.outbox import OutboxError
 from streams.freeze.requests import Ask, Desk, new_request
 from streams.freeze.service import Service
+from streams.kafka.broker import EmbeddedBroker
 from streams.settings import ConfigError, Settings
 from streams.topics import TopicNames
 from tests.streams.freeze.kafka_stand import entries, exchange, put, settings_for

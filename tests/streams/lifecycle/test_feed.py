@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
-from streams.broker import EmbeddedBroker
+from streams.kafka.broker import EmbeddedBroker
 from streams.lifecycle.feed import FeedError, KafkaFeed
 from streams.lifecycle.store import Place
 from streams.topics import TopicSpec, ensure_topics

@@ -18,11 +18,11 @@ from standardwebhooks import Webhook
 from typing_extensions import override
 
 from models.lifecycle.policy import DAY_MS
-from streams.broker import EmbeddedBroker
 from streams.exchange.mock import MockExchange, MockServer
 from streams.exchange.wire import Operation
+from streams.kafka.broker import EmbeddedBroker
 from streams.lifecycle.entries import Entry, Kind, decode_entry
-from streams.topic_tape import TopicTape
+from streams.tapes.topic import TopicTape
 from streams.topics import TopicNames, ensure_topics, topic_specs
 from tests.streams.lifecycle.worlds import START, order
 

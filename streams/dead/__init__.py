@@ -1,0 +1,1 @@
+"""Dead letters: what was refused, kept byte for byte, shown and replayed."""

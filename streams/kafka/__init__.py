@@ -1,0 +1,1 @@
+"""Ways to the brokers: clients, credentials, partitions, and a broker of our own for demos."""

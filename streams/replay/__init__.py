@@ -1,0 +1,1 @@
+"""The detector over a file, or over a topic's past."""

@@ -1,0 +1,1 @@
+"""Tapes: order events in files and on topics, read, imported and produced."""

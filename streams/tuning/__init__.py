@@ -1,0 +1,1 @@
+"""Thresholds swept over a tape, and what each would have cost."""

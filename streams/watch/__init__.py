@@ -1,0 +1,1 @@
+"""Whether a worker lives and keeps up: watchdog, health, metrics."""

@@ -1,0 +1,1 @@
+"""The live worker: three stages on Faust, their frames, checkpoints and recovery."""

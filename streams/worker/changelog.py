@@ -1,0 +1,110 @@
+"""Changelogs: compacted topics from which the state of a partition can be read back.
+
+Written and read with clients of our own, beside Faust's tables. A table keeps every value in memory
+a second time, may be written only while an event of that partition is current, knows nothing of
+rows that belong together, and lets whoever wrote last win, be it a worker long replaced.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from streams.kafka.clients import start_reader
+from streams.topics import FRAME_BYTES, MEBIBYTE
+from streams.worker.checkpoints import Message, StateError
+
+PATIENCE_S: Final = 60.0  # without a record, before a changelog is given up
+PROMPT_MS: Final = 200
+AWAY_MS: Final = 1_200_000  # a broker may be away for so long before a write fails, as in Faust
+
+log = logging.getLogger(__name__)
+
+
+class Changelog:
+    """The changelogs of a worker; `client` holds further settings, such as credentials."""
+
+    def __init__(self, brokers: Sequence[str], client: Mapping[str, Any]) -> None:
+        self._brokers, self._client = list(brokers), dict(client)
+        self._producer: AIOKafkaProducer | None = None
+        self._is_stopped = False
+        self._one_at_a_time = asyncio.Lock()
+
+    async def write(self, tp: TopicPartition, messages: Sequence[Message]) -> int | None:
+        """Write records and wait until the brokers have them; gives the offset behind the last."""
+        if not messages:
+            return None
+        producer = await self._started()
+        sent = [await producer.send(tp.topic, value, key, tp.partition) for key, value in messages]
+        written: list[int] = [record.offset for record in await asyncio.gather(*sent)]
+        return max(written) + 1
+
+    async def end(self, tp: TopicPartition) -> int:
+        """Give the offset behind the last record."""
+        async with self._one_at_a_time, self._reader() as reader:
+            return int((await reader.end_offsets([tp]))[tp])
+
+    async def begin(self, tp: TopicPartition) -> int:
+        """Give the offset of the first record that is still there."""
+        async with self._one_at_a_time, self._reader() as reader:
+            return int((await reader.beginning_offsets([tp]))[tp])
+
+    async def read(self, tp: TopicPartition) -> tuple[dict[bytes, bytes], int]:
+        """Give the live records by key, and the offset behind the last."""
+        contents: dict[bytes, bytes] = {}
+        async with self._one_at_a_time, self._reader() as reader:
+            reader.assign([tp])
+            end = int((await reader.end_offsets([tp]))[tp])
+            await reader.seek_to_beginning(tp)
+            patience = asyncio.get_running_loop().time() + PATIENCE_S
+            while await reader.position(tp) < end:
+                found = (await reader.getmany(tp, timeout_ms=PROMPT_MS)).get(tp, [])
+                if found:
+                    patience = asyncio.get_running_loop().time() + PATIENCE_S
+                elif asyncio.get_running_loop().time() > patience:
+                    raise StateError(f"{tp.topic} cannot be read to its end, offset {end}")
+                for record in found:
+                    if record.value is None:
+                        contents.pop(record.key, None)
+                    else:
+                        contents[record.key] = record.value
+                await asyncio.sleep(0)
+        return contents, end
+
+    async def stop(self) -> None:
+        """Let go of the brokers, for good."""
+        self._is_stopped = True
+        if self._producer is not None:
+            await self._producer.stop()
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
+        how = {
+            "auto_offset_reset": "earliest",
+            "max_partition_fetch_bytes": FRAME_BYTES,
+            "max_poll_records": None,
+        }
+        reader = await start_reader(self._brokers, self._client | how)
+        try:
+            yield reader
+        finally:
+            await reader.stop()
+
+    async def _started(self) -> AIOKafkaProducer:
+        if self._is_stopped:
+            raise asyncio.CancelledError
+        if self._producer is None:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._brokers,
+                **self._client,
+                acks="all",
+                max_batch_size=MEBIBYTE,
+                max_request_size=FRAME_BYTES,
+                request_timeout_ms=AWAY_MS,
+            )
+            self._producer = producer
+            await producer.start()
+        return self._producer

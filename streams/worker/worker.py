@@ -1,0 +1,346 @@
+"""The live worker: the three stages as agents of one Faust app, with a topic between each two.
+
+    orders ─▶ market stage ─▶ keys ─▶ key stage ─▶ suspects ─▶ alert stage ─▶ alerts
+                   └▶ dead letters
+
+State lives in memory, by partition, and in changelogs (`streams.worker.keeper`). An event is
+acknowledged when the state that contains it is saved and everything that came of it lies with the
+brokers. What is delivered again after a crash is known by its offset, its number or its alert id.
+"""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import msgspec
+from faust.streams import Stream
+from faust.types import TP, StreamT
+
+from models.alerts.envelope import Alert
+from models.alerts.stage import AlertStage
+from streams.dead.letters import Letter, RefusalLimit
+from streams.kafka.security import faust_credentials, kafka_security
+from streams.settings import Settings
+from streams.topics import TopicNames, changelog_specs, worker_group
+from streams.watch.metrics import Metrics, sizes_of
+from streams.watch.watchdog import Progress as Places
+from streams.worker.changelog import Changelog
+from streams.worker.checkpoints import Identity
+from streams.worker.keeper import Keeper, Worked
+from streams.worker.row_frames import Word, pack_words
+from streams.worker.runtime import build_app
+from streams.worker.stages import (
+    AlertPartition,
+    DeadLetter,
+    KeyPartition,
+    MarketPartition,
+    Merging,
+    Partition,
+)
+from streams.worker.telling import Telling
+from streams.worker.transport import Consumer, Run, coalesced_topic, rest
+from streams.worker.warmup import Stages
+
+ONLY: Final = 0  # the one partition of the suspects topic
+FRAMES_AT_ONCE: Final = 64  # a frame holds thousands of rows
+BUFFERED_RUNS: Final = 2  # what waits longer is better fetched as one larger run
+TELL_EVERY_S: Final = 0.01
+TELL_AT_REST_S: Final = 0.25
+COUNTS_S: Final = 10.0
+HELD_ROWS: Final = 200_000  # that may wait for slower partitions before faster ones rest
+COMMITS_S: Final = 3600.0  # Faust's own commits; the keeper's come with each checkpoint
+CONTENT_TYPE: Final = b"application/cloudevents+json"
+
+P = TypeVar("P", bound=Partition)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A record to be sent."""
+
+    topic: str
+    value: bytes
+    partition: int | None = None
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+Sent = list[Awaitable[Any]]  # messages on their way to the brokers
+Handle = Callable[[Any, TP, Run], Awaitable[Sent]]
+
+
+class Worker:
+    """The agents of one worker, and the state of the partitions that are assigned to it."""
+
+    def __init__(self, settings: Settings, brokers: list[str], stages: Stages) -> None:
+        self.app = build_app(
+            brokers,
+            group=group_of(settings),
+            offset_reset=settings.auto_offset_reset,
+            commit_seconds=COMMITS_S,
+            buffered_runs=BUFFERED_RUNS,
+            producer_linger=0.0,  # frames are batches already
+            broker_credentials=faust_credentials(settings),
+            **session(settings.session_timeout_ms / 1000),
+        )
+        self._names = names = TopicNames(**settings.topic_names())
+        self._partitions = settings.partitions
+        self._patience_ms = settings.idle_heartbeat_ms
+        self._stages = stages
+        self.places = Places()
+        self.metrics = Metrics(self.places, lambda: sizes_of(self._all_recovered()))
+        self._refusals = settings.dead_letter_ratio, settings.dead_letter_window
+        self._limits: dict[int, RefusalLimit] = {}
+        self._keeper = Keeper(
+            self.app,
+            Changelog(brokers, kafka_security(settings)),
+            tables=dict(
+                zip(
+                    (names.orders, names.keys, names.suspects),
+                    (
+                        spec.name
+                        for spec in changelog_specs(group_of(settings), settings.partitions)
+                    ),
+                    strict=True,
+                )
+            ),
+            make={
+                names.orders: self._new_market,
+                names.keys: self._new_key,
+                names.suspects: self._new_alert,
+            },
+            identity=Identity(stages.model.id, settings.partitions),
+            interval_s=settings.checkpoint_interval_ms / 1000,
+            adopt=settings.adopt_state,
+            on_checkpoint=self.metrics.checkpoint_done,
+        )
+        self._one_at_a_time = asyncio.Lock()
+        self._telling = Telling()
+        self._agent(names.orders, self._observe, settings.batch_events)
+        self._agent(names.keys, self._assess, FRAMES_AT_ONCE)
+        self._agent(names.suspects, self._judge, FRAMES_AT_ONCE)
+        self.app.on_partitions_assigned.connect(self._on_assigned)
+        rest(self.app, self._resting)
+        self.app.task(self._tell)
+        self.app.task(self._tell_counts)
+
+    @property
+    def topics(self) -> list[str]:
+        """Topics that the agents read, orders first."""
+        return [self._names.orders, self._names.keys, self._names.suspects]
+
+    def _agent(self, topic: str, handle: Handle, most: int) -> None:
+        async def agent(stream: StreamT[Run]) -> None:
+            if not isinstance(stream, Stream):
+                raise TypeError(f"the stream of {topic} is {type(stream)}; must be Faust's Stream")
+            async for event in stream.noack().events():
+                owned = await self._keeper.owned(event.message.tp)
+                if owned is None:
+                    continue
+                self.places.begin(owned.tp, event.value)
+                with self.metrics.stage(topic):
+                    sent = await handle(owned.partition, owned.tp, event.value)
+                self.places.done(owned.tp, event.value)
+                done = Worked(event, stream, event.value.end, sent)
+                event.value = event.message.value = None  # it waits for a checkpoint without it
+                await self._keeper.worked(owned, done)
+                await asyncio.sleep(0)  # let the producer begin
+
+        agent.__name__ = agent.__qualname__ = topic
+        self.app.agent(coalesced_topic(self.app, topic, max_records=most), name=topic)(agent)
+
+    async def _observe(self, market: MarketPartition, tp: TP, run: Run) -> Sent:
+        async with self._one_at_a_time:  # what is told of a partition must not overtake its rows
+            before, now_ms = market.events, time.time_ns() // 1_000_000
+            with self.metrics.counting(tp.partition, market):
+                frames, refused = market.observe(run, now_ms)
+            self._telling.wait_for(now_ms + self._patience_ms)
+            self._limit(tp).take(market.events - before, [letter.refusal for letter in refused])
+            self.metrics.refused(refused)
+            letters = [self._dead_letter(tp, letter) for letter in refused]
+            return await self._send([*self._to_keys(frames), *letters])
+
+    async def _assess(self, keys: KeyPartition, _: TP, run: Run) -> Sent:
+        async with self._one_at_a_time:
+            before = keys.received
+            frames = keys.assess(run)
+            if keys.received != before:
+                self._telling.wait_for(keys.waits_for)
+            return await self._send(self._to_alerts(frames))
+
+    async def _judge(self, stage: AlertPartition, _: TP, run: Run) -> Sent:
+        alerts = stage.judge(run)
+        self.metrics.alerted(alerts)
+        return await self._send(self._alert_message(alert) for alert in alerts)
+
+    async def _on_assigned(self, *sent: Any, **_: Any) -> None:
+        """Count anew."""
+        _, assigned = sent  # Faust sends the app first
+        self._limits.clear()
+        self._telling = Telling()
+        self.places.assigned()
+        self.metrics.assigned(tp.partition for tp in assigned if tp.topic == self._names.orders)
+
+    async def _tell(self) -> None:
+        """Tell the later stages how far the earlier ones have come, since others wait to hear it.
+
+        Now and then also where nobody is known to wait: another worker may know of somebody.
+        """
+        told = 0.0
+        while not self.app.should_stop:
+            await asyncio.sleep(TELL_EVERY_S)
+            self._telling.forget_before(time.time_ns() // 1_000_000)
+            if isinstance(self.app.consumer, Consumer):
+                self.app.consumer.be_calm(self._telling.is_calm())
+            now = time.monotonic()
+            is_time = now - told >= TELL_AT_REST_S
+            told = now if is_time else told
+            await self._tell_keys(await self._quiet(even_in_vain=is_time))
+            await self._tell_alerts()
+
+    async def _quiet(self, *, even_in_vain: bool) -> dict[int, int]:
+        """Give when partitions of orders were last found to have nothing more, ms."""
+        consumer, topic = self.app.consumer, self._names.orders
+        now_ms = time.time_ns() // 1_000_000
+        markets = self._recovered(topic, MarketPartition)
+        asked = [n for n in markets if even_in_vain or self._telling.is_due(n, now_ms)]
+        if not asked or not isinstance(consumer, Consumer):
+            return {}
+        found = await consumer.quiet(TP(topic, number) for number in asked)
+        return {
+            tp.partition: quiet.asked_ms
+            for tp, quiet in found.items()
+            if quiet.handed <= markets[tp.partition].end  # else some is still on its way here
+            and (even_in_vain or self._telling.is_due(tp.partition, quiet.asked_ms))
+        }
+
+    async def _tell_keys(self, quiet: Mapping[int, int]) -> None:
+        async with self._one_at_a_time:
+            said: defaultdict[int, list[Word]] = defaultdict(list)
+            for number, market in self._recovered(self._names.orders, MarketPartition).items():
+                for target, word in market.words(quiet.get(number)):
+                    said[target].append(word)
+                if number in quiet:
+                    self._telling.told(number, quiet[number])
+            await self._send(self._to_keys((n, pack_words(words)) for n, words in said.items()))
+
+    async def _tell_alerts(self) -> None:
+        async with self._one_at_a_time:
+            keys = self._recovered(self._names.keys, KeyPartition).values()
+            words = [word for partition in keys for word in partition.words()]
+            await self._send(self._to_alerts([pack_words(words)] if words else []))
+
+    def _resting(self) -> set[TP]:
+        """Give the partitions of orders that rest: too many rows wait for others that are behind.
+
+        Those go on that have not passed the first row that waits, so there is always one.
+        """
+        merging = [part for part in self._all_recovered() if isinstance(part, Merging)]
+        resting: set[TP] = set()
+        if sum(part.held for part in merging) > HELD_ROWS:
+            first = min(part.held_from for part in merging)
+            markets = self._recovered(self._names.orders, MarketPartition)
+            resting = {
+                TP(self._names.orders, number)
+                for number, market in markets.items()
+                if market.clock > first
+            }
+        self.places.resting = resting
+        return resting
+
+    def _recovered(self, topic: str, kind: type[P]) -> dict[int, P]:
+        found = self._keeper.recovered(topic)
+        return {n: partition for n, partition in found.items() if isinstance(partition, kind)}
+
+    def is_recovered(self) -> bool:
+        """Whether the state of every partition that is assigned now is here."""
+        return self._keeper.is_recovered()
+
+    def _all_recovered(self) -> Iterator[Partition]:
+        for topic in self.topics:
+            yield from self._keeper.recovered(topic).values()
+
+    async def _tell_counts(self) -> None:
+        """Log every now and then what was counted since the start."""
+        while not self.app.should_stop:
+            await asyncio.sleep(COUNTS_S)
+            log.info(" ".join(f"{name}={count}" for name, count in self.counts().items()))
+
+    def counts(self) -> dict[str, int]:
+        """Count what went through the partitions that are assigned now, and what was odd."""
+        names = self._names
+        markets = self._recovered(names.orders, MarketPartition).values()
+        keys = self._recovered(names.keys, KeyPartition).values()
+        alerts = self._recovered(names.suspects, AlertPartition).values()
+        return {
+            "events": sum(market.events for market in markets),
+            "refused": sum(market.refused for market in markets),
+            "duplicates": sum(market.duplicates for market in markets),
+            "ahead": sum(market.ahead for market in markets),
+            "late": sum(key.late for key in keys),
+            "alerts": sum(alert.alerts for alert in alerts),
+        }
+
+    async def _send(self, messages: Iterable[Message]) -> list[Awaitable[Any]]:
+        """Hand messages to the producer in order; gives what to wait for until they are there."""
+        return [
+            await self.app.producer.send(m.topic, m.key, m.value, m.partition, None, [*m.headers])
+            for m in messages
+        ]
+
+    def _to_keys(self, frames: Iterable[tuple[int, bytes]]) -> list[Message]:
+        return [Message(self._names.keys, frame, target) for target, frame in frames]
+
+    def _to_alerts(self, frames: Iterable[bytes]) -> list[Message]:
+        return [Message(self._names.suspects, frame, ONLY) for frame in frames]
+
+    def _dead_letter(self, tp: TP, letter: DeadLetter) -> Message:
+        reason, field = letter.refusal.reason, letter.refusal.field
+        written = Letter(letter.value, reason, field, tp.topic, tp.partition, letter.offset)
+        return Message(self._names.dead, letter.value, headers=written.headers())
+
+    def _alert_message(self, alert: Alert) -> Message:
+        places = {"topic": self._names.orders, "events": alert.places}
+        headers = (
+            ("content-type", CONTENT_TYPE),
+            ("roguekey-places", msgspec.json.encode(places)),
+        )
+        return Message(
+            self._names.alerts, alert.encode(), key=alert.subject.encode(), headers=headers
+        )
+
+    def _limit(self, tp: TP) -> RefusalLimit:
+        if tp.partition not in self._limits:
+            source = f"{tp.topic}[{tp.partition}]"
+            self._limits[tp.partition] = RefusalLimit(source, *self._refusals)
+        return self._limits[tp.partition]
+
+    def _new_market(self, number: int) -> MarketPartition:
+        stage = self._stages.market(number)
+        return MarketPartition(number, self._partitions, stage, patience_ms=self._patience_ms)
+
+    def _new_key(self, number: int) -> KeyPartition:
+        return KeyPartition(number, self._partitions, self._stages.key(number))
+
+    def _new_alert(self, _: int) -> AlertPartition:
+        return AlertPartition(self._partitions, self._partitions, AlertStage(self._stages.model))
+
+
+def session(timeout_s: float) -> dict[str, Any]:
+    """Give Faust's settings for a session: heard of three times, and requests that outlast it."""
+    return {
+        "broker_session_timeout": timeout_s,
+        "broker_heartbeat_interval": min(3.0, timeout_s / 3),
+        "broker_request_timeout": max(90.0, timeout_s + 1.0),
+    }
+
+
+def group_of(settings: Settings) -> str:
+    """Consumer group of the workers."""
+    return worker_group(settings.app_id)

@@ -1,0 +1,57 @@
+import pytest
+
+from streams.kafka.broker import EmbeddedBroker
+from streams.tapes.topic import TopicTape, TopicTapeError, as_ms
+from tests.streams.conftest import Produce, everything_on
+
+
+def test_every_partition_is_read_to_its_end_with_its_offsets(
+    broker: EmbeddedBroker, orders: str, produce: Produce
+) -> None:
+    produce(orders, 0, [b"%d" % number for number in range(5000)])
+    produce(orders, 3, [b"x"])
+    with TopicTape([broker.address], orders) as tape:
+        assert (tape.partitions, tape.offsets) == (4, 5001)
+        first, second = tape.next(0), tape.next(0)
+        assert first is not None
+        assert second is not None
+        assert [*first[1], *second[1]] == list(range(5000))
+        assert first[0] + second[0] == [b"%d" % number for number in range(5000)]
+        assert tape.next(0) is tape.next(1) is None
+        assert tape.next(3) is not None
+
+
+def test_what_comes_after_it_was_opened_is_left_out(
+    broker: EmbeddedBroker, orders: str, produce: Produce
+) -> None:
+    produce(orders, 0, [b"a"])
+    with TopicTape([broker.address], orders) as tape:
+        produce(orders, 0, [b"b"])
+        found = tape.next(0)
+        assert found is not None
+        assert found[0] == [b"a"]
+        assert tape.next(0) is None
+    assert everything_on(broker.address, orders) == [b"a", b"b"]
+
+
+def test_a_span_of_time_leaves_out_the_rest(
+    broker: EmbeddedBroker, orders: str, produce: Produce
+) -> None:
+    produce(orders, 0, [b"a"])
+    with TopicTape([broker.address], orders, since=2**42) as tape:
+        assert (tape.offsets, tape.next(0)) == (0, None)
+    with TopicTape([broker.address], orders, until=0) as tape:
+        assert (tape.offsets, tape.next(0)) == (0, None)
+    with TopicTape([broker.address], orders, since=0, until=2**42) as tape:
+        assert tape.next(0) is not None
+
+
+def test_a_topic_that_does_not_exist_is_not_made(broker: EmbeddedBroker) -> None:
+    for _ in range(2):
+        with pytest.raises(TopicTapeError, match="topic orders does not exist"):
+            TopicTape([broker.address], "orders")
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no time zone; end it with Z for UTC"):
+        as_ms("2022-12-09T05:10:11")

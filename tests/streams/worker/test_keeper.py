@@ -1,0 +1,96 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+from kafka import KafkaAdminClient
+
+from models.score.model import Model
+from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
+from streams.settings import Settings
+from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
+from streams.worker.checkpoints import StateError
+from streams.worker.warmup import Stages
+from streams.worker.worker import Worker, group_of
+from tests.factories import TS, encode, order
+from tests.streams.conftest import Committed, Produce, Trained
+
+SETTINGS = Settings(partitions=1, checkpoint_interval_ms=50)
+
+
+@pytest.fixture
+def topics(broker: EmbeddedBroker) -> EmbeddedBroker:
+    specs = topic_specs(TopicNames(), 1) + changelog_specs(group_of(SETTINGS), 1)
+    ensure_topics([broker.address], specs, limits=TOPIC_LIMITS)
+    return broker
+
+
+async def until(worker: Worker, committed: Committed, offset: int) -> None:
+    """Run a worker until it has committed so far, or has crashed."""
+    async with asyncio.timeout(60):
+        await worker.app.start()
+        try:
+            while worker.app.crash_reason is None and (
+                worker.counts()["events"] < offset
+                or (await asyncio.to_thread(committed)).get(0, 0) < offset
+            ):
+                await asyncio.sleep(0.02)
+        finally:
+            await worker.app.stop()
+
+
+def live(
+    broker: EmbeddedBroker, committed: Committed, model: Model, offset: int, **changes: object
+) -> Worker:
+    worker = Worker(SETTINGS.model_copy(update=changes), [broker.address], Stages(model))
+    asyncio.run(until(worker, committed, offset))
+    broker.restart()
+    return worker
+
+
+def test_a_state_outlives_its_worker_and_stays_with_its_model(
+    topics: EmbeddedBroker, produce: Produce, committed: Committed, trained: Trained
+) -> None:
+    events = [encode(order(event_id=f"e{n}", ts=TS + n)) for n in range(9)]
+    produce("orders", 0, events[:5])
+    live(topics, committed, trained.model, 5)
+    produce("orders", 0, [*events[:5], *events[5:]])  # the first of them once more
+    second = live(topics, committed, trained.model, 14)
+    assert second.counts()["duplicates"] == 5
+    other = replace(trained.model, id="othermodel")
+    refused = live(topics, committed, other, 15).app.crash_reason
+    assert isinstance(refused, StateError)
+    assert "the worker has othermodel: start it with --adopt-state true" in str(refused)
+    adopting = live(topics, committed, other, 14, adopt_state=True)
+    assert adopting.counts()["events"] == 14
+
+
+def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one(
+    topics: EmbeddedBroker, produce: Produce, committed: Committed, trained: Trained
+) -> None:
+    produce("orders", 0, [encode(order(event_id=f"e{n}", ts=TS + n)) for n in range(5)])
+    live(topics, committed, trained.model, 5)
+    make_anew(topics, topic_specs(TopicNames(), 1)[0])
+    produce("orders", 0, [encode(order(event_id="f", ts=TS))])
+    refused = live(topics, committed, trained.model, 6).app.crash_reason
+    assert isinstance(refused, StateError)
+    assert "orders[0] ends at offset 1, but the state" in str(refused)
+
+
+def make_anew(broker: EmbeddedBroker, spec: TopicSpec) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin.delete_topics([spec.name])
+    admin.close()
+    ensure_topics([broker.address], [spec])
+
+
+def test_a_state_that_ends_before_what_was_committed_is_refused(
+    topics: EmbeddedBroker, produce: Produce, committed: Committed, trained: Trained
+) -> None:
+    produce("orders", 0, [encode(order(event_id=f"e{n}", ts=TS + n)) for n in range(5)])
+    live(topics, committed, trained.model, 5)
+    make_anew(topics, changelog_specs(group_of(SETTINGS), 1)[0])
+    refused = live(topics, committed, trained.model, 6).app.crash_reason
+    assert isinstance(refused, StateError)
+    assert "has read orders[0] up to offset 5, but the state in its changelog ends at 0" in str(
+        refused
+    )
