@@ -14,8 +14,8 @@ from models.orders.decode import decode
 from models.score.model import Model
 from streams.kafka.partitioning import partition_of
 from streams.settings import DEFAULT_PARTITIONS
+from streams.worker.runs import Run
 from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition
-from streams.worker.transport import Run
 
 BATCH: Final = 4096
 NOW_MS: Final = 2_000_000_000_000  # no event is ahead of it

@@ -42,9 +42,8 @@ class Suspect(msgspec.Struct):
         """Whether it is a purchase."""
         return self.finding.buys
 
-    def seen_again(self, parts: Float64s, rank: float, rogue: Float32s) -> None:
+    def seen_again(self, rank: float, rogue: Float32s) -> None:
         """Take in that more of those around it look rogue than did at the time."""
-        self.parts = parts.tolist()
         self.sighting = replace(self.sighting, rank=rank)
         around, fellows = rogue.tolist()
         self.finding = replace(self.finding, rogue_around=around, rogue_fellows=fellows)

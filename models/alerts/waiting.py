@@ -62,9 +62,11 @@ class Waiting(Remembering):
         parts[:, [CROWD, APP_CROWD]] = company
         ranks = model.rank(parts) - HINDSIGHT
         for place in np.flatnonzero(more).tolist():
-            waiting[place].seen_again(parts[place], float(ranks[place]), rogue * fellow[place])
-        proved = np.flatnonzero(more & (ranks >= model.threshold))
-        return [waiting[place] for place in proved.tolist()]
+            waiting[place].parts = parts[place].tolist()
+        proved = np.flatnonzero(more & (ranks >= model.threshold)).tolist()
+        for place in proved:
+            waiting[place].seen_again(float(ranks[place]), rogue * fellow[place])
+        return [waiting[place] for place in proved]
 
     def _forget(self, now: int) -> None:
         """Drop what is too long ago; now and then, whatever market it is of."""

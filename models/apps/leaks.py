@@ -8,13 +8,13 @@ convict: the keys must also do what they never did, or stand out far beyond an a
 followers who buy at their usual size do not.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 import numpy as np
 
 from models.market.state import DAY
-from models.orders.batch import NONE
+from models.orders.batch import NONE, Float64s
 from models.rows import Rows
 from models.snapshot import Remembering
 
@@ -25,6 +25,7 @@ STRANGENESS: Final = 5.25  # mean of what is strange about the keys from which a
 PER_RANK: Final = 2.0  # surprises that a rank beyond the threshold is worth
 MOST_NAMES: Final = 100_000  # apps whose names are known: those heard of last
 HEARD: Final = 0.25  # share of an app's active keys that the alert stage hears of within a day
+NEWS: Final = 64  # an app is weighed again when a 64th of what is known of its misused keys is new
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,17 @@ class App:
     heard: dict[str, int] = field(default_factory=dict)  # key: when it last was notable, ms
     misused: dict[str, Misuse] = field(default_factory=dict)
     told: int = 0  # keys that the last alert named
+    news: int = 0  # alerts on its keys since it was weighed
+
+    def note(self, key: str, misuse: Misuse) -> None:
+        """Take in an alert on a key; of those within the window, the one of the highest rank."""
+        known = self.misused.get(key)
+        if known is not None and known.time <= misuse.time - WINDOW_MS:
+            known = None
+        if known is None or misuse.rank > known.rank:
+            since = misuse.since if known is None else min(known.since, misuse.since)
+            self.misused[key] = replace(misuse, since=since)
+        self.news += 1
 
     def forget(self, now: int) -> None:
         """Drop what is older than the window."""
@@ -99,11 +111,11 @@ class AppLeaks(Remembering):
     def misuse(self, name: str, key: str, misuse: Misuse) -> Leak | None:
         """Note an alerted key; gives the leak if it makes one, or one half as large again."""
         app = self._apps.setdefault(name, App())
+        app.note(key, misuse)
+        if NEWS * app.news < len(app.misused):  # else each of a hundred thousand keys weighs all
+            return None
+        app.news = 0
         app.forget(misuse.time)
-        known = app.misused.get(key)
-        if known is None or misuse.rank > known.rank:
-            since = misuse.since if known is None else min(known.since, misuse.since)
-            app.misused[key] = Misuse(misuse.time, misuse.rank, misuse.conduct, since)
         leak = _leak(name, app, self._threshold)
         if leak is None or app.told >= len(leak.keys) or 2 * len(leak.keys) < 3 * app.told:
             return None
@@ -125,32 +137,28 @@ class AppLeaks(Remembering):
 
 def _leak(name: str, app: App, threshold: float) -> Leak | None:
     count = len(app.misused)
-    active = len(app.heard) / HEARD
-    ranks = sorted((misuse.rank for misuse in app.misused.values()), reverse=True)
-    chance = max(
-        surprise_of_count(place, active * 10.0**-rank) for place, rank in enumerate(ranks, start=1)
-    )
-    expected = active * 10.0**-threshold
+    ranks = np.sort([misuse.rank for misuse in app.misused.values()])[::-1]
     conduct = float(np.mean([misuse.conduct for misuse in app.misused.values()]))
     strangeness = conduct + PER_RANK * (float(np.mean(ranks)) - threshold)
-    if count < FEWEST or chance < CHANCE or strangeness < STRANGENESS:
+    if count < FEWEST or strangeness < STRANGENESS:
+        return None
+    active = len(app.heard) / HEARD
+    chance = float(surprise_of_counts(np.arange(1.0, count + 1.0), active * 10.0**-ranks).max())
+    if chance < CHANCE:
         return None
     keys = sorted(app.misused, key=lambda key: (-app.misused[key].rank, key))
     since = min(misuse.since for misuse in app.misused.values())
-    return Leak(name, keys, since, expected, chance, conduct)
+    return Leak(name, keys, since, active * 10.0**-threshold, chance, conduct)
 
 
-def surprise_of_count(count: int, expected: float) -> float:
-    """-log10 of the Poisson chance of `count` or more where `expected` are usual, by its bound.
+def surprise_of_counts(counts: Float64s, expected: Float64s) -> Float64s:
+    """-log10 of the Poisson chances of so many or more where others are usual, by their bound.
 
     Chernoff: P(N >= n) <= exp(-e) (e x / n)^n with x expected and e Euler's number, for n > x.
+    Shapes (n,), both.
 
-    >>> surprise_of_count(1, 1.0)
-    0.0
-    >>> round(surprise_of_count(5, 0.1), 2)
-    6.37
+    >>> surprise_of_counts(np.array([1.0, 5.0]), np.array([1.0, 0.1])).round(2).tolist()
+    [0.0, 6.37]
     """
-    if count <= expected:
-        return 0.0
-    nats = count * np.log(count / max(expected, 1e-9)) - count + expected
-    return float(nats / np.log(10.0))
+    nats = counts * np.log(counts / np.maximum(expected, 1e-9)) - counts + expected
+    return np.where(counts <= expected, 0.0, nats / np.log(10.0))

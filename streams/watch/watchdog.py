@@ -10,7 +10,7 @@ from typing import Final
 
 from faust.types import TP
 
-from streams.worker.transport import Run
+from streams.worker.runs import Run
 
 GAP: Final = 3.0  # looks further apart than so many intervals count as so far apart
 

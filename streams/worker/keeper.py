@@ -28,9 +28,10 @@ from streams.worker.checkpoints import (
     layout_of,
     pack,
 )
+from streams.worker.runs import Run
 from streams.worker.runtime import App
 from streams.worker.stages import Partition
-from streams.worker.transport import Consumer, Run
+from streams.worker.transport import Consumer
 
 NOTHING: Final = -1
 UNDELIVERED: Final = 10_000  # runs of which something is still on its way to the brokers, at most

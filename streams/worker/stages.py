@@ -24,7 +24,7 @@ from models.rows import LONG_AGO, Rows
 from models.snapshot import Saved, Snapshot
 from streams.kafka.partitioning import by_key
 from streams.worker.row_frames import RowFrame, Word, pack_rows, unpack_rows
-from streams.worker.transport import Run
+from streams.worker.runs import Run
 
 Frames = list[tuple[int, bytes]]  # partition of the next topic, frame
 

@@ -12,17 +12,17 @@ import contextlib
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import faust
-import numpy as np
 from aiokafka import ConsumerRecord, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message, TopicT
-from numpy.typing import NDArray
 from typing_extensions import override
+
+from streams.worker.runs import Run
 
 MAX_RECORDS: Final = 4096
 FETCH_EVERY_S: Final = 0.005  # from a broker: what comes meanwhile comes in one run
@@ -32,55 +32,6 @@ CALM_FETCH_WAIT_MS: Final = 100
 REST_SECONDS: Final = 0.02
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """n consecutive records of one partition; offsets rise, and may have holes."""
-
-    values: list[bytes]  # a record without a value counts as empty
-    offsets: NDArray[np.int64]  # shape (n,)
-    timestamps: NDArray[np.int64]  # of the records, ms since the Unix epoch, shape (n,); -1: none
-    begin: int | None = None  # end of the run before it; None for the first after a seek
-
-    @classmethod
-    def of(cls, records: list[ConsumerRecord], begin: int | None = None) -> Self:
-        """Gather records as the driver gives them."""
-        count = len(records)
-        return cls(
-            [record.value or b"" for record in records],
-            np.fromiter((record.offset for record in records), np.int64, count),
-            np.fromiter((record.timestamp for record in records), np.int64, count),
-            begin,
-        )
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __iter__(self) -> Iterator[tuple[bytes, int]]:
-        return zip(self.values, self.offsets.tolist(), strict=True)
-
-    def since(self, offset: int) -> Self | None:
-        """Give the records from an offset on; None without any."""
-        return self._part(int(np.searchsorted(self.offsets, offset)), len(self))
-
-    def until(self, offset: int) -> Self | tuple[()]:
-        """Give the records before an offset."""
-        return self._part(0, int(np.searchsorted(self.offsets, offset))) or ()
-
-    def _part(self, start: int, stop: int) -> Self | None:
-        if start == 0 and stop == len(self):
-            return self
-        if start >= stop:
-            return None
-        return type(self)(
-            self.values[start:stop], self.offsets[start:stop], self.timestamps[start:stop]
-        )
-
-    @property
-    def end(self) -> int:
-        """Offset to read on from once all records are done."""
-        return int(self.offsets[-1]) + 1
 
 
 class RawSchema(faust.Schema[Any, Any]):

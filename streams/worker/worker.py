@@ -10,6 +10,7 @@ brokers. What is delivered again after a crash is known by its offset, its numbe
 
 import asyncio
 import logging
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -32,6 +33,7 @@ from streams.worker.changelog import Changelog
 from streams.worker.checkpoints import Identity
 from streams.worker.keeper import Keeper, Worked
 from streams.worker.row_frames import Word, pack_words
+from streams.worker.runs import Run
 from streams.worker.runtime import build_app
 from streams.worker.stages import (
     AlertPartition,
@@ -42,11 +44,12 @@ from streams.worker.stages import (
     Partition,
 )
 from streams.worker.telling import Telling
-from streams.worker.transport import Consumer, Run, coalesced_topic, rest
+from streams.worker.transport import Consumer, coalesced_topic, rest
 from streams.worker.warmup import Stages
 
 ONLY: Final = 0  # the one partition of the suspects topic
 FRAMES_AT_ONCE: Final = 64  # a frame holds thousands of rows
+JUDGED_AT_ONCE: Final = 1 << 18  # bytes: a suspect takes as long as hundreds of other rows
 BUFFERED_RUNS: Final = 2  # what waits longer is better fetched as one larger run
 TELL_EVERY_S: Final = 0.01
 TELL_AT_REST_S: Final = 0.25
@@ -124,7 +127,7 @@ class Worker:
         self._telling = Telling()
         self._agent(names.orders, self._observe, settings.batch_events)
         self._agent(names.keys, self._assess, FRAMES_AT_ONCE)
-        self._agent(names.suspects, self._judge, FRAMES_AT_ONCE)
+        self._agent(names.suspects, self._judge, FRAMES_AT_ONCE, JUDGED_AT_ONCE)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         rest(self.app, self._resting)
         self.app.task(self._tell)
@@ -135,7 +138,7 @@ class Worker:
         """Topics that the agents read, orders first."""
         return [self._names.orders, self._names.keys, self._names.suspects]
 
-    def _agent(self, topic: str, handle: Handle, most: int) -> None:
+    def _agent(self, topic: str, handle: Handle, most: int, most_bytes: int = sys.maxsize) -> None:
         async def agent(stream: StreamT[Run]) -> None:
             if not isinstance(stream, Stream):
                 raise TypeError(f"the stream of {topic} is {type(stream)}; must be Faust's Stream")
@@ -143,14 +146,16 @@ class Worker:
                 owned = await self._keeper.owned(event.message.tp)
                 if owned is None:
                     continue
-                self.places.begin(owned.tp, event.value)
-                with self.metrics.stage(topic):
-                    sent = await handle(owned.partition, owned.tp, event.value)
-                self.places.done(owned.tp, event.value)
+                sent: Sent = []
+                for run in event.value.portions(most_bytes):
+                    self.places.begin(owned.tp, run)
+                    with self.metrics.stage(topic):
+                        sent += await handle(owned.partition, owned.tp, run)
+                    self.places.done(owned.tp, run)
+                    await asyncio.sleep(0)  # let the producer begin
                 done = Worked(event, stream, event.value.end, sent)
                 event.value = event.message.value = None  # it waits for a checkpoint without it
                 await self._keeper.worked(owned, done)
-                await asyncio.sleep(0)  # let the producer begin
 
         agent.__name__ = agent.__qualname__ = topic
         self.app.agent(coalesced_topic(self.app, topic, max_records=most), name=topic)(agent)

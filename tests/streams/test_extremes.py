@@ -11,8 +11,8 @@ from models.market.stage import MarketStage
 from streams.settings import Settings
 from streams.topics import FRAME_BYTES, MEBIBYTE
 from streams.worker.row_frames import pack_words, unpack_rows
+from streams.worker.runs import Run
 from streams.worker.stages import KeyPartition, MarketPartition
-from streams.worker.transport import Run
 from streams.worker.warmup import Stages
 from tests.factories import NOW_MS, TS, encode, order
 from tests.streams.aftermath import committed, make_topics

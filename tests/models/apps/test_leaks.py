@@ -1,11 +1,12 @@
 from itertools import pairwise
 from math import exp, factorial
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.apps.leaks import WINDOW_MS, App, AppLeaks, Leak, Misuse, surprise_of_count
+from models.apps.leaks import NEWS, WINDOW_MS, App, AppLeaks, Leak, Misuse, surprise_of_counts
 from models.score.model import THRESHOLD
 from tests.models.alerts.suspects import rows_of, suspect
 
@@ -33,7 +34,8 @@ def tail(count: int, expected: float) -> float:
 def test_the_surprise_of_a_count_never_overstates_how_unlikely_it_is(
     count: int, expected: float
 ) -> None:
-    assert 10.0 ** -surprise_of_count(count, expected) >= tail(count, expected) - 1e-12
+    surprise = surprise_of_counts(np.array([float(count)]), np.array([expected]))[0]
+    assert 10.0**-surprise >= tail(count, expected) - 1e-12
 
 
 def test_one_misused_key_says_nothing_about_its_app() -> None:
@@ -65,6 +67,22 @@ def test_a_leak_is_told_again_only_when_it_has_grown_by_half() -> None:
     sizes = [len(leak.keys) for leak in told({f"k{n}": misuse(n) for n in range(30)})]
     assert sizes
     assert all(2 * later >= 3 * earlier for earlier, later in pairwise(sizes))
+
+
+def test_what_an_alerted_key_costs_does_not_grow_with_the_number_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weighed: list[int] = []
+
+    def weigh(_: str, app: App, __: float) -> None:
+        weighed.append(len(app.misused))
+
+    monkeypatch.setattr("models.apps.leaks._leak", weigh)
+    leaks = AppLeaks(THRESHOLD)
+    for n in range(20_000):
+        leaks.misuse("app", f"k{n}", misuse())
+    assert weighed[:NEWS] == list(range(1, NEWS + 1))
+    assert sum(weighed) < 2 * NEWS * 20_000
 
 
 @pytest.mark.parametrize("keys", [2, 20_000])

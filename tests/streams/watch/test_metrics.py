@@ -10,8 +10,8 @@ from models.market.stage import MarketStage
 from models.market.state import MARKET
 from streams.watch.metrics import Metrics, TableSize, _Rate, sizes_of
 from streams.watch.watchdog import Progress
+from streams.worker.runs import Run
 from streams.worker.stages import MarketPartition
-from streams.worker.transport import Run
 from tests.factories import NOW_MS, encode, order
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.watch.watchdog import Place, Progress, Stillness, Watchdog
-from streams.worker.transport import Run
+from streams.worker.runs import Run
 
 ORDERS, KEYS = TP("orders", 3), TP("roguekey.keys", 0)
 LIMIT = 60.0

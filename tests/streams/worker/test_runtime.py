@@ -12,8 +12,9 @@ from faust.types import StreamT
 from faust.types.enums import ProcessingGuarantee
 
 from streams.kafka.broker import EmbeddedBroker, free_port
+from streams.worker.runs import Run
 from streams.worker.runtime import EXIT_FAILED, EXIT_HUNG, build_app, raw_topic, run_worker
-from streams.worker.transport import Run, coalesced_topic
+from streams.worker.transport import coalesced_topic
 from tests.streams.conftest import Committed, Produce
 
 WORKER = """

@@ -12,6 +12,7 @@ from models.market.stage import MarketStage
 from models.rows import NEVER
 from models.score.model import Model
 from streams.worker.row_frames import pack_words, unpack_rows
+from streams.worker.runs import Run
 from streams.worker.stages import (
     AlertPartition,
     KeyPartition,
@@ -20,7 +21,6 @@ from streams.worker.stages import (
     Partition,
     Reader,
 )
-from streams.worker.transport import Run
 from streams.worker.warmup import Stages
 from tests.factories import NOW_MS, TS, encode, order
 from tests.streams.conftest import Trained

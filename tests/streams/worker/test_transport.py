@@ -5,16 +5,15 @@ from collections import defaultdict
 from typing import Any
 
 import faust
-import numpy as np
 import pytest
-from aiokafka import ConsumerRecord
 from faust.streams import Stream
 from faust.types import TP, EventT, StreamT
 
 from streams.kafka.broker import EmbeddedBroker
 from streams.topics import TopicSpec, changelog_spec, ensure_topics
+from streams.worker.runs import Run
 from streams.worker.runtime import build_app, raw_topic
-from streams.worker.transport import Run, coalesced_topic, rest
+from streams.worker.transport import coalesced_topic, rest
 from tests.streams.conftest import Committed, Produce, Running
 
 # Reads with late acks; checkpoints the count of each partition, with the offset up to which it
@@ -59,22 +58,6 @@ sys.exit(run_worker(app))
 
 def values(partition: int, count: int) -> list[bytes]:
     return [b"%d:%d" % (partition, number) for number in range(count)]
-
-
-def record(offset: int, value: bytes | None = b"v") -> ConsumerRecord[Any, Any]:
-    return ConsumerRecord(
-        topic="orders",
-        partition=0,
-        offset=offset,
-        timestamp=1000 + offset,
-        timestamp_type=0,
-        key=None,
-        value=value,
-        checksum=None,
-        serialized_key_size=-1,
-        serialized_value_size=1,
-        headers=(),
-    )
 
 
 class Collector:
@@ -134,19 +117,6 @@ def test_a_partition_at_rest_is_left_alone_and_then_read_on_without_a_loss(
 
     asyncio.run(scenario())
     assert collector.read(0) == (values(0, 1000), list(range(1000)))
-
-
-def test_a_run_keeps_offsets_with_their_holes() -> None:
-    run = Run.of([record(3), record(4), record(9)])
-    assert run.values == [b"v", b"v", b"v"]
-    assert run.offsets.tolist() == [3, 4, 9]
-    assert run.timestamps.tolist() == [1003, 1004, 1009]
-    assert run.offsets.dtype == run.timestamps.dtype == np.int64
-    assert run.end == 10
-
-
-def test_a_record_without_a_value_counts_as_empty() -> None:
-    assert Run.of([record(0, None), record(1)]).values == [b"", b"v"]
 
 
 def test_only_a_coalesced_broker_can_coalesce() -> None:

@@ -1,0 +1,72 @@
+"""Runs: consecutive records of one partition, which are handed on as one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from aiokafka import ConsumerRecord
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """n consecutive records of one partition; offsets rise, and may have holes."""
+
+    values: list[bytes]  # a record without a value counts as empty
+    offsets: NDArray[np.int64]  # shape (n,)
+    timestamps: NDArray[np.int64]  # of the records, ms since the Unix epoch, shape (n,); -1: none
+    begin: int | None = None  # end of the run before it; None for the first after a seek
+
+    @classmethod
+    def of(cls, records: list[ConsumerRecord], begin: int | None = None) -> Self:
+        """Gather records as the driver gives them."""
+        count = len(records)
+        return cls(
+            [record.value or b"" for record in records],
+            np.fromiter((record.offset for record in records), np.int64, count),
+            np.fromiter((record.timestamp for record in records), np.int64, count),
+            begin,
+        )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[tuple[bytes, int]]:
+        return zip(self.values, self.offsets.tolist(), strict=True)
+
+    def since(self, offset: int) -> Self | None:
+        """Give the records from an offset on; None without any."""
+        return self._part(int(np.searchsorted(self.offsets, offset)), len(self))
+
+    def until(self, offset: int) -> Self | tuple[()]:
+        """Give the records before an offset."""
+        return self._part(0, int(np.searchsorted(self.offsets, offset))) or ()
+
+    def portions(self, most_bytes: int) -> Iterator[Self]:
+        """Divide the run into runs of so many bytes each, or of one record that has more."""
+        start, taken = 0, 0
+        for stop, value in enumerate(self.values):
+            if stop > start and taken + len(value) > most_bytes:
+                yield self._cut(start, stop)
+                start, taken = stop, 0
+            taken += len(value)
+        yield self._cut(start, len(self))
+
+    def _part(self, start: int, stop: int) -> Self | None:
+        if start == 0 and stop == len(self):
+            return self
+        return self._cut(start, stop) if start < stop else None
+
+    def _cut(self, start: int, stop: int) -> Self:
+        return type(self)(
+            self.values[start:stop],
+            self.offsets[start:stop],
+            self.timestamps[start:stop],
+            int(self.offsets[start - 1]) + 1 if start else self.begin,
+        )
+
+    @property
+    def end(self) -> int:
+        """Offset to read on from once all records are done."""
+        return int(self.offsets[-1]) + 1
