@@ -20,6 +20,7 @@ import click
 from typing_extensions import override
 
 from streams.kernel_cache import use_fresh_kernels
+from streams.signals import leave_on_sigterm
 
 # At DEBUG the clients log passwords, and numba every step of its compiler.
 TELLTALES: Final = ("aiokafka.conn", "kafka", "numba")
@@ -42,6 +43,8 @@ COMMANDS: Final = {
     "mock-exchange": "Run a mock exchange, to try the freeze hook on.",
     "doctor": "Check settings, brokers, topics and model; say what to do.",
 }
+# These end with 0 when SIGTERM tells them to.
+SERVICES: Final = {"worker", "dashboard", "lifecycle", "freeze-hook", "mock-exchange"}
 
 
 class CommandGroup(click.Group):
@@ -111,6 +114,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Run `roguekey` with the arguments of this process."""
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    if command in SERVICES:
+        leave_on_sigterm()  # at once, since what they import takes seconds
     sys.exit(run(sys.argv[1:]))
 
 

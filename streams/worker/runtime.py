@@ -127,19 +127,19 @@ def run_worker(
 async def _run_until_told(
     app: faust.App, patience: threading.Timer, companions: Sequence[Companion]
 ) -> int:
-    with _stop_signals() as told:
+    with _stop_signals() as told:  # to the end: a second signal must not cut the stop short
         starting = asyncio.ensure_future(app.start())
         beside = [asyncio.ensure_future(companion()) for companion in companions]
         failure = await _end_of(app, starting, told, beside)
-    patience.start()
-    if failure is not None:
-        log.critical("worker ends: %s: %s", type(failure).__name__, failure)
-    starting.cancel()
-    await asyncio.wait([starting])
-    await app.stop()
-    for companion in beside:
-        companion.cancel()
-    await asyncio.gather(*beside, return_exceptions=True)
+        patience.start()
+        if failure is not None:
+            log.critical("worker ends: %s: %s", type(failure).__name__, failure)
+        starting.cancel()
+        await asyncio.wait([starting])
+        await app.stop()
+        for companion in beside:
+            companion.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
     return 0 if failure is None else EXIT_FAILED
 
 

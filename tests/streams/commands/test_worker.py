@@ -3,8 +3,10 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from kafka import KafkaAdminClient, KafkaProducer
 
@@ -15,12 +17,12 @@ from tests.streams.conftest import Trained, everything_on, put_on_topic
 PROGRAM = "from streams.cli import main; main()"
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
+def start(*arguments: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - this interpreter, and arguments that stand in this file
         [sys.executable, "-c", PROGRAM, "worker", *arguments],
         env={name: value for name, value in os.environ.items() if "ROGUEKEY" not in name},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
 
@@ -78,3 +80,21 @@ def test_a_model_that_does_not_fit_is_one_line_and_exit_code_2(tmp_path: Path) -
     assert result.stderr.startswith("Error: model: ")
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "moment",
+    ["embedded broker at", "App]: Starting...", "ConsumerThread]: Starting...", "is here after"],
+)
+def test_told_to_end_at_any_moment_of_its_start_it_ends_in_time(
+    trained: Trained, moment: str
+) -> None:
+    process = start("--model", str(trained.model_dir), stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    assert any(moment in line for line in process.stdout)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in out) == (0, False), out
+    assert time.monotonic() - began < 10.0
