@@ -1,5 +1,6 @@
 """`roguekey worker`: one stream worker."""
 
+import gc
 import socket
 from contextlib import ExitStack
 
@@ -70,6 +71,7 @@ def command(settings: Settings) -> None:
             brokers = _brokers(settings, stack)
             stages = _stages(settings, brokers, Stages(model, settings.bounds()))
             worker = Worker(settings, brokers, stages)
+            gc.freeze()  # a look at all that was imported would hold the loop up for 0.2 s
             code = run_worker(worker.app, companions=_companions(worker, settings, listening))
     except (TapeError, TopicError, BrokerError) as error:
         raise click.ClickException(str(error)) from error

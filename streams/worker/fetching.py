@@ -1,0 +1,107 @@
+"""The thread that fetches: how often it asks the brokers, and what it knows of empty partitions."""
+# ruff: noqa: SLF001 - private parts of Faust's driver and of aiokafka, as in the transport
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from typing_extensions import override
+
+FETCH_EVERY_S: Final = 0.005  # from a broker: what comes meanwhile comes in one run
+CALM_FETCH_EVERY_S: Final = 0.025
+FETCH_WAIT_MS: Final = 20  # a broker without news says so after as long
+CALM_FETCH_WAIT_MS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A partition as a fetch found it that had nothing more to give."""
+
+    asked_ms: int  # when the fetch was sent: nothing that was there by then is missing
+    handed: int  # offset behind the last record that left the driver since the start
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The driver's thread, which knows when each partition was last found empty.
+
+    It rests for a moment between two fetches from a broker, so that a trickle of records does not
+    come one by one, each of which costs as much as a run. In calm times it rests longer: the
+    embedded broker, unlike Kafka, does not hold an empty fetch back, and the routine would spin.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._asked_ms: dict[TP, int] = {}  # when the fetch was sent that was answered last
+        self._handed: dict[TP, int] = {}
+        self.is_calm = False  # nobody waits to hear that a partition is empty
+        super().__init__(*args, **kwargs)
+
+    async def quiet(self, partitions: Iterable[TP]) -> dict[TP, Quiet]:
+        """Give those of the partitions that are read to their end."""
+        found: dict[TP, Quiet] = await self.call_thread(self._quiet, list(partitions))
+        return found
+
+    async def _quiet(self, partitions: list[TP]) -> dict[TP, Quiet]:
+        # In the thread, where a position moves in one step with what is handed over.
+        subscription = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return {}
+        found = {}
+        for tp in partitions:
+            state = subscription.assignment.state_value(driver.ensure_aiokafka_TP(tp))
+            asked = self._asked_ms.get(tp)
+            if state is None or asked is None or state.highwater is None:
+                continue
+            if state.has_valid_position and state.position >= state.highwater:
+                found[tp] = Quiet(asked, self._handed.get(tp, 0))
+        return found
+
+    @override
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        fetched = await super()._fetch_records(*args, **kwargs)
+        for tp, records in fetched.items():
+            self._handed[TP(tp.topic, tp.partition)] = records[-1].offset + 1
+        return fetched
+
+    def _note(self, assignment: Any, request: Any, asked_ms: int) -> None:
+        """Note when each partition of a fetch was asked for, if it was answered."""
+        for topic, partitions in request.topics:
+            for number, *_ in partitions:
+                state = assignment.state_value(TopicPartition(topic, number))
+                if state is not None and (state.timestamp or 0) >= asked_ms:
+                    self._asked_ms[TP(topic, number)] = asked_ms
+
+    async def seek_to_reset(self, *partitions: TP) -> None:
+        """Seek to where a group without a commit begins, `consumer_auto_offset_reset`."""
+        consumer = self._ensure_consumer()
+        earliest = self.app.conf.consumer_auto_offset_reset == "earliest"
+        seek = consumer.seek_to_beginning if earliest else consumer.seek_to_end
+        await self.call_thread(seek, *map(driver.ensure_aiokafka_TP, partitions))
+
+    @override
+    async def on_start(self) -> None:
+        await super().on_start()
+        fetcher = self._ensure_consumer()._fetcher
+        fetch = fetcher._proc_fetch_request
+
+        async def watched(assignment: Any, node: Any, request: Any) -> bool:
+            asked_ms, started = time.time_ns() // 1_000_000, time.monotonic()
+            fetcher._fetch_max_wait_ms = CALM_FETCH_WAIT_MS if self.is_calm else FETCH_WAIT_MS
+            fetched: bool = await fetch(assignment, node, request)
+            self._note(assignment, request, asked_ms)
+            if fetched:  # the routine says so only when this task is done
+                for waiter in fetcher._fetch_waiters:
+                    fetcher._notify(waiter)
+            every = CALM_FETCH_EVERY_S if self.is_calm else FETCH_EVERY_S
+            with contextlib.suppress(asyncio.CancelledError):  # as the routine itself does
+                await asyncio.sleep(started + every - time.monotonic())
+            # Else the routine, if woken by a reader just now, takes the node for busy for 0.2 s.
+            fetcher._in_flight.discard(node)
+            return fetched
+
+        fetcher._proc_fetch_request = watched
