@@ -35,7 +35,8 @@ def detector_sightings(model: Model, tape: LabelledTape, rows: list[Rows]) -> di
     crowd, given = Crowd(), []
     for fills in assessed_fills(rows, model.scale):
         notable = fills.take(np.flatnonzero(fills.extra["odds"] > NOTABLE))
-        parts = parts_of(notable, crowd.meet(notable).weight)
+        around = crowd.meet(notable)
+        parts = parts_of(notable, around.weight, around.share)
         given.append((tape.codes(notable), notable.orders.ts, parts))
     key, ts, parts = (np.concatenate(column) for column in zip(*given, strict=True))
     scores = {WHOLE: model.strength(parts), WITHOUT_FOREST: parts.sum(axis=1)}

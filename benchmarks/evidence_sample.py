@@ -60,7 +60,8 @@ def samples_of(tape: LabelledTape) -> tuple[Sample, Suspects]:
         drawn.append((tape.codes(held), rogue, held.extra["surprises"]))
         notable = np.flatnonzero(held.extra["odds"] > NOTABLE)
         rows = held.take(notable)
-        evidence = _columns(rows, crowd.meet(rows).weight)
+        around = crowd.meet(rows)
+        evidence = _columns(rows, around.weight * around.share[:, np.newaxis])
         suspects.append((evidence, rogue[notable], tape.codes(rows)))
     return _spread_sample(tape, *_joined(drawn)), _either(tape, *_joined(suspects))
 

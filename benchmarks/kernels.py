@@ -124,7 +124,8 @@ class Stages:
             raise RuntimeError("the merge held all of a batch back")
         fills = timed(KEY, lambda: self._keys.assess(due))
         alone = np.broadcast_to(self._alone, (len(fills), self._alone.shape[1]))
-        parts = timed("parts", lambda: self._parts_of(fills, alone))
+        whole = np.ones(len(fills), np.float32)
+        parts = timed("parts", lambda: self._parts_of(fills, alone, whole))
         timed("forest", lambda: self._model.rank(parts))
         return took
 

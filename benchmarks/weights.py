@@ -6,7 +6,8 @@ python -m benchmarks.weights --short   # two small ones, under a minute
 A logistic regression of rogue against other fills, every key and every tape counting alike, on how
 surprising each feature is (weights not below zero) and on how far the conduct stays below what is
 unusual (not above). Surprises are read on a scale learned from each tape without its labels, as
-live. Then the second weighing: of each key's worst notable fill against those of the honest keys
+live. Then, among purchases in company, what the key itself does, of rogue ones against honest
+ones. Then the second weighing: of each key's worst notable fill against those of the honest keys
 that look worst. What is held back from a key's past depends on the weights in use, so a refit after
 a change of theirs may move on a little.
 

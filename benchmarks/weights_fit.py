@@ -11,7 +11,7 @@ from benchmarks.labelled_tape import LabelledTape
 from benchmarks.logistic import fit_bounded
 from models.keys import state as k
 from models.score import parts as p
-from models.score.evidence import BIAS, USUAL_WEIGHT, WEIGHTS
+from models.score.evidence import BIAS, PERSONAL, USUAL_WEIGHT, WEIGHTS
 from models.simulation import REGIMES, regime_of
 
 # None of these seeds is one that benchmarks.detection judges by.
@@ -24,6 +24,8 @@ SHORT_DAYS: Final = 3.0
 SHORT_KEYS: Final = 1_500
 
 EVIDENCE_L2: Final = 1e-3  # many features that say almost the same
+PERSONAL_L2: Final = 1e-2
+CROWDED: Final = 0.1  # weight of the company from which a purchase is one among others
 
 Weights = dict[str, tuple[float, float]]  # fitted, and in use
 
@@ -37,7 +39,11 @@ def fit_weights(*, short: bool, tell: Callable[[str], None]) -> dict[str, Weight
         sample, notable = samples_of(LabelledTape.simulated(name, regime, seed))
         samples.append(sample)
         suspects.append(notable)
-    return {"notable": _evidence(Sample.concat(samples)), "worth an alert": _parts(suspects)}
+    return {
+        "notable": _evidence(Sample.concat(samples)),
+        "rogue among others": _personal(suspects),
+        "worth an alert": _parts(suspects),
+    }
 
 
 def _evidence(sample: Sample) -> Weights:
@@ -51,6 +57,18 @@ def _evidence(sample: Sample) -> Weights:
     }
     ordered = dict(sorted(weights.items(), key=lambda item: -item[1][0]))
     return ordered | {"usual conduct": (missing, -USUAL_WEIGHT), "bias": (bias, BIAS)}
+
+
+def _personal(suspects: list[Suspects]) -> Weights:
+    columns = [COLUMNS.index(name) for name in PERSONAL]
+    drawn = []
+    for tape in suspects:
+        rows = np.flatnonzero(tape.evidence[:, COLUMNS.index("crowd")] > CROWDED)
+        _, code, count = np.unique(tape.key[rows], return_inverse=True, return_counts=True)
+        drawn.append((tape.evidence[np.ix_(rows, columns)], tape.rogue[rows], 1.0 / count[code]))
+    among, rogue, alike = (np.concatenate(column) for column in zip(*drawn, strict=True))
+    *fitted, _ = fit_bounded(among, rogue, alike, [(0.0, None)] * len(columns), PERSONAL_L2)
+    return dict(zip(PERSONAL, zip(fitted, PERSONAL.values(), strict=True), strict=True))
 
 
 def _parts(suspects: list[Suspects]) -> Weights:

@@ -35,10 +35,10 @@ SEED: Final = 20180307  # the day of the first incident; any would do
 # Strength that one benign key-day in a thousand reaches: what simulated exchanges say beforehand,
 # moved a little by what the most unusual four per cent of this tape's key-days reach. Beyond that
 # lie the leaked keys, if there are any, so that the tape itself cannot say more.
-USUAL_CRITICAL: Final = 9.8
+USUAL_CRITICAL: Final = 8.4
 MOST_USUAL: Final = 0.96
-USUAL_QUANTILE: Final = 5.3
-QUANTILE_COUNTS: Final = 0.3
+USUAL_QUANTILE: Final = 5.2
+QUANTILE_COUNTS: Final = 0.5
 FURTHEST: Final = 0.7
 
 Tape = Callable[[], Iterable[OrderBatch]]
@@ -81,7 +81,8 @@ class _Evidence:
             notable = rows.take(np.flatnonzero(rows.extra["odds"] > NOTABLE))
             keys.append(_keys(notable))
             days.append(notable.time // DAY)
-            parts.append(parts_of(notable, crowd.meet(notable).weight))
+            around = crowd.meet(notable)
+            parts.append(parts_of(notable, around.weight, around.share))
         self.keys: UInt64s = np.concatenate(keys)
         self.days: Int64s = np.concatenate(days)
         self.parts: Float64s = np.concatenate(parts)

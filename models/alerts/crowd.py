@@ -2,7 +2,8 @@
 
 Thefts come in crowds, and so do honest followers of a signal. What tells them apart is not how many
 buy, but how many of those who buy look rogue each by itself: n expected rogue buyers among N count
-for log(1 + n) n / (N + 1/2). Sales have no part in it: a group that stops out
+for log(1 + n) n / (N + 1/2). A buyer who by itself does nothing unusual, such as a bystander whom a
+theft's price meets, is not judged by its company. Sales have no part in it: a group that stops out
 loses all together.
 """
 
@@ -19,16 +20,18 @@ from models.rows import Rows
 from models.score.evidence import chance
 
 MAX_ENTITIES: Final = 1_000_000
+ENOUGH: Final = 0.05  # chance of being rogue by itself from which its company counts in full
 
 # A market, an app in a market, or a key in a market: the rogue buyers that one must expect there.
 SUSPECTS: Final = np.dtype([("hash", "u8"), ("time", "i8"), ("expected", "f4")], align=True)
 
 
 class Around(NamedTuple):
-    """Others around n fills: in the market, and of the fill's app there; shape (n, 2) each."""
+    """Others around n fills: in the market, and of the fill's app there."""
 
-    weight: Float32s  # as evidence
-    rogue: Float32s  # rogue buyers that one must expect among them
+    weight: Float32s  # (n, 2), as evidence
+    rogue: Float32s  # (n, 2), rogue buyers that one must expect among them
+    share: Float32s  # (n,), of that evidence which counts for the fill, 0 to 1
 
 
 class Crowd:
@@ -45,7 +48,9 @@ class Crowd:
         self._markets = with_room(self._markets, n, MAX_ENTITIES)
         self._app_markets = with_room(self._app_markets, n, MAX_ENTITIES)
         self._pairs = with_room(self._pairs, n, MAX_ENTITIES)
-        around = Around(np.zeros((n, 2), np.float32), np.zeros((n, 2), np.float32))
+        around = Around(
+            np.zeros((n, 2), np.float32), np.zeros((n, 2), np.float32), np.zeros(n, np.float32)
+        )
         _meet(
             self._markets,
             self._app_markets,
@@ -110,7 +115,9 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         others = max(0.0, whole.expected - known)
         around.rogue[i, 0] = others
         around.weight[i, 0] = _weight(others, context[i, BUYERS])
-        more = max(0.0, chance(odds[i], surprises[i]) - known)
+        itself = chance(odds[i], surprises[i])
+        around.share[i] = min(1.0, itself / ENOUGH)
+        more = max(0.0, itself - known)
         whole.expected += more
         own.expected += more
         if app[i] >= 0:

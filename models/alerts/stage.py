@@ -83,10 +83,11 @@ class AlertStage:
         notable = np.flatnonzero(rows.extra["odds"] > NOTABLE)
         suspects = rows if len(notable) == len(rows) else rows.take(notable)
         around = self._crowd.meet(suspects)
-        parts = parts_of(suspects, around.weight)
+        parts = parts_of(suspects, around.weight, around.share)
         ranks = self._model.rank(parts)
         buys = suspects.orders.side == BUY
-        hopeful = buys & (self._model.rank(at_most(parts)) >= self._model.threshold)
+        worst = at_most(parts, around.share)
+        hopeful = buys & (self._model.rank(worst) >= self._model.threshold)
         alerts: list[Alert] = []
         known = heard = 0  # rows that profiteers, and suspects that apps have heard of
         for row in np.flatnonzero((ranks >= self._noteworthy) | hopeful).tolist():
@@ -94,8 +95,8 @@ class AlertStage:
             known = int(notable[row])
             self._apps.hear(suspects, heard, row + 1)
             heard = row + 1
-            rank, rogue = float(ranks[row]), around.rogue[row]
-            one = suspect_of(suspects, row, parts[row], rank, rogue, self._model.medians)
+            rank = float(ranks[row])
+            one = suspect_of(suspects, row, parts[row], rank, around, self._model.medians)
             alerted = False
             if rank >= self._noteworthy:
                 self.watch(one, one.sighting.ts)

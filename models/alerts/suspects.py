@@ -5,6 +5,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
+from models.alerts.crowd import Around
 from models.alerts.envelope import Place
 from models.alerts.incidents import Sighting
 from models.alerts.reasons import Finding
@@ -28,6 +29,7 @@ class Suspect(msgspec.Struct):
     move: float  # adverse log move
     conduct: float  # surprise in what the key does, of the two most surprising ways
     parts: list[float]  # its evidence by kind
+    share: float  # of the evidence from company which counts for it
     surprises: list[float]
     finding: Finding
     noted: bool = False  # as part of its key's incident
@@ -50,12 +52,12 @@ class Suspect(msgspec.Struct):
 
 
 def suspect_of(
-    rows: Rows, row: int, parts: Float64s, rank: float, rogue: Float32s, medians: Float64s
+    rows: Rows, row: int, parts: Float64s, rank: float, around: Around, medians: Float64s
 ) -> Suspect:
     """Take one fill out of its batch.
 
-    `parts`, shape (PARTS,), are its evidence, `rogue`, shape (2,), the rogue buyers to expect
-    around it, in all and of its app; `medians`, shape (FEATURES,), what is usual.
+    `parts`, shape (PARTS,), are its evidence, `around` tells of those around each fill of the
+    batch; `medians`, shape (FEATURES,), is what is usual.
     """
     orders, extra = rows.orders, rows.extra
     market = orders.markets.strings[orders.market[row]]
@@ -74,6 +76,7 @@ def suspect_of(
         move=max(0.0, float(extra["context"][row, ADVERSE_MOVE])),
         conduct=float(np.sort(surprises[CONDUCT_COLUMNS])[-2:].sum()),
         parts=parts.tolist(),
+        share=float(around.share[row]),
         surprises=surprises.tolist(),
         finding=Finding(
             symbol=venue_and_symbol(market)[1],
@@ -83,8 +86,8 @@ def suspect_of(
             values=extra["values"][row].tolist(),
             usual=extra["usual"][row].tolist(),
             median=medians.tolist(),
-            rogue_around=float(rogue[0]),
-            rogue_fellows=float(rogue[1]),
+            rogue_around=float(around.rogue[row, 0]),
+            rogue_fellows=float(around.rogue[row, 1]),
             persistence=float(np.float32(extra["persistence"][row])),
         ),
     )

@@ -54,7 +54,7 @@ class Waiting(Remembering):
         self._markets[by.market] = waiting
         fellow = np.array([[1.0, by.app is not None and by.app == w.app] for w in waiting])
         parts = np.array([w.parts for w in waiting])
-        company = company_of(crowd * fellow)
+        company = company_of(crowd * fellow, np.array([w.share for w in waiting]))
         more = company.sum(axis=1) > parts[:, [CROWD, APP_CROWD]].sum(axis=1)
         more &= np.array([w.key != by.key for w in waiting])
         if not more.any():

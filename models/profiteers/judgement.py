@@ -18,7 +18,8 @@ PRECISION: Final = 1e-9
 BY_ACCIDENT: Final = 0.2  # rogue fills that anybody may meet in a market
 THRESHOLD: Final = 2.0  # -log10 of the chance from which an account is alerted
 LEAST: Final = 0.2  # share of its sales that must have gone to keys under suspicion
-CERTAIN: Final = 1.4  # decades from which the keys are taken to be misused without doubt
+DOUBTFUL: Final = 0.7  # decades above the alerts' threshold up to which a key proves nothing
+CERTAIN: Final = 1.4  # and beyond that, from which the keys are misused without doubt
 DOMINANT: Final = 0.5  # share of all sales there from which on the keys' part adds to that
 PER_DOMINANCE: Final = 3.0  # decades per unit of that share
 LIFT: Final = 3.0  # times what is expected that an account must have met
@@ -46,7 +47,7 @@ class Suspicion:
     expected: float  # of the fills, by its usual share
     devotion: float  # share of its recent sales there that went to suspect keys
     surrounding: float  # the same share of all sales there
-    certainty: float  # decades by which the keys exceed the alerts' threshold, summed
+    certainty: float  # decades by which the keys are beyond doubt, summed
     part: float  # of what the keys spent, what the account received
     minutes: int  # in which it sold to suspect keys
     chance: float  # -log10 that an honest account meets so many
@@ -58,7 +59,7 @@ class Suspicion:
         Where the keys are misused beyond doubt, the count is enough; that the market and the
         account live on them alone removes doubt, that others buy there adds to it. Otherwise it
         takes what only a thief does: for long, and far more than others there, to live on a good
-        part of what they spend.
+        part of what they spend, and no doubt of one of them.
         """
         is_chance = self.chance < THRESHOLD or self.counted < LIFT * self.expected
         if is_chance or self.devotion < LEAST:
@@ -67,7 +68,8 @@ class Suspicion:
         is_devoted = far_more or self.devotion >= MOST
         bleeds = is_devoted and self.part >= (LITTLE if far_more else PART)
         dominance = PER_DOMINANCE * (min(self.surrounding, self.devotion) - DOMINANT)
-        return self.certainty + dominance >= CERTAIN or (bleeds and self.minutes >= LONG)
+        drains = bleeds and self.minutes >= LONG and self.certainty > 0.0
+        return drains or self.certainty + dominance >= CERTAIN
 
 
 def suspect(dealings: Dealings, account: str, threshold: float) -> Suspicion | None:
@@ -92,7 +94,7 @@ def suspect(dealings: Dealings, account: str, threshold: float) -> Suspicion | N
         if received > 0.0:
             usd[spree.key] = usd.get(spree.key, 0.0) + received
             spent += spree.notional
-            certainty += max(spree.rank - threshold, 0.0)
+            certainty += max(spree.rank - threshold - DOUBTFUL, 0.0)
     selling = {market: seller.selling[market] for market in places}
     markets = {market: dealings.markets[market] for market in places}
     counted = sum(min(met[market], len(selling[market].levels)) for market in places)

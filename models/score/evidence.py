@@ -53,15 +53,30 @@ USUAL: Final = 2.0  # conduct less surprising than this is usual
 USUAL_WEIGHT: Final = 0.95  # and each decade below it speaks for the key
 ROUND_TRIP: Final = 1.0  # a sale counts only where losing round trips surprise this much
 
-RARITY: Final = 2.5  # the log odds are for even chances; so much rarer are rogue fills
-
-A_SURGE: Final = 2.0  # log odds that stand in for the surge where the market is set aside
+# What makes a rogue buyer of one among others. In a hot, thin market everybody pays up and weighs
+# much, followers of a signal above all; a thief's victims besides do what they never did.
+PERSONAL: Final[dict[str, float]] = {
+    "rate": 0.8,
+    "network_novelty": 0.65,
+    "burst": 0.6,
+    "app_change": 0.45,
+    "sweep_breadth": 0.4,
+    "concentration": 0.35,
+    "taker_excess": 0.35,
+    "turnover": 0.3,
+    "participation": 0.3,
+    "sweep_funding": 0.25,
+    "new_sellers": 0.2,
+}
+SHARED: Final = 0.5  # of the log odds, the surge left out: others around share much of them
+RARITY: Final = 4.35  # the log odds are for even chances; so much rarer are rogue buyers
 
 NOTABLE: Final = 0.0  # log odds from which the alert stage hears of a fill
 SUSPECT: Final = 2.0  # log odds from which a fill is not learned as part of the key's past
 NO_EVIDENCE: Final = -50.0  # of what is never held against a key
 
 _ODDS: Final = np.array([WEIGHTS.get(name, 0.0) for name in k.FEATURES])
+_PERSONAL: Final = np.array([PERSONAL.get(name, 0.0) for name in k.FEATURES])
 CONDUCT_COLUMNS: Final = np.array([k.FEATURES.index(name) for name in CONDUCT])
 
 
@@ -94,6 +109,8 @@ def weigh(scale: Scale, features: Float32s, side: int, surprises: Float32s) -> f
 
 @njit(cache=True)
 def chance(odds: float, surprises: Float32s) -> float:
-    """Chance that a fill is rogue, judged by its key and not by the surge that all around share."""
-    personal = odds - _ODDS[k.F_SURGE] * surprises[k.F_SURGE] + A_SURGE
-    return float(1.0 / (1.0 + np.exp(RARITY - personal)))
+    """Chance that a purchase is rogue, judged more by its key than by what all around share."""
+    personal = SHARED * (odds - _ODDS[k.F_SURGE] * surprises[k.F_SURGE]) - RARITY
+    for j in range(len(surprises)):
+        personal += _PERSONAL[j] * surprises[j]
+    return float(1.0 / (1.0 + np.exp(-personal)))

@@ -52,30 +52,33 @@ def contributions(surprises: Float32s) -> Float64s:
     return added
 
 
-def company_of(crowd: Float32s | Float64s) -> Float64s:
+def company_of(crowd: Float32s | Float64s, share: Float32s | Float64s) -> Float64s:
     """Evidence from those around n fills and from those of their app, shape (n, 2).
 
-    `crowd`, shape (n, 2), is their weight; see `models.alerts.crowd`.
+    `crowd`, shape (n, 2), is their weight, `share`, shape (n,), how much of it counts for each
+    fill; see `models.alerts.crowd`.
     """
     company: Float64s = crowd.astype(np.float64) * np.array([CROWD_WEIGHT, APP_CROWD_WEIGHT])
     company *= MOST_COMPANY / np.maximum(company.sum(axis=1, keepdims=True), MOST_COMPANY)
+    company *= share[:, np.newaxis]
     return company
 
 
-def at_most(parts: Float64s) -> Float64s:
+def at_most(parts: Float64s, share: Float32s) -> Float64s:
     """Parts that the same n fills would have in the worst company, shape (n, PARTS)."""
     worst = parts.copy()
-    worst[:, [CROWD, APP_CROWD]] = MOST_COMPANY, 0.0
+    worst[:, CROWD], worst[:, APP_CROWD] = MOST_COMPANY * share, 0.0
     return worst
 
 
-def parts_of(fills: Rows, crowd: Float32s) -> Float64s:
+def parts_of(fills: Rows, crowd: Float32s, share: Float32s) -> Float64s:
     """Evidence of n fills by kind, shape (n, PARTS), none below zero.
 
     Parameters
     ----------
     fills : as the key stage assessed them.
     crowd : weight of those around each fill, and of those of its app, shape (n, 2).
+    share : of that weight which counts for each fill, shape (n,).
     """
     surprises: Float32s = fills.extra["surprises"]
     conduct = np.minimum(USUAL, surprises[:, CONDUCT_COLUMNS].max(axis=1))
@@ -85,7 +88,7 @@ def parts_of(fills: Rows, crowd: Float32s) -> Float64s:
     parts: Float64s = np.column_stack(
         [
             np.maximum(0.0, own - ACTIVITY_WEIGHT * chances),
-            company_of(crowd),
+            company_of(crowd, share),
             PERSISTENCE_WEIGHT * fills.extra["persistence"],
         ]
     ).astype(np.float64)

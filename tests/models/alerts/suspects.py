@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from models.alerts.crowd import Around
 from models.alerts.suspects import Suspect, suspect_of
 from models.keys.state import BASELINES, FEATURES
 from models.market.state import ADVERSE_MOVE, CONTEXT
@@ -35,12 +36,15 @@ OF_STAGES: Final = (
 )
 
 
+ALONE = np.zeros((1, 2), np.float32), np.ones(1, np.float32)  # weight and share of one's company
+
+
 def plain_model() -> Model:
     """A model whose forest finds all alike, so that rank grows with the sum of the parts."""
     scale = Scale(np.zeros((len(FEATURES), PLACES)))
     forest = fit_forest(np.zeros((2, len(PARTS))), trees=2, sample_size=2, seed=0)
     model = Model(scale, forest, np.zeros(len(FEATURES)), 0.0, id="m-1", config="c-1")
-    one = parts_of(rows_of([suspect(0, rank=THRESHOLD)]), np.zeros((1, 2), np.float32))
+    one = parts_of(rows_of([suspect(0, rank=THRESHOLD)]), *ALONE)
     critical = float(model.strength(one)[0]) - PER_DECADE * (THRESHOLD - 3.0)
     return Model(scale, forest, model.medians, critical, model.id, model.config)
 
@@ -52,7 +56,7 @@ def suspect(number: int, rank: float = THRESHOLD + 0.1, **changes: Any) -> Event
     the account that sells, as in DEALING) and `offer` stand in for what the earlier stages say.
     """
     surprises = changes.get("surprises", SURPRISES)
-    held = parts_of(rows_of([_told(number, surprises=surprises)]), np.zeros((1, 2), np.float32))
+    held = parts_of(rows_of([_told(number, surprises=surprises)]), *ALONE)
     wanted = OWN + (rank - THRESHOLD) * PER_DECADE
     activity = QUIET + (float(held[0, PARTS.index("own")]) - wanted) / ACTIVITY_WEIGHT
     return _told(number, activity=activity) | changes
@@ -101,5 +105,8 @@ def rows_of(tape: Sequence[Event]) -> Rows:
 
 def taken_out(rows: Rows, row: int, rank: float) -> Suspect:
     """One fill of a batch as the alert stage remembers it, with nobody around it."""
-    alone = np.zeros(2, np.float32)
+    n = len(rows)
+    alone = Around(
+        np.zeros((n, 2), np.float32), np.zeros((n, 2), np.float32), np.ones(n, np.float32)
+    )
     return suspect_of(rows, row, np.zeros(len(PARTS)), rank, alone, np.zeros(len(FEATURES)))

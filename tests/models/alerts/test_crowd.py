@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.alerts.crowd import Around, Crowd
+from models.alerts.crowd import ENOUGH, Around, Crowd
 from models.keys.state import FEATURES
 from models.market.state import APP_BUYERS, BUYERS, CONTEXT, CROWD_MS
 from models.rows import Rows
@@ -74,6 +74,9 @@ def test_a_fill_is_told_of_the_others_each_counted_once_and_never_of_itself(
         assert around.weight[n, 0] == pytest.approx(
             weight(whole, event["buyers"]), rel=1e-3, abs=1e-5
         )
+        itself = chance(float(np.float32(event["odds"])), np.zeros(len(FEATURES), np.float32))
+        share = min(1.0, itself / ENOUGH) if event["side"] == "buy" else 0.0
+        assert around.share[n] == pytest.approx(share, rel=1e-4)
         fellows = expected_rogues(tape[:n], event, event["app"]) if event["app"] else 0.0
         assert around.rogue[n, 1] == pytest.approx(fellows, rel=1e-4, abs=1e-5)
 

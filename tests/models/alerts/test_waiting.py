@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.alerts.crowd import Around
 from models.alerts.suspects import Suspect, suspect_of
 from models.alerts.waiting import HINDSIGHT, MOST, WINDOW_MS, Waiting
 from models.keys.state import FEATURES
@@ -17,14 +18,16 @@ ROGUE = np.array([7.0, 3.0], np.float32)
 BELOW = THRESHOLD - 0.25  # rank of a purchase that waits
 
 
-def one(number: int, rank: float = BELOW, **changes: Any) -> Suspect:
+def one(number: int, rank: float = BELOW, share: float = 1.0, **changes: Any) -> Suspect:
     """A purchase of the key `k<number>`, a second after the last one, alone at its time."""
+    nobody = np.zeros((1, 2), np.float32)
+    around = Around(nobody, nobody, np.array([share], np.float32))
     usual: Event = {"api_key": f"k{number}", "ts": TS + 1_000 * number, "app": "signalbot"}
     rows = rows_of([suspect(number, **(usual | changes))])
     strength = MODEL.critical + (rank - 3.0) * PER_DECADE
     parts = np.zeros(len(PARTS))
     parts[0] = strength - float(MODEL.strength(parts[None])[0])
-    return suspect_of(rows, 0, parts, rank, np.zeros(2, np.float32), np.zeros(len(FEATURES)))
+    return suspect_of(rows, 0, parts, rank, around, np.zeros(len(FEATURES)))
 
 
 def roused(waiting: Waiting, by: Suspect, crowd: np.ndarray = CROWDED) -> list[str]:
@@ -36,10 +39,16 @@ def test_the_first_victim_proves_rogue_once_a_later_one_meets_the_crowd() -> Non
     waiting.add(one(0))
     found = waiting.roused(one(1), CROWDED, ROGUE, MODEL)
     assert [suspect.key for suspect in found] == ["k0"]
-    gained = float(company_of(CROWDED[None]).sum())
+    gained = float(company_of(CROWDED[None], np.ones(1)).sum())
     assert found[0].rank == pytest.approx(BELOW + gained / PER_DECADE - HINDSIGHT, abs=1e-6)
     assert found[0].finding.rogue_around == ROGUE[0]
     assert roused(waiting, one(2)) == []  # that crowd tells nothing new
+
+
+def test_a_bystander_is_not_accused_when_others_prove_rogue() -> None:
+    waiting = Waiting()
+    waiting.add(one(0, share=0.01))
+    assert roused(waiting, one(1)) == []
 
 
 @pytest.mark.parametrize(
@@ -99,4 +108,4 @@ def test_a_purchase_never_loses_company_that_it_had() -> None:
     for weight in (0.5, 0.2, 0.9, 0.1):
         roused(waiting, one(1), np.array([weight, 0.0], np.float32))
         company = purchase.parts[CROWD] + purchase.parts[APP_CROWD]
-        assert company >= company_of(np.array([[weight, 0.0]])).sum() - 1e-6
+        assert company >= company_of(np.array([[weight, 0.0]]), np.ones(1)).sum() - 1e-6

@@ -1,11 +1,9 @@
 import numpy as np
 
-from models.alerts.suspects import Suspect, suspect_of
+from models.alerts.suspects import Suspect
 from models.evaluation.sightings import LOWEST_RANK, Recorder
-from models.keys.state import FEATURES
-from models.score.parts import PARTS
 from tests.factories import TS
-from tests.models.alerts.suspects import rows_of, suspect
+from tests.models.alerts.suspects import rows_of, suspect, taken_out
 
 NEVER = np.iinfo(np.int64).max
 
@@ -20,8 +18,7 @@ def seen_of(*fills: tuple[str, int, float]) -> Recorder:
 
 def one(key: str, rank: float) -> Suspect:
     rows = rows_of([suspect(0, api_key=key, notional=5.0)])
-    alone, medians = np.zeros(2, np.float32), np.zeros(len(FEATURES))
-    return suspect_of(rows, 0, np.zeros(len(PARTS)), rank, alone, medians)
+    return taken_out(rows, 0, rank)
 
 
 def test_what_no_threshold_alerts_is_forgotten_and_the_rest_kept() -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from models.profiteers.dealings import Dealings
 from models.profiteers.judgement import (
+    DOUBTFUL,
     LONG,
     THRESHOLD,
     Suspicion,
@@ -63,16 +64,17 @@ def test_keys_that_are_hardly_suspect_make_no_profiteer_of_a_short_meeting() -> 
     assert not doubtful.convicts
 
 
-def test_a_hardly_suspect_key_that_is_bled_for_long_makes_one() -> None:
+@pytest.mark.parametrize("beyond", [0.1, -0.1])
+def test_one_key_that_is_bled_for_long_makes_one_unless_it_may_be_honest(beyond: float) -> None:
     dealings = dealt(
         keys=1,
-        rank=KEYS_THRESHOLD + 0.1,
+        rank=KEYS_THRESHOLD + DOUBTFUL + beyond,
         fills=LONG + 5,
         offers=offer(all_sold_1h=2_000.0),
     )
     suspicion = judged(dealings)
     assert suspicion.minutes >= LONG
-    assert suspicion.convicts
+    assert suspicion.convicts == (beyond > 0.0)
 
 
 def test_an_account_whose_keys_are_not_alerted_is_not_judged() -> None:

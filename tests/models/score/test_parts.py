@@ -40,21 +40,22 @@ def fills(told: np.ndarray, activity: float = 0.0, persistence: float = 0.0) -> 
     return Rows(batch_of(events, TS + 10**9), times, times, extra)
 
 
-def alone(n: int = 1) -> np.ndarray:
-    return np.zeros((n, 2), np.float32)
+def alone(n: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros((n, 2), np.float32), np.ones(n, np.float32)
 
 
-@given(surprises, activities, st.floats(0.0, 4.0, width=32))
+@given(surprises, activities, st.floats(0.0, 4.0, width=32), st.floats(0.0, 1.0, width=32))
 def test_the_parts_equal_their_restatement(
-    told: np.ndarray, activity: float, persistence: float
+    told: np.ndarray, activity: float, persistence: float, share: float
 ) -> None:
     crowd = np.array([[0.5, 0.25]], np.float32)
-    parts = parts_of(fills(told[None], activity, persistence), crowd)[0]
+    counts = np.array([share], np.float32)
+    parts = parts_of(fills(told[None], activity, persistence), crowd, counts)[0]
     by_name = dict(zip(FEATURES, told.tolist(), strict=True))
     own = sum(weight * min(LIMIT, by_name[name]) for name, weight in WEIGHTS.items())
     own += CONDUCT_WEIGHT * min(USUAL, max(by_name[name] for name in CONDUCT))
     own -= ACTIVITY_WEIGHT * (activity - np.log(USUAL_FILLS))
-    expected = [max(0.0, own), 0.5 * CROWD_WEIGHT, 0.25 * APP_CROWD_WEIGHT]
+    expected = [max(0.0, own), share * 0.5 * CROWD_WEIGHT, share * 0.25 * APP_CROWD_WEIGHT]
     assert parts.tolist() == pytest.approx(
         [*expected, PERSISTENCE_WEIGHT * persistence], rel=1e-5, abs=1e-5
     )
@@ -64,7 +65,7 @@ def test_the_parts_equal_their_restatement(
 def test_more_surprise_never_speaks_for_a_key(told: np.ndarray, which: int, more: float) -> None:
     raised = told.copy()
     raised[which] += np.float32(more)
-    less, greater = parts_of(fills(np.stack([told, raised])), alone(2))[:, 0]
+    less, greater = parts_of(fills(np.stack([told, raised])), *alone(2))[:, 0]
     assert greater >= less - 1e-9
 
 
@@ -73,7 +74,7 @@ def test_a_key_with_more_fills_a_day_needs_more_evidence(
     told: np.ndarray, activity: float, more: float
 ) -> None:
     quiet, busy = (
-        parts_of(fills(told[None], a), alone())[0, 0] for a in (activity, activity + more)
+        parts_of(fills(told[None], a), *alone())[0, 0] for a in (activity, activity + more)
     )
     assert busy <= quiet
     if busy > 0.0:
@@ -82,7 +83,9 @@ def test_a_key_with_more_fills_a_day_needs_more_evidence(
 
 @given(st.floats(0.0, 9.0, width=32), st.floats(0.0, 9.0, width=32))
 def test_the_company_of_a_fill_never_gives_more_than_its_bound(all_keys: float, app: float) -> None:
-    parts = parts_of(fills(np.zeros((1, N))), np.array([[all_keys, app]], np.float32))[0]
+    parts = parts_of(
+        fills(np.zeros((1, N))), np.array([[all_keys, app]], np.float32), np.ones(1, np.float32)
+    )[0]
     crowd, app_crowd = parts[PARTS.index("crowd")], parts[PARTS.index("app_crowd")]
     wanted = all_keys * CROWD_WEIGHT + app * APP_CROWD_WEIGHT
     assert crowd + app_crowd == pytest.approx(min(wanted, MOST_COMPANY), rel=1e-5)
@@ -91,8 +94,8 @@ def test_the_company_of_a_fill_never_gives_more_than_its_bound(all_keys: float, 
 
 def test_parts_do_not_depend_on_the_rows_beside_them() -> None:
     told = np.random.default_rng(4).random((300, N)).astype(np.float32) * 4
-    at_once = parts_of(fills(told), alone(300))
-    one_by_one = np.concatenate([parts_of(fills(row[None]), alone()) for row in told])
+    at_once = parts_of(fills(told), *alone(300))
+    one_by_one = np.concatenate([parts_of(fills(row[None]), *alone()) for row in told])
     assert at_once.tobytes() == one_by_one.tobytes()
 
 
