@@ -4,8 +4,9 @@ A scan statistic: of an app with m active keys, m / 10^r should reach the rank r
 that is what ranks mean. Of as many as there are at each rank, the least likely count (its Poisson
 tail) says how unlikely the day is, so that an app with two keys and one with twenty thousand are
 measured alike. Followers of one signal are not independent, however, so chance alone does not
-convict: the keys must also do what they never did, or stand out far beyond an alert, which
-followers who buy at their usual size do not.
+convict: the keys must also do what they never did, which followers who buy at their usual size do
+not. And a theft across apps meets keys of each: an app must have more of the misused ones than its
+part of all active keys makes one expect.
 """
 
 from dataclasses import dataclass, field, replace
@@ -20,9 +21,10 @@ from models.snapshot import Remembering
 
 WINDOW_MS: Final = DAY
 FEWEST: Final = 2  # keys; one misused key says nothing about its app
-CHANCE: Final = 6.0  # -log10 of the chance from which an app is said to leak
-STRANGENESS: Final = 5.25  # mean of what is strange about the keys from which an app is
-PER_RANK: Final = 2.0  # surprises that a rank beyond the threshold is worth
+CHANCE: Final = 5.0  # -log10 of the chance from which an app is said to leak
+STRANGENESS: Final = 3.75  # mean surprise in what the keys do, from which an app is said to leak
+BESIDE: Final = 0.75  # -log10 of the chance of its share of all misused keys, from which it is
+OTHERS: Final = 50.0  # keys of others, half of one misused, that count beside those known
 MOST_NAMES: Final = 100_000  # apps whose names are known: those heard of last
 HEARD: Final = 0.25  # share of an app's active keys that the alert stage hears of within a day
 NEWS: Final = 64  # an app is weighed again when a 64th of what is known of its misused keys is new
@@ -117,10 +119,21 @@ class AppLeaks(Remembering):
         app.news = 0
         app.forget(misuse.time)
         leak = _leak(name, app, self._threshold)
+        if leak is not None and self._is_met_by_all(name, misuse.time):
+            return None
         if leak is None or app.told >= len(leak.keys) or 2 * len(leak.keys) < 3 * app.told:
             return None
         app.told = len(leak.keys)
         return leak
+
+    def _is_met_by_all(self, name: str, now: int) -> bool:
+        """Whether the keys of other apps are misused no less: then it is not the app that leaks."""
+        app, others = self._apps[name], [a for n, a in self._apps.items() if n != name]
+        misused = sum(m.time > now - WINDOW_MS for a in others for m in a.misused.values())
+        active = sum(len(other.heard) for other in others)
+        expected = len(app.heard) * (misused + 0.5) / (active + OTHERS)
+        count = np.array([float(len(app.misused))])
+        return float(surprise_of_counts(count, np.array([expected]))[0]) < BESIDE
 
     def _know(self, app: int, name: str) -> None:
         self._names.pop(app, None)
@@ -139,8 +152,7 @@ def _leak(name: str, app: App, threshold: float) -> Leak | None:
     count = len(app.misused)
     ranks = np.sort([misuse.rank for misuse in app.misused.values()])[::-1]
     conduct = float(np.mean([misuse.conduct for misuse in app.misused.values()]))
-    strangeness = conduct + PER_RANK * (float(np.mean(ranks)) - threshold)
-    if count < FEWEST or strangeness < STRANGENESS:
+    if count < FEWEST or conduct < STRANGENESS:
         return None
     active = len(app.heard) / HEARD
     chance = float(surprise_of_counts(np.arange(1.0, count + 1.0), active * 10.0**-ranks).max())

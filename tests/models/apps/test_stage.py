@@ -27,7 +27,7 @@ def honest(app: str, number: int) -> Event:
 def misused(number: int, **changes: Any) -> Event:
     """A fill of a key of `signalbot` that raises an alert, placed through a tool of the thief's."""
     usual = {"api_key": f"k{number}", "app": "thieftool", "home": "signalbot"}
-    return suspect(number, **(usual | changes))
+    return suspect(number, **(usual | {"surprises": {"turnover": 3.0, "rate": 2.0}} | changes))
 
 
 def alerts_of(fills: Sequence[Event], rank: float = RANK) -> list[Alert]:
@@ -119,7 +119,7 @@ def test_followers_who_do_as_they_used_to_accuse_no_app() -> None:
 
 @pytest.mark.parametrize("spent", ["size", "burst", "sweep_breadth"])
 def test_whatever_is_unusual_for_its_keys_speaks_against_the_app(spent: str) -> None:
-    assert alerts_of([misused(n, surprises={spent: 3.0}) for n in range(2)])
+    assert alerts_of([misused(n, surprises={spent: 4.0}) for n in range(2)])
 
 
 def test_it_is_told_again_as_it_grows_by_half_and_turns_critical() -> None:
