@@ -60,6 +60,7 @@ class Seller:
     sightings: list[Sighting] = field(default_factory=list)  # the latest
     told: Severity | None = None
     told_notional: float = 0.0  # USD that the last alert named
+    news: int = 0  # keys that were alerted since it was judged
 
 
 @dataclass(slots=True)
@@ -101,11 +102,12 @@ class Dealings:
         if number is None:
             return None
         spree = self.sprees[number]
+        is_new = offer.account not in spree.sales
         tally = spree.sales.setdefault(offer.account, {}).setdefault(purchase.market, Sales())
         tally.count += 1
         tally.notional += purchase.notional
         seller = self.sellers.setdefault(offer.account, Seller())
-        if number not in seller.sprees:
+        if is_new:
             seller.sprees.append(number)
         seller.fills += 1
         seller.minutes += purchase.time // MINUTE > seller.last // MINUTE

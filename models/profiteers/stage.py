@@ -20,6 +20,7 @@ STEPS: Final = (0.0, 2.0, 6.0)  # decades above the threshold from which a sever
 LARGE: Final = 10_000.0  # USD received from which the worst is assumed
 SMALL: Final = 100.0  # USD received up to which it is not
 GROWN: Final = 4.0  # times what was last told: told again
+NEWS: Final = 64  # judged again when a 64th of the sprees that it met are alerted anew
 
 
 class ProfiteerStage(Remembering):
@@ -50,8 +51,14 @@ class ProfiteerStage(Remembering):
 
     def alerted(self, rows: Rows, row: int, key: str) -> list[Alert]:
         """Take in that event `row` raised an alert on a key; gives alerts on who sold to it."""
-        accounts = self._dealings.alert(key)
-        return [alert for account in accounts for alert in self._judge(rows, row, account)]
+        alerts: list[Alert] = []
+        for account in self._dealings.alert(key):
+            seller = self._dealings.sellers[account]
+            seller.news += 1
+            if NEWS * seller.news >= len(seller.sprees):  # else each of thousands weighs all
+                seller.news = 0
+                alerts += self._judge(rows, row, account)
+        return alerts
 
     def _purchase(self, rows: Rows, row: int, buyer: Suspect) -> list[Alert]:
         purchase = Purchase(

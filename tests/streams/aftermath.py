@@ -30,12 +30,15 @@ PATIENCE_S: Final = 240.0
 State = dict[str, dict[str, Any]]  # by stage and partition: records by name, and the values
 
 
-def make_topics(settings: Settings, limits: dict[str, str] | None = None) -> None:
+def make_topics(
+    settings: Settings, limits: dict[str, str] | None = None, *, replication: int = 1
+) -> None:
     """Make all topics of a worker, and its changelogs."""
     specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
     specs += changelog_specs(group_of(settings), settings.partitions)
     client = kafka_security(settings)
-    ensure_topics(settings.bootstrap_servers(), specs, limits=limits, client=client)
+    servers = settings.bootstrap_servers()
+    ensure_topics(servers, specs, replication=replication, limits=limits, client=client)
 
 
 def put(settings: Settings, tape: Path) -> int:

@@ -7,8 +7,8 @@ import pytest
 
 from models.alerts.envelope import Alert, AlertType, Severity, alert_id
 from models.alerts.incidents import QUIET_MS
-from models.profiteers.dealings import WINDOW_MS
-from models.profiteers.stage import GROWN, LARGE, ProfiteerStage
+from models.profiteers.dealings import WINDOW_MS, Dealings
+from models.profiteers.stage import GROWN, LARGE, NEWS, ProfiteerStage
 from tests.factories import TS, Event
 from tests.models.alerts.suspects import MINUTE, plain_model, rows_of, suspect, taken_out
 
@@ -159,3 +159,23 @@ def test_how_surely_keys_are_misused_is_measured_from_the_models_threshold() -> 
     strict = ProfiteerStage(replace(plain_model(), threshold=RANK))
     assert len(alerts_of(among_others)) == 1
     assert alerts_of(among_others, strict) == []
+
+
+def test_who_sold_to_many_leaked_keys_is_not_weighed_anew_at_each_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weighed: list[int] = []
+
+    def weigh(dealings: Dealings, account: str, _: float) -> None:
+        weighed.append(len(dealings.sellers[account].sprees))
+
+    monkeypatch.setattr("models.profiteers.stage.suspect", weigh)
+    many = rows_of([robbed(0, ts=TS)] * 500)
+    stage = ProfiteerStage(plain_model())
+    for row in range(len(many)):
+        buyer = taken_out(many, row, RANK)
+        buyer.key = f"k{row}"
+        stage.bought(many, row, buyer, alerted=True)
+    assert weighed[: NEWS // 2] == list(range(1, NEWS // 2 + 1))
+    assert len(weighed) < NEWS * 4
+    assert weighed[-1] > 500 - 500 // NEWS - 1

@@ -57,8 +57,8 @@ class KafkaCluster:
     """A broker on free loopback ports; they and the data stay the same when it starts again.
 
     `protocols` are those of its listeners (PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL), `properties`
-    further broker settings, `users` what the storage tool takes as `--add-scram`. It ends with this
-    process, also when that is killed.
+    further broker settings, `users` what the storage tool takes as `--add-scram`, `beside` the node
+    of which it is a second one. It ends with this process, also when that is killed.
     """
 
     def __init__(
@@ -66,11 +66,14 @@ class KafkaCluster:
         protocols: Sequence[str] = ("PLAINTEXT",),
         properties: Mapping[str, str] | None = None,
         users: Sequence[str] = (),
+        beside: "KafkaCluster | None" = None,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="roguekey-kafka-")
         self._ports = {name: free_port() for name in (*protocols, "CONTROLLER")}
         self._users = users
-        self._properties = {**SINGLE_NODE, **self._listeners(), **(properties or {})}
+        self._id = beside._id if beside else base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()
+        second = beside._as_second(self.address) if beside else {}
+        self._properties = {**SINGLE_NODE, **self._listeners(), **second, **(properties or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -155,14 +158,22 @@ class KafkaCluster:
             "log.dirs": f"{self._folder.name}/data",
         }
 
+    def _as_second(self, address: str) -> dict[str, str]:
+        """Tell a second node at an address who controls it."""
+        return {
+            "process.roles": "broker",
+            "node.id": "2",
+            "controller.quorum.voters": self._properties["controller.quorum.voters"],
+            "listeners": f"PLAINTEXT://{address}",
+        }
+
     def _format(self) -> None:
         """Write the configuration, and make the storage of a new cluster."""
         properties = "".join(f"{name}={value}\n" for name, value in self._properties.items())
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         unformatted = self._configuration.with_suffix(".unformatted")
         unformatted.write_text(properties)
         command = [*JAVA, *LOGGING, "-cp", class_path(), "kafka.tools.StorageTool", "format"]
-        command += ["--config", str(unformatted), f"--cluster-id={cluster}"]
+        command += ["--config", str(unformatted), f"--cluster-id={self._id.rstrip('=')}"]
         for user in self._users:
             command += ["--add-scram", user]
         _run(command, START_SECONDS)
