@@ -71,7 +71,7 @@ class KafkaCluster:
         self._folder = tempfile.TemporaryDirectory(prefix="roguekey-kafka-")
         self._ports = {name: free_port() for name in (*protocols, "CONTROLLER")}
         self._users = users
-        self._id = beside._id if beside else base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()
+        self._id: str = beside._id if beside else _new_id()
         second = beside._as_second(self.address) if beside else {}
         self._properties = {**SINGLE_NODE, **self._listeners(), **second, **(properties or {})}
         self._process: subprocess.Popen[bytes] | None = None
@@ -173,7 +173,7 @@ class KafkaCluster:
         unformatted = self._configuration.with_suffix(".unformatted")
         unformatted.write_text(properties)
         command = [*JAVA, *LOGGING, "-cp", class_path(), "kafka.tools.StorageTool", "format"]
-        command += ["--config", str(unformatted), f"--cluster-id={self._id.rstrip('=')}"]
+        command += ["--config", str(unformatted), f"--cluster-id={self._id}"]
         for user in self._users:
             command += ["--add-scram", user]
         _run(command, START_SECONDS)
@@ -188,6 +188,10 @@ class KafkaCluster:
         self.stop()
         said = self._log.read_text(errors="replace").strip().splitlines()[-5:]
         raise RuntimeError(f"Kafka did not start at {self.address}: {' | '.join(said)}")
+
+
+def _new_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def what_is_missing() -> str:
