@@ -9,10 +9,11 @@ own dense slot once per batch and not once per event. Nothing is decided here;
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias, get_origin, get_type_hints
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from numpy.typing import NDArray
 
 Int8s: TypeAlias = NDArray[np.int8]
@@ -63,6 +64,13 @@ class Names:
         """Build the table, hashing each name."""
         return cls(strings, stable_hashes(strings))
 
+    @classmethod
+    def of_each(cls, *kinds: list[str]) -> "list[Names]":
+        """Build a table of each kind, hashing all names at once."""
+        hashes = stable_hashes([name for names in kinds for name in names])
+        ends = np.cumsum([len(names) for names in kinds])[:-1]
+        return [cls(*part) for part in zip(kinds, np.split(hashes, ends), strict=True)]
+
     def __len__(self) -> int:
         return len(self.strings)
 
@@ -76,13 +84,9 @@ class Names:
 
     def keep(self, codes: Int32s) -> tuple[Self, Int32s]:
         """Reduce the table to the names that `codes` uses, and give it with the new codes."""
-        is_used = np.zeros(len(self.strings) + 1, np.bool_)  # the last place is that of NONE
-        is_used[codes] = True
-        used = np.flatnonzero(is_used[:-1])
-        renumbered = np.full(len(is_used), NONE, np.int32)
-        renumbered[used] = np.arange(len(used), dtype=np.int32)
+        used, renumbered = _renumber(codes, len(self.strings))
         table = type(self)([self.strings[code] for code in used.tolist()], self.hashes[used])
-        return table, renumbered[codes]
+        return table, renumbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +130,7 @@ class OrderBatch:
 
     def take(self, rows: Int64s) -> "OrderBatch":
         """Give the events at `rows`, in that order, with the tables reduced to what they use."""
-        taken: dict[str, Any] = {}
-        for field in fields(self):
-            column = getattr(self, field.name)
-            if isinstance(column, np.ndarray):
-                taken[field.name] = column[rows]
+        taken: dict[str, Any] = {name: getattr(self, name)[rows] for name in _COLUMNS}
         taken["event_id"] = [self.event_id[row] for row in rows.tolist()]
         taken["markets"], taken["market"] = self.markets.keep(taken["market"])
         taken["keys"], taken["key"] = self.keys.keep(taken["key"])
@@ -157,6 +157,28 @@ class OrderBatch:
             if field.name not in joined:
                 joined[field.name] = np.concatenate([getattr(part, field.name) for part in parts])
         return cls(**joined)
+
+
+_COLUMNS: Final = [
+    name for name, kind in get_type_hints(OrderBatch).items() if get_origin(kind) is np.ndarray
+]
+
+
+@njit(cache=True)
+def _renumber(codes: Int32s, count: int) -> tuple[Int64s, Int32s]:
+    """Give which of `count` names are used, rising, and the codes among these."""
+    places = np.full(count, NONE, np.int32)
+    for code in codes:
+        if code >= 0:
+            places[code] = 0
+    used = np.flatnonzero(places + 1)
+    for place in range(len(used)):
+        places[used[place]] = place
+    renumbered = np.full(len(codes), NONE, np.int32)
+    for i in range(len(codes)):
+        if codes[i] >= 0:
+            renumbered[i] = places[codes[i]]
+    return used, renumbered
 
 
 def _joined_codes(columns: Sequence[Int32s], tables: Sequence[Names]) -> Int32s:

@@ -96,6 +96,7 @@ _NAMES: Final = (
     "counterparty",
     "network",
 )
+_TABLES: Final = ("markets", "keys", "accounts", "apps", "networks")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 
 
@@ -185,9 +186,10 @@ def _columns(
             [order.arrival_price for order in orders],
         )
     )
+    events, *tables = Names.of_each(event_id, markets, keys, accounts, apps, networks)
     batch = OrderBatch(
         event_id=event_id,
-        event_hash=stable_hashes(event_id),
+        event_hash=events.hashes,
         ts=np.array([order.ts for order in orders], np.int64),
         market=pair.astype(np.int32),
         key=key,
@@ -206,11 +208,7 @@ def _columns(
         arrival=arrival,
         partition=np.full(n, partition, np.int32),
         offset=offsets,
-        markets=Names.of(markets),
-        keys=Names.of(keys),
-        accounts=Names.of(accounts),
-        apps=Names.of(apps),
-        networks=Names.of(networks),
+        **dict(zip(_TABLES, tables, strict=True)),
     )
     return batch, [event_id, order_id, venues, symbols, keys, accounts, apps, networks]
 

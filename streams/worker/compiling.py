@@ -31,6 +31,7 @@ def compile_kernels(model: Model) -> None:
     """
     offsets = np.arange(len(EVENTS))
     decoded = decode(EVENTS, partition=0, offsets=offsets, now_ms=1670562612000)
-    fills = KeyStage(model.scale).assess(MarketStage().observe(decoded.batch))
+    rows = MarketStage().observe(decoded.batch).take(np.arange(len(EVENTS)))
+    fills = KeyStage(model.scale).assess(rows)
     suspects = fills.with_columns(odds=np.full(len(fills), 2.0 * SUSPECT, np.float32))
     AlertStage(replace(model, critical=-ANY)).judge(suspects)

@@ -1,12 +1,18 @@
-"""Order batches as frames, with whatever columns a stage adds to them."""
+"""Order batches as frames, with whatever columns a stage adds to them.
 
+Columns of one type travel as the rows of one array, which is named by them: an array costs the same
+however little it holds, and small frames are the most frequent.
+"""
+
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Final, get_args, get_type_hints
 
 import numpy as np
 
-from models.orders.batch import NONE, Names, OrderBatch
+from models.orders.batch import NONE, Int32s, Names, OrderBatch
 from streams.worker.frames import Array, Frame, FrameError, Meta, pack, unpack
 
 _HINTS: Final = get_type_hints(OrderBatch)
@@ -24,7 +30,9 @@ _CODES: Final = {  # column: its table, and the lowest code that it may hold
     "counterparty": ("accounts", NONE),
     "network": ("networks", NONE),
 }
-_HASHES: Final = "hashes of "
+_LOWEST: Final = np.array([lowest for _, lowest in _CODES.values()])
+_HASHES: Final = "hashes"  # of the names in all tables, one after the other
+_SEVERAL: Final = "columns\n"
 _EXTRA: Final = "extra "
 
 
@@ -45,15 +53,17 @@ def pack_orders(
 ) -> bytes:
     """Write orders, and columns of n rows beside them, as a frame."""
     columns: dict[str, Array] = {name: getattr(batch, name) for name in _DTYPES}
+    columns |= {_EXTRA + name: column for name, column in (extra or {}).items()}
     tables = {"event_id": batch.event_id}
+    hashes = []
     for name in _TABLES:
         table: Names = getattr(batch, name)
         tables[name] = table.strings
-        columns[_HASHES + name] = table.hashes
-    columns |= {_EXTRA + name: column for name, column in (extra or {}).items()}
+        hashes.append(table.hashes)
+        _require_rows(name, table.hashes, len(table))
     for name, column in columns.items():
-        _require_rows(name, column, len(tables.get(name.removeprefix(_HASHES), batch)))
-    return pack(columns, tables, meta or {}, word)
+        _require_rows(name, column, len(batch), _DTYPES.get(name))
+    return pack({_HASHES: np.concatenate(hashes), **_gathered(columns)}, tables, meta or {}, word)
 
 
 def unpack_orders(data: bytes) -> OrderFrame:
@@ -63,30 +73,63 @@ def unpack_orders(data: bytes) -> OrderFrame:
 
 def orders_of(frame: Frame) -> OrderFrame:
     """Give the orders that an unpacked frame holds, checked like those of `unpack_orders`."""
+    columns = _divided(frame.columns)
     missing = ({"event_id", *_TABLES} - frame.tables.keys()) | (
-        {*_DTYPES, *(_HASHES + name for name in _TABLES)} - frame.columns.keys()
+        {*_DTYPES, _HASHES} - columns.keys()
     )
     if missing:
         raise FrameError(f"the frame holds no orders: {', '.join(sorted(missing))} is missing")
+    hashes = columns.pop(_HASHES)
+    tables = [frame.tables[name] for name in _TABLES]
+    _require_rows(_HASHES, hashes, sum(map(len, tables)), np.dtype(np.uint64))
     parts: dict[str, Any] = {"event_id": frame.tables["event_id"]}
-    n = len(parts["event_id"])
-    for name in _TABLES:
-        strings, hashes = frame.tables[name], frame.columns[_HASHES + name]
-        _require_rows(name, hashes, len(strings), np.dtype(np.uint64))
-        parts[name] = Names(strings, hashes)
-    for name, dtype in _DTYPES.items():
-        parts[name] = frame.columns[name]
-        _require_rows(name, parts[name], n, dtype)
-    for name, (table, lowest) in _CODES.items():
-        _require_codes(name, parts[name], lowest, len(parts[table]))
-    extra = {
-        name.removeprefix(_EXTRA): column
-        for name, column in frame.columns.items()
-        if name.startswith(_EXTRA)
-    }
-    for name, column in extra.items():
-        _require_rows(name, column, n)
+    start = 0
+    for name, strings in zip(_TABLES, tables, strict=True):
+        parts[name] = Names(strings, hashes[start : start + len(strings)])
+        start += len(strings)
+    extra = {}
+    for name, column in columns.items():
+        _require_rows(name, column, len(parts["event_id"]), _DTYPES.get(name))
+        if name in _DTYPES:
+            parts[name] = column
+        elif name.startswith(_EXTRA):
+            extra[name.removeprefix(_EXTRA)] = column
+    _require_codes([parts[name] for name in _CODES], [len(parts[t]) for t, _ in _CODES.values()])
     return OrderFrame(OrderBatch(**parts), extra, frame.meta)
+
+
+def _gathered(columns: Mapping[str, Array]) -> dict[str, Array]:
+    """Put the columns of each type into one array."""
+    kinds: defaultdict[np.dtype[Any], list[str]] = defaultdict(list)
+    gathered = {}
+    for name, column in columns.items():
+        if column.ndim == 1:
+            kinds[column.dtype].append(name)
+        else:
+            gathered[name] = column
+    for names in kinds.values():
+        joined = np.concatenate([columns[name] for name in names])
+        gathered[_SEVERAL + "\n".join(names)] = joined.reshape(len(names), -1)
+    return gathered
+
+
+def _divided(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Take such arrays apart."""
+    divided = {}
+    for name, array in arrays.items():
+        if not name.startswith(_SEVERAL):
+            divided[name] = array
+            continue
+        names = _names_in(name)
+        if array.shape[0] != len(names) or array.ndim == 1:
+            raise FrameError(f"{len(names)} columns have the shape {array.shape}")
+        divided.update(zip(names, array, strict=True))
+    return divided
+
+
+@lru_cache(64)
+def _names_in(name: str) -> list[str]:
+    return name.removeprefix(_SEVERAL).split("\n")
 
 
 def _require_rows(name: str, column: Array, n: int, dtype: np.dtype[Any] | None = None) -> None:
@@ -97,10 +140,16 @@ def _require_rows(name: str, column: Array, n: int, dtype: np.dtype[Any] | None 
         )
 
 
-def _require_codes(name: str, codes: Array, lowest: int, count: int) -> None:
+def _require_codes(columns: list[Int32s], counts: list[int]) -> None:
     """Keep a broken frame from reaching the kernels, which index without looking."""
-    if len(codes) and not lowest <= int(codes.min()) <= int(codes.max()) < count:
+    codes = np.concatenate(columns).reshape(len(columns), -1)
+    if not codes.size:
+        return
+    lowest, highest = codes.min(axis=1), codes.max(axis=1)
+    wrong = (lowest < _LOWEST) | (highest >= counts)
+    if wrong.any():
+        at = int(np.argmax(wrong))
         raise FrameError(
-            f"column {name} holds codes {codes.min()} to {codes.max()}; must be from {lowest} to "
-            f"{count - 1}"
+            f"column {[*_CODES][at]} holds codes {lowest[at]} to {highest[at]}; must be from "
+            f"{_LOWEST[at]} to {counts[at] - 1}"
         )

@@ -45,6 +45,9 @@ class Run:
 
     def portions(self, most_bytes: int) -> Iterator[Self]:
         """Divide the run into runs of so many bytes each, or of one record that has more."""
+        if sum(map(len, self.values)) <= most_bytes:
+            yield self
+            return
         start, taken = 0, 0
         for stop, value in enumerate(self.values):
             if stop > start and taken + len(value) > most_bytes:

@@ -88,7 +88,7 @@ def test_a_column_that_no_frame_holds_is_named(column: np.ndarray[Any, Any]) -> 
 
 
 def test_what_cannot_be_written_in_the_header_is_said() -> None:
-    with pytest.raises(FrameError, match="table keys"):
+    with pytest.raises(FrameError, match="header"):
         pack({}, {"keys": ["\ud800"]}, {})
     with pytest.raises(FrameError, match="header"):
         pack({}, {}, {"epoch": 2**64})
@@ -102,7 +102,7 @@ def test_a_frame_that_breaks_off_is_refused(end: int) -> None:
 
 def test_another_version_is_refused() -> None:
     with pytest.raises(FrameError, match="must start with"):
-        unpack(b"rkf\x02" + SAMPLE[4:])
+        unpack(b"rkf\x01" + SAMPLE[4:])
 
 
 @given(st.integers(0, len(SAMPLE) - 1), st.integers(1, 255))
@@ -124,40 +124,25 @@ def test_any_bytes_behind_the_magic_are_an_error_or_a_frame(tail: bytes) -> None
 
 
 @pytest.mark.parametrize(
-    "place",
+    "form",
     [
-        ["<f8", [2], 0],
-        ["<f8", [1], 8],
-        ["<i4", [1], 4],
-        ["<f8", [2**39, 2**39], 0],
-        ["<f8", [0], 2**39],
-        ["<f8", [-1], 0],
-        ["<f8", [1], -8],
-        ["|O", [1], 0],
-        ["<U1", [1], 0],
-        ["nonsense", [1], 0],
-        ["<f8", [1, 1, 1], 0],
-        ["<f8", [], 0],
+        ["<f8", [2]],
+        ["<f8", [2**39, 2**39]],
+        ["<f8", [-1]],
+        ["<f8", [2**40]],
+        ["|O", [1]],
+        ["<U1", [1]],
+        ["nonsense", [1]],
+        ["<f8", [1, 1, 1]],
+        ["<f8", []],
     ],
     ids=str,
 )
-def test_a_header_that_points_elsewhere_is_refused(place: list[Any]) -> None:
-    header = msgspec.msgpack.encode([{"c": place}, {}, {}])
+def test_a_header_that_promises_more_than_there_is_is_refused(form: list[Any]) -> None:
+    header = msgspec.msgpack.encode([{"c": form}, {}, {}])
     data = MAGIC + len(header).to_bytes(4, "little") + header
     data += bytes(-len(data) % 8) + bytes(8)
     with pytest.raises(FrameError):
-        unpack(data)
-
-
-@pytest.mark.parametrize(
-    ("text", "lengths"), [(b"ab", [1]), (b"ab", [3]), (b"ab", [3, -1]), (b"\xff\xff", [2])]
-)
-def test_a_table_whose_lengths_do_not_fit_is_refused(text: bytes, lengths: list[int]) -> None:
-    places = [["|u1", [len(text)], 0], ["<i4", [len(lengths)], 8]]
-    header = msgspec.msgpack.encode([{}, {"t": places}, {}])
-    data = MAGIC + len(header).to_bytes(4, "little") + header
-    data += bytes(-len(data) % 8) + text.ljust(8, b"\0") + np.array(lengths, "<i4").tobytes()
-    with pytest.raises(FrameError, match="table t "):
         unpack(data)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from models.orders.batch import Names, OrderBatch
-from streams.worker.frames import FrameError, pack, route
+from streams.worker.frames import FrameError, pack, route, unpack
 from streams.worker.order_frames import pack_orders, unpack_orders
 from tests.factories import Event, bare_order, batch_of, order, tapes
 
@@ -76,3 +76,13 @@ def test_a_column_of_another_type_is_refused() -> None:
     batch = replace(batch_of([order()]), price=np.array([1], np.float32))
     with pytest.raises(FrameError, match="column price is float32"):
         unpack_orders(pack_orders(batch))
+
+
+def test_columns_that_are_not_as_many_as_their_names_are_refused() -> None:
+    frame = unpack(pack_orders(batch_of([order()])))
+    short = {
+        name: column[:-1] if name.startswith("columns") else column
+        for name, column in frame.columns.items()
+    }
+    with pytest.raises(FrameError, match="columns have the shape"):
+        unpack_orders(pack(short, frame.tables, frame.meta))
