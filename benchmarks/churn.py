@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.bounds import Bounds
-from models.orders.batch import MARKET_SEPARATOR, Names, OrderBatch, stable_hashes
+from models.orders.batch import MARKET_SEPARATOR, Names, OrderBatch
+from models.orders.hashing import stable_hashes
 from streams.kernel_cache import use_fresh_kernels
 
 if TYPE_CHECKING:

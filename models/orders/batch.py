@@ -12,9 +12,10 @@ from enum import IntEnum
 from typing import Any, Final, Self, TypeAlias, get_origin, get_type_hints
 
 import numpy as np
-import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
+
+from models.orders.hashing import stable_hashes
 
 Int8s: TypeAlias = NDArray[np.int8]
 Int32s: TypeAlias = NDArray[np.int32]
@@ -41,15 +42,6 @@ class Status(IntEnum):
     CANCELED = 3
     REJECTED = 4
     EXPIRED = 5
-
-
-def stable_hashes(strings: Sequence[str]) -> UInt64s:
-    """64-bit hashes of strings, the same in every process and on every machine; shape (n,)."""
-    if not strings:
-        return np.empty(0, np.uint64)
-    column = np.empty(len(strings), object)
-    column[:] = strings
-    return pd.util.hash_array(column, categorize=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ An optional field that is null, or an optional name that is empty, counts as not
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal, TypeAlias
+from itertools import count
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
-import pandas as pd
 from msgspec import Meta
 
 from models.orders.batch import (
@@ -31,8 +32,8 @@ from models.orders.batch import (
     Names,
     OrderBatch,
     Status,
-    stable_hashes,
 )
+from models.orders.hashing import stable_hashes
 from models.orders.refusals import RULES, Refusal, broken_rule, unreadable
 
 EARLIEST_MS: Final = int(datetime(2009, 1, 3, tzinfo=UTC).timestamp() * 1000)  # the first block
@@ -42,7 +43,6 @@ MIN_AMOUNT: Final = 1e-12
 MAX_PRICE: Final = 1e12
 MAX_QTY: Final = 1e15
 MAX_NOTIONAL: Final = 1e12
-FEW: Final = 256  # names, which a dictionary numbers sooner than pandas gets ready
 
 _LARGEST_INT64: Final = 2**63 - 1
 _NAN: Final = float("nan")
@@ -81,6 +81,8 @@ class _Order(msgspec.Struct, gc=False):
     counterparty: OptionalName = None
     network: OptionalName = None
 
+
+T = TypeVar("T")
 
 _decode_one: Final = msgspec.json.Decoder(_Order, strict=False).decode
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -162,13 +164,8 @@ def _columns(
     if any(order_id):
         order_hash = stable_hashes(order_id)
         order_hash[np.array(order_id, object) == ""] = 0
-    venue, venues = _coded([order.venue for order in orders])
-    symbol, symbols = _coded([order.symbol for order in orders])
-    pair, pairs = pd.factorize(venue.astype(np.int64) * len(symbols) + symbol)
-    markets = [
-        venues[place // len(symbols)] + MARKET_SEPARATOR + symbols[place % len(symbols)]
-        for place in pairs.tolist()
-    ]
+    market, pairs = _coded([(order.venue, order.symbol) for order in orders])
+    markets = [venue + MARKET_SEPARATOR + symbol for venue, symbol in pairs]
     key, keys = _coded([order.api_key for order in orders])
     both, accounts = _coded(
         [*(order.account for order in orders), *(order.counterparty for order in orders)]
@@ -191,7 +188,7 @@ def _columns(
         event_id=event_id,
         event_hash=events.hashes,
         ts=np.array([order.ts for order in orders], np.int64),
-        market=pair.astype(np.int32),
+        market=market,
         key=key,
         account=both[:n],
         app=app,
@@ -210,23 +207,16 @@ def _columns(
         offset=offsets,
         **dict(zip(_TABLES, tables, strict=True)),
     )
-    return batch, [event_id, order_id, venues, symbols, keys, accounts, apps, networks]
+    named = [part for pair in pairs for part in pair]
+    return batch, [event_id, order_id, named, keys, accounts, apps, networks]
 
 
-def _coded(names: list[str | None] | list[str]) -> tuple[Int32s, list[str]]:
+def _coded(names: Sequence[T | None]) -> tuple[Int32s, list[T]]:
     """Give the code of each name (NONE: None or empty), and the names in order of appearance."""
-    if len(names) > FEW:
-        column = np.empty(len(names), object)
-        column[:] = names
-        codes, found = pd.factorize(column)
-        distinct = found.tolist()
-    else:
-        distinct = list(dict.fromkeys(name for name in names if name is not None))
-        places = dict(zip(distinct, range(len(distinct)), strict=True))
-        codes = np.array([places.get(name, NONE) for name in names], np.int64)
-    if "" in distinct:
-        return _coded([name or None for name in names])
-    return codes.astype(np.int32), distinct
+    none: dict[Any, int] = {None: NONE, "": NONE}
+    numbers = defaultdict(count().__next__, none)
+    codes = np.fromiter(map(numbers.__getitem__, names), np.int32, len(names))
+    return codes, list(numbers)[len(none) :]
 
 
 def _faults(batch: OrderBatch, now_ms: int) -> list[tuple[str, str, Bools]]:

@@ -23,8 +23,8 @@ from models.orders.batch import (
     OrderBatch,
     Status,
     UInt64s,
-    stable_hashes,
 )
+from models.orders.hashing import stable_hashes
 
 _CHUNK: Final = 50_000
 _SIDES: Final = {1: "buy", -1: "sell"}

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from models.alerts.envelope import Alert, AlertType
 from models.detector import Detector
 from models.market.state import DAY, HOUR
-from models.orders.batch import Int64s, OrderBatch, stable_hashes, venue_and_symbol
+from models.orders.batch import Int64s, OrderBatch, venue_and_symbol
+from models.orders.hashing import stable_hashes
 from models.score.model import Model
 from models.simulation import to_orders
 from models.training import train

@@ -9,7 +9,7 @@ from models.alerts.crowd import Around
 from models.alerts.suspects import Suspect, suspect_of
 from models.keys.state import BASELINES, FEATURES
 from models.market.state import ADVERSE_MOVE, CONTEXT
-from models.orders.batch import stable_hashes
+from models.orders.hashing import stable_hashes
 from models.rows import Rows
 from models.score.evidence import Scale
 from models.score.forest import fit_forest

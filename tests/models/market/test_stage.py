@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from models.bounds import Bounds
 from models.market.stage import AGREEING, MarketStage
 from models.market.state import CONTEXT, DAY, HOUR, MINUTE
-from models.orders.batch import NONE, OrderBatch, stable_hashes
+from models.orders.batch import NONE, OrderBatch
+from models.orders.hashing import stable_hashes
 from models.rows import Rows
 from tests.factories import TS, Event, bare_order, batch_of, market_tapes
 from tests.reference import WINDOWS, NaiveMarket, restate

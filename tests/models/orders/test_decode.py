@@ -13,10 +13,10 @@ from models.orders.batch import (
     SELL,
     OrderBatch,
     Status,
-    stable_hashes,
     venue_and_symbol,
 )
 from models.orders.decode import EARLIEST_MS, MAX_AHEAD_MS, Decoded, decode
+from models.orders.hashing import stable_hashes
 from tests.factories import NOW_MS, TS, Event, bare_order, batch_of, encode, order, tapes
 
 
