@@ -175,12 +175,10 @@ def _renumber(codes: Int32s, count: int) -> tuple[Int64s, Int32s]:
 
 def _joined_codes(columns: Sequence[Int32s], tables: Sequence[Names]) -> Int32s:
     """Codes into the tables put one after the other."""
-    starts = np.cumsum([0, *(len(table) for table in tables[:-1])])
-    shifted = [
-        np.where(codes < 0, codes, codes + start).astype(np.int32)
-        for codes, start in zip(columns, starts.tolist(), strict=True)
-    ]
-    return np.concatenate(shifted)
+    starts = np.cumsum([0, *(len(table) for table in tables[:-1])], dtype=np.int32)
+    codes = np.concatenate(columns)
+    shift = np.repeat(starts, [len(column) for column in columns])
+    return np.where(codes < 0, codes, codes + shift)
 
 
 def venue_and_symbol(market: str) -> tuple[str, str]:

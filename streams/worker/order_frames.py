@@ -32,6 +32,7 @@ _CODES: Final = {  # column: its table, and the lowest code that it may hold
 }
 _LOWEST: Final = np.array([lowest for _, lowest in _CODES.values()])
 _HASHES: Final = "hashes"  # of the names in all tables, one after the other
+_UINT64: Final = np.dtype(np.uint64)
 _SEVERAL: Final = "columns\n"
 _EXTRA: Final = "extra "
 
@@ -73,28 +74,24 @@ def unpack_orders(data: bytes) -> OrderFrame:
 
 def orders_of(frame: Frame) -> OrderFrame:
     """Give the orders that an unpacked frame holds, checked like those of `unpack_orders`."""
-    columns = _divided(frame.columns)
-    missing = ({"event_id", *_TABLES} - frame.tables.keys()) | (
-        {*_DTYPES, _HASHES} - columns.keys()
-    )
-    if missing:
+    tables = frame.tables
+    n = len(tables.get("event_id", ()))
+    columns = _divided(frame.columns, n)
+    if not (_DTYPES.keys() <= columns.keys() and tables.keys() >= {"event_id", *_TABLES}):
+        missing = {"event_id", *_TABLES, *_DTYPES} - tables.keys() - columns.keys()
         raise FrameError(f"the frame holds no orders: {', '.join(sorted(missing))} is missing")
-    hashes = columns.pop(_HASHES)
-    tables = [frame.tables[name] for name in _TABLES]
-    _require_rows(_HASHES, hashes, sum(map(len, tables)), np.dtype(np.uint64))
-    parts: dict[str, Any] = {"event_id": frame.tables["event_id"]}
+    hashes = columns.pop(_HASHES, np.empty(0))
+    _require_rows(_HASHES, hashes, sum(len(tables[name]) for name in _TABLES), _UINT64)
+    parts: dict[str, Any] = {"event_id": tables["event_id"]}
     start = 0
-    for name, strings in zip(_TABLES, tables, strict=True):
-        parts[name] = Names(strings, hashes[start : start + len(strings)])
-        start += len(strings)
-    extra = {}
-    for name, column in columns.items():
-        _require_rows(name, column, len(parts["event_id"]), _DTYPES.get(name))
-        if name in _DTYPES:
-            parts[name] = column
-        elif name.startswith(_EXTRA):
-            extra[name.removeprefix(_EXTRA)] = column
+    for name in _TABLES:
+        end = start + len(tables[name])
+        parts[name] = Names(tables[name], hashes[start:end])
+        start = end
+    for name in _DTYPES:
+        parts[name] = columns.pop(name)
     _require_codes([parts[name] for name in _CODES], [len(parts[t]) for t, _ in _CODES.values()])
+    extra = {name.removeprefix(_EXTRA): column for name, column in columns.items()}
     return OrderFrame(OrderBatch(**parts), extra, frame.meta)
 
 
@@ -113,23 +110,33 @@ def _gathered(columns: Mapping[str, Array]) -> dict[str, Array]:
     return gathered
 
 
-def _divided(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Take such arrays apart."""
+def _divided(arrays: Mapping[str, Array], n: int) -> dict[str, Array]:
+    """Take such arrays apart, into columns of n rows that are of the right types."""
     divided = {}
     for name, array in arrays.items():
-        if not name.startswith(_SEVERAL):
+        if name == _HASHES:
             divided[name] = array
-            continue
-        names = _names_in(name)
-        if array.shape[0] != len(names) or array.ndim == 1:
-            raise FrameError(f"{len(names)} columns have the shape {array.shape}")
-        divided.update(zip(names, array, strict=True))
+        elif name.startswith(_SEVERAL):
+            names = _names_in(name, array.dtype)
+            if array.shape != (len(names), n):
+                raise FrameError(
+                    f"columns {', '.join(names)} are {array.shape}; must have {n} rows each"
+                )
+            divided.update(zip(names, array, strict=True))
+        else:
+            _require_rows(name, array, n, _DTYPES.get(name))
+            divided[name] = array
     return divided
 
 
 @lru_cache(64)
-def _names_in(name: str) -> list[str]:
-    return name.removeprefix(_SEVERAL).split("\n")
+def _names_in(name: str, dtype: np.dtype[Any]) -> list[str]:
+    """Give the columns of an array; a `FrameError` where one of them has another type."""
+    names = name.removeprefix(_SEVERAL).split("\n")
+    for column in names:
+        if _DTYPES.get(column, dtype) != dtype:
+            raise FrameError(f"column {column} is {dtype}; must be {_DTYPES[column]}")
+    return names
 
 
 def _require_rows(name: str, column: Array, n: int, dtype: np.dtype[Any] | None = None) -> None:

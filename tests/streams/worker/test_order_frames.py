@@ -84,5 +84,5 @@ def test_columns_that_are_not_as_many_as_their_names_are_refused() -> None:
         name: column[:-1] if name.startswith("columns") else column
         for name, column in frame.columns.items()
     }
-    with pytest.raises(FrameError, match="columns have the shape"):
+    with pytest.raises(FrameError, match="must have 1 rows each"):
         unpack_orders(pack(short, frame.tables, frame.meta))
