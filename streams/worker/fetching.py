@@ -4,14 +4,17 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import FetchResult
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from typing_extensions import override
+
+from streams.worker.event_loop import new_event_loop
 
 FETCH_EVERY_S: Final = 0.005  # from a broker: what comes meanwhile comes in one run
 CALM_FETCH_EVERY_S: Final = 0.025
@@ -33,13 +36,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     It rests for a moment between two fetches from a broker, so that a trickle of records does not
     come one by one, each of which costs as much as a run. In calm times it rests longer: the
     embedded broker, unlike Kafka, does not hold an empty fetch back, and the routine would spin.
+    Records of the topics `bare` stay as the parser has them, without their topic and partition.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, bare: Container[str], **kwargs: Any) -> None:
+        self._bare = bare
         self._asked_ms: dict[TP, int] = {}  # when the fetch was sent that was answered last
         self._handed: dict[TP, int] = {}
         self.is_calm = False  # nobody waits to hear that a partition is empty
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, thread_loop=new_event_loop(), **kwargs)
+        self._close_thread_loop_on_stop = True  # though mode did not make it
 
     async def quiet(self, partitions: Iterable[TP]) -> dict[TP, Quiet]:
         """Give those of the partitions that are read to their end."""
@@ -76,6 +82,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 if state is not None and (state.timestamp or 0) >= asked_ms:
                     self._asked_ms[TP(topic, number)] = asked_ms
 
+    def _leave_bare(self, fetched: dict[TopicPartition, Any]) -> None:
+        """Let records that have not been made yet be those of the parser."""
+        for tp, result in fetched.items():
+            if tp.topic in self._bare and isinstance(result, FetchResult) and result.has_more():
+                result._partition_records._consumer_record = _as_it_is
+
     async def seek_to_reset(self, *partitions: TP) -> None:
         """Seek to where a group without a commit begins, `consumer_auto_offset_reset`."""
         consumer = self._ensure_consumer()
@@ -95,6 +107,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             fetched: bool = await fetch(assignment, node, request)
             self._note(assignment, request, asked_ms)
             if fetched:  # the routine says so only when this task is done
+                self._leave_bare(fetcher._records)
                 for waiter in fetcher._fetch_waiters:
                     fetcher._notify(waiter)
             every = CALM_FETCH_EVERY_S if self.is_calm else FETCH_EVERY_S
@@ -105,3 +118,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return fetched
 
         fetcher._proc_fetch_request = watched
+
+
+def _as_it_is(_: TopicPartition, record: Any) -> Any:
+    return record

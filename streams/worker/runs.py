@@ -1,12 +1,27 @@
 """Runs: consecutive records of one partition, which are handed on as one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
-from aiokafka import ConsumerRecord
 from numpy.typing import NDArray
+
+
+class Record(Protocol):
+    """What a run needs of a record."""
+
+    @property
+    def value(self) -> bytes | None:
+        """What was sent."""
+
+    @property
+    def offset(self) -> int:
+        """Where it lies."""
+
+    @property
+    def timestamp(self) -> int:
+        """When it was sent, ms since the Unix epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +34,7 @@ class Run:
     begin: int | None = None  # end of the run before it; None for the first after a seek
 
     @classmethod
-    def of(cls, records: list[ConsumerRecord], begin: int | None = None) -> Self:
+    def of(cls, records: Sequence[Record], begin: int | None = None) -> Self:
         """Gather records as the driver gives them."""
         count = len(records)
         return cls(

@@ -8,7 +8,6 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
@@ -18,12 +17,8 @@ import faust
 from typing_extensions import override
 
 from streams.topics import FRAME_BYTES, MEBIBYTE
+from streams.worker.event_loop import new_event_loop
 from streams.worker.transport import RawSchema
-
-if sys.platform == "win32":
-    from asyncio import new_event_loop
-else:
-    from uvloop import new_event_loop
 
 DEFAULT_GROUP: Final = "roguekey.worker"
 STOP_SECONDS: Final = 10.0

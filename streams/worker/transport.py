@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import faust
-from aiokafka import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message, TopicT
 from typing_extensions import override
@@ -64,7 +63,7 @@ class Consumer(driver.Consumer):
 
     @override
     def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        return ConsumerThread(self, bare=self._coalesced, loop=self.loop, beacon=self.beacon)
 
     @override
     async def _getmany(
@@ -92,7 +91,7 @@ class Consumer(driver.Consumer):
             return {tp for tp in self._active_partitions if tp.topic in self._coalesced}
         return self.transport.resting()
 
-    def _cut(self, tp: TP, records: list[ConsumerRecord]) -> list[Any]:
+    def _cut(self, tp: TP, records: list[Any]) -> list[Any]:
         most = self._coalesced.get(tp.topic)
         if most is None:
             return records
