@@ -27,6 +27,7 @@ from streams.worker.runtime import EXIT_HUNG
 
 LOOKS: Final = 12  # in the time that the watchdog allows
 SLOWEST_S: Final = 5.0  # between two looks
+SOON_S: Final = 0.1
 UNREADY: Final = 10  # times as long as a partition may stand still, a worker may be unready
 NO_PYTHON: Final = 2  # times as long, Python may not run
 
@@ -92,6 +93,7 @@ class Watch:
                 beating.cancel()
 
     async def _look_after(self) -> None:
+        await self._look_soon()
         while True:
             await asyncio.sleep(self.interval_s)
             ends = await self._ask()
@@ -104,6 +106,16 @@ class Watch:
                 self._dog.forget()
             else:
                 self._judge()
+
+    async def _look_soon(self) -> None:
+        """Ask the brokers as soon as the group is joined: before they answer, nobody is ready."""
+        waited = 0.0
+        while waited < self.interval_s and (
+            self._app.rebalancing or not self._app.rebalancing_count
+        ):
+            await asyncio.sleep(SOON_S)
+            waited += SOON_S
+        await self._ask()
 
     def _judge(self) -> None:
         wrong = self._dog.look(self._progress.moving(), time.monotonic())

@@ -1,18 +1,25 @@
 """Workers that hang, each in a process of its own, must end by themselves and say why."""
 
+import asyncio
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from faust.types import StreamT
 from kafka import KafkaProducer
 
 from streams.kafka.broker import EmbeddedBroker
 from streams.topics import TopicSpec, ensure_topics
-from streams.worker.runtime import EXIT_FAILED, EXIT_HUNG
+from streams.watch.watch import Watch
+from streams.watch.watchdog import Progress
+from streams.worker.runtime import EXIT_FAILED, EXIT_HUNG, build_app
+from streams.worker.transport import coalesced_topic
+from tests.streams.conftest import Running
 
 pytestmark = pytest.mark.slow  # each starts a process and waits for its end
 
@@ -153,3 +160,26 @@ def test_a_worker_that_was_frozen_goes_on(shared: EmbeddedBroker) -> None:
     hanging.freeze(1.5 * LIMIT_S)
     assert hanging.works_off(hanging.sent)
     assert hanging.stop() == 0
+
+
+def test_a_worker_is_ready_once_it_has_joined_and_not_only_at_the_next_look(
+    broker: EmbeddedBroker, orders: str, running: Running
+) -> None:
+    app = build_app([broker.address])
+
+    @app.agent(coalesced_topic(app, orders))
+    async def read(stream: StreamT[Any]) -> None:
+        async for _ in stream:
+            pass
+
+    watch = Watch(app, Progress(), [orders], 0)
+    watch.interval_s = 600.0  # to the next look
+
+    async def scenario() -> None:
+        async with running(app):
+            watching = asyncio.create_task(watch.run())
+            while watch.not_ready():
+                await asyncio.sleep(0.01)
+            watching.cancel()
+
+    asyncio.run(scenario())
