@@ -77,7 +77,8 @@ class Owned:
 class Keeper:
     """Keeps the partitions of some topics.
 
-    `make` makes a new partition, by topic; `tables` names its table, by topic.
+    `make` makes a new partition, by topic; `tables` names its table, by topic. What is put into
+    `before_going_on`, by topic, is done before a partition goes on from a state that was left.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Keeper:
         self._interval_s = interval_s
         self._adopt = adopt
         self._on_checkpoint = on_checkpoint
+        self.before_going_on: dict[str, Callable[[], Awaitable[None]]] = {}
         self._owned: dict[TP, Owned] = {}
         self._handled: asyncio.Queue[tuple[Owned, Worked]] = asyncio.Queue(UNDELIVERED)
         self._opening: set[asyncio.Task[None]] = set()
@@ -260,6 +262,8 @@ class Keeper:
         else:
             await asyncio.to_thread(partition.restore, found.records, found.values)
             owned.written, owned.saved = end, found.header.end
+            if prepare := self.before_going_on.get(owned.tp.topic):
+                await prepare()
         await self._require_no_gap(owned.tp, partition, committed)
         name, took = f"{owned.tp.topic}[{owned.tp.partition}]", time.monotonic() - began
         log.info("state of %s up to offset %d is here after %.2f s", name, partition.end, took)

@@ -5,7 +5,8 @@
 
 State lives in memory, by partition, and in changelogs (`streams.worker.keeper`). An event is
 acknowledged when the state that contains it is saved and everything that came of it lies with the
-brokers. What is delivered again after a crash is known by its offset, its number or its alert id.
+brokers. What is delivered again after a crash is known by its offset or its number, and an alert
+that is raised again by its bytes.
 """
 
 import asyncio
@@ -44,6 +45,7 @@ from streams.worker.stages import (
     Partition,
 )
 from streams.worker.telling import Telling
+from streams.worker.told import Told
 from streams.worker.transport import Consumer, coalesced_topic, rest
 from streams.worker.warmup import Stages
 
@@ -100,9 +102,11 @@ class Worker:
         self.metrics = Metrics(self.places, lambda: sizes_of(self._all_recovered()))
         self._refusals = settings.dead_letter_ratio, settings.dead_letter_window
         self._limits: dict[int, RefusalLimit] = {}
+        security = kafka_security(settings)
+        self._told = Told(brokers, names.alerts, security)
         self._keeper = Keeper(
             self.app,
-            Changelog(brokers, kafka_security(settings)),
+            Changelog(brokers, security),
             tables=dict(
                 zip(
                     (names.orders, names.keys, names.suspects),
@@ -123,6 +127,7 @@ class Worker:
             adopt=settings.adopt_state,
             on_checkpoint=self.metrics.checkpoint_done,
         )
+        self._keeper.before_going_on[names.suspects] = self._told.look_up
         self._one_at_a_time = asyncio.Lock()
         self._telling = Telling()
         self._agent(names.orders, self._observe, settings.batch_events)
@@ -182,7 +187,8 @@ class Worker:
     async def _judge(self, stage: AlertPartition, _: TP, run: Run) -> Sent:
         alerts = stage.judge(run)
         self.metrics.alerted(alerts)
-        return await self._send(self._alert_message(alert) for alert in alerts)
+        messages = map(self._alert_message, alerts)
+        return await self._send(m for m in messages if self._told.is_news(m.value))
 
     async def _on_assigned(self, *sent: Any, **_: Any) -> None:
         """Count anew."""
