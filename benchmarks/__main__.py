@@ -9,7 +9,16 @@ import subprocess
 import sys
 from typing import Final
 
-SPEED: Final = ("forest", "decoding", "kernels", "memory", "recovery", "pipeline", "latency")
+SPEED: Final = (
+    "forest",
+    "decoding",
+    "kernels",
+    "memory",
+    "recovery",
+    "pipeline",
+    "skew",
+    "latency",
+)
 DETECTION: Final = ("detection", "ablation", "weights")
 
 

@@ -38,6 +38,7 @@ class OwnWorker:
     def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
         self._process = process
         self._url = f"http://{HOST}:{port}/metrics"
+        self.peak_bytes = 0  # the most that it was seen to hold
 
     def sample(self) -> Sample | None:
         """Ask; None before it answers."""
@@ -51,12 +52,14 @@ class OwnWorker:
         found: dict[str, float] = {}
         for name, _, value in _SERIES.findall(text):
             found[name] = found.get(name, 0.0) + float(value)
+        resident = int(found.get("process_resident_memory_bytes", 0))
+        self.peak_bytes = max(self.peak_bytes, resident)
         return Sample(
             time.monotonic(),
             int(found.get("events_total", 0)),
             int(found.get("consumer_lag", 0)),
             found.get("process_cpu_seconds_total", 0.0),
-            int(found.get("process_resident_memory_bytes", 0)),
+            resident,
         )
 
     def wait_for(self, events: int, *, until_done: bool = False) -> Sample:
