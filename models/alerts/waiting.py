@@ -15,7 +15,7 @@ from models.score.parts import APP_CROWD, CROWD, company_of
 from models.snapshot import Remembering
 
 WINDOW_MS: Final = 120_000
-HINDSIGHT: Final = 1.0  # decades that it costs: many purchases wait, and any crowd may find some
+HINDSIGHT: Final = 0.3  # decades that it costs: many purchases wait, and any crowd may find some
 MOST: Final = 64  # purchases kept per market, one of each key
 SWEEP_MS: Final = 10 * WINDOW_MS
 
