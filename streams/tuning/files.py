@@ -1,13 +1,12 @@
 """The files of a tuning's report: for people, for programs, and the plot."""
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
+import pandas as pd
 
 from models.evaluation.figures import ALL, Figures, Met
 from models.evaluation.intervals import Estimate
@@ -101,31 +100,14 @@ def _csv(tuned: Tuned) -> str:
     rows: list[dict[str, object]] = []
     for point in tuned.points:
         for kind, met in point.figures.met.items():
-            row = {"setting": point.setting, "kind": kind, **_flat(asdict(met))}
+            row: dict[str, object] = {"setting": point.setting, "kind": kind, **asdict(met)}
             if kind == ALL:
-                row |= _flat({k: v for k, v in asdict(point.figures).items() if k != "met"})
-                row["cost"] = tuned.costs.of(point.figures) if tuned.costs else ""
+                row |= {name: v for name, v in asdict(point.figures).items() if name != "met"}
+                row["cost"] = tuned.costs.of(point.figures) if tuned.costs else None
             rows.append(row)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
-
-
-def _flat(values: Mapping[str, Any]) -> dict[str, object]:
-    """Give an estimate as three columns."""
-    flat: dict[str, object] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= {
-                name: value["value"],
-                f"{name}_low": value["low"],
-                f"{name}_high": value["high"],
-            }
-        else:
-            flat[name] = value
-    return flat
+    flat = pd.json_normalize(rows, sep="_")  # an estimate as three columns
+    flat = flat.rename(columns=lambda name: name.removesuffix("_value")).convert_dtypes()
+    return flat.to_csv(index=False, lineterminator="\n")
 
 
 def _plot(tuned: Tuned) -> str:
