@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from operator import itemgetter
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -215,8 +216,8 @@ def _coded(names: Sequence[T | None]) -> tuple[Int32s, list[T]]:
     """Give the code of each name (NONE: None or empty), and the names in order of appearance."""
     none: dict[Any, int] = {None: NONE, "": NONE}
     numbers = defaultdict(count().__next__, none)
-    codes = np.fromiter(map(numbers.__getitem__, names), np.int32, len(names))
-    return codes, list(numbers)[len(none) :]
+    codes = itemgetter(None, None, *names)(numbers)[2:]  # for one item alone it gives no tuple
+    return np.array(codes, np.int32), list(numbers)[len(none) :]
 
 
 def _faults(batch: OrderBatch, now_ms: int) -> list[tuple[str, str, Bools]]:
