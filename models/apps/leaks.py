@@ -4,9 +4,9 @@ A scan statistic: of an app with m active keys, m / 10^r should reach the rank r
 that is what ranks mean. Of as many as there are at each rank, the least likely count (its Poisson
 tail) says how unlikely the day is, so that an app with two keys and one with twenty thousand are
 measured alike. Followers of one signal are not independent, however, so chance alone does not
-convict: the keys must also do what they never did, which followers who buy at their usual size do
-not. And a theft across apps meets keys of each: an app must have more of the misused ones than its
-part of all active keys makes one expect.
+convict: the keys must also do what they never did, or stand out far beyond an alert, which
+followers who buy at their usual size do not. And a theft across apps meets keys of each: an app
+must have more of the misused ones than its part of all active keys makes one expect.
 """
 
 from dataclasses import dataclass, field, replace
@@ -22,8 +22,9 @@ from models.snapshot import Remembering
 WINDOW_MS: Final = DAY
 FEWEST: Final = 2  # keys; one misused key says nothing about its app
 CHANCE: Final = 5.0  # -log10 of the chance from which an app is said to leak
-STRANGENESS: Final = 3.75  # mean surprise in what the keys do, from which an app is said to leak
-BESIDE: Final = 0.75  # -log10 of the chance of its share of all misused keys, from which it is
+STRANGENESS: Final = 5.0  # mean of what is strange about the keys from which an app is
+PER_RANK: Final = 2.0  # surprises that a rank beyond the threshold is worth
+BESIDE: Final = 2.0  # -log10 of the chance of its share of all misused keys, from which it is
 OTHERS: Final = 50.0  # keys of others, half of one misused, that count beside those known
 MOST_NAMES: Final = 100_000  # apps whose names are known: those heard of last
 HEARD: Final = 0.25  # share of an app's active keys that the alert stage hears of within a day
@@ -152,7 +153,8 @@ def _leak(name: str, app: App, threshold: float) -> Leak | None:
     count = len(app.misused)
     ranks = np.sort([misuse.rank for misuse in app.misused.values()])[::-1]
     conduct = float(np.mean([misuse.conduct for misuse in app.misused.values()]))
-    if count < FEWEST or conduct < STRANGENESS:
+    strangeness = conduct + PER_RANK * (float(np.mean(ranks)) - threshold)
+    if count < FEWEST or strangeness < STRANGENESS:
         return None
     active = len(app.heard) / HEARD
     chance = float(surprise_of_counts(np.arange(1.0, count + 1.0), active * 10.0**-ranks).max())

@@ -53,6 +53,11 @@ def test_followers_who_buy_at_their_usual_size_are_no_leak_however_many() -> Non
     assert not told({f"k{n}": misuse(n, conduct=1.0) for n in range(40)})
 
 
+def test_keys_far_beyond_an_alert_are_a_leak_though_their_conduct_says_less() -> None:
+    assert told({f"k{n}": misuse(n, rank=THRESHOLD + 1.5, conduct=2.5) for n in range(5)})
+    assert not told({f"k{n}": misuse(n, rank=THRESHOLD + 0.5, conduct=2.5) for n in range(40)})
+
+
 @pytest.mark.parametrize("elsewhere", [0, 60])
 def test_an_app_of_which_a_theft_across_apps_met_no_more_keys_than_of_others_does_not_leak(
     elsewhere: int,
