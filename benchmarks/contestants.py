@@ -90,7 +90,7 @@ def run_own(stand: Stand, model: Path, number: int, share: float) -> Cost:
     """Let our worker work through its events, to the last that came of them."""
     events = int(OWN_EVENTS * share)
     with own_worker(stand.address, model, stand.partitions, f"own-{number}") as worker:
-        first = worker.wait_for(1)
+        first = worker.begin(events)
         last = worker.wait_for(events, until_done=True)
     return Cost(last.events - first.events, last.at - first.at, last.cpu_s - first.cpu_s)
 

@@ -62,6 +62,17 @@ class OwnWorker:
             resident,
         )
 
+    def begin(self, events: int) -> Sample:
+        """Wait until it reads; gives the first look at that, or the one before if it came late.
+
+        Late is with half of the events read: few are worked through between two looks.
+        """
+        before = sample = self.wait_for(0)
+        while sample.events == 0:
+            time.sleep(POLL_S)
+            before, sample = sample, self.wait_for(0)
+        return sample if 2 * sample.events <= events else before
+
     def wait_for(self, events: int, *, until_done: bool = False) -> Sample:
         """Wait until so many orders were read, and all that came of them worked through."""
         deadline = time.monotonic() + PATIENCE_S

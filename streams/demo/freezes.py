@@ -189,22 +189,28 @@ class FreezeDemo:
         self._stack.close()
 
 
+def _reader(settings: Settings, place: TopicPartition) -> KafkaConsumer:
+    """Read a partition from its beginning."""
+    consumer: KafkaConsumer = connect(
+        KafkaConsumer,
+        bootstrap_servers=settings.bootstrap_servers(),
+        bootstrap_timeout_ms=CONNECT_MS,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        **kafka_security(settings),
+    )
+    consumer.assign([place])
+    return consumer
+
+
 class _Audit(Closing):
     """The entries on an audit topic, as they come."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self.entries: list[Entry] = []
         self._place = TopicPartition(topic, 0)
-        self._consumer = connect(
-            KafkaConsumer,
-            bootstrap_servers=settings.bootstrap_servers(),
-            bootstrap_timeout_ms=CONNECT_MS,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            **kafka_security(settings),
-        )
-        self._consumer.assign([self._place])
+        self._consumer = _reader(settings, self._place)
 
     def read(self) -> list[Entry]:
         """Give all entries so far."""
@@ -236,17 +242,8 @@ _read_id: Final = msgspec.json.Decoder(_Identified).decode
 def alert_times(settings: Settings) -> dict[str, int]:
     """When each alert came to lie on its topic, ms, by its id."""
     place = TopicPartition(settings.alerts_topic, 0)
-    consumer = connect(
-        KafkaConsumer,
-        bootstrap_servers=settings.bootstrap_servers(),
-        bootstrap_timeout_ms=CONNECT_MS,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        **kafka_security(settings),
-    )
+    consumer = _reader(settings, place)
     try:
-        consumer.assign([place])
         end = consumer.end_offsets([place])[place]
         found: dict[str, int] = {}
         while consumer.position(place) < end:

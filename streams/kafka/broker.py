@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, Self
 
-from streams.kafka.children import end, guard, undisturbed
+from streams.kafka.children import end, start
 
 HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 15.0
@@ -57,15 +57,8 @@ class EmbeddedBroker:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         command = [str(binary()), "start", "--data-dir", str(self.data_dir), "--host", HOST]
         command += ["--only", "kafka", "--kafka-port", str(self.port)]
-        with self._log.open("wb") as log, undisturbed():
-            self._process = subprocess.Popen(  # noqa: S603 - our own binary, no shell
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            self._guard = guard(self._process.pid, self._own.name if self._own else "")
+        own = self._own.name if self._own else ""
+        self._process, self._guard = start(command, self._log, own)
         self._wait_until_it_serves(self._process)
         return self
 

@@ -47,6 +47,28 @@ def end(process: subprocess.Popen[bytes], seconds: float) -> int:
     return process.returncode
 
 
+def start(
+    command: Sequence[str],
+    log: Path,
+    folder: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes] | None]:
+    """Start a process and its guard; `folder`, where one is given, goes with it.
+
+    What it says goes to `log`. Ctrl-C does not reach it. Without an environment it has ours.
+    """
+    with log.open("wb") as said, undisturbed():
+        process = subprocess.Popen(  # noqa: S603 - programs of our own choice, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+        return process, guard(process.pid, folder)
+
+
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Hold Ctrl-C and SIGTERM back for the moment between a child's start and its guard's."""
@@ -96,16 +118,8 @@ class Command:
 
     def __enter__(self) -> Self:
         program = "from streams.cli import main; main()"
-        with self.log.open("wb") as log, undisturbed():
-            self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-                [sys.executable, "-c", program, *self._arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=dict(self._environment),
-                start_new_session=True,
-            )
-            self._guard = guard(self._process.pid)
+        command = [sys.executable, "-c", program, *self._arguments]
+        self._process, self._guard = start(command, self.log, environment=dict(self._environment))
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -6,7 +6,8 @@ aiokafka's clients are stopped by hand.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
@@ -44,3 +45,13 @@ async def start_reader(brokers: list[str], client: Mapping[str, Any]) -> AIOKafk
         await consumer.stop()
         raise
     return consumer
+
+
+@asynccontextmanager
+async def reading(brokers: list[str], client: Mapping[str, Any]) -> AsyncIterator[AIOKafkaConsumer]:
+    """Have a reader that is stopped when the block ends."""
+    reader = await start_reader(brokers, client)
+    try:
+        yield reader
+    finally:
+        await reader.stop()

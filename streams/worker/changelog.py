@@ -7,13 +7,13 @@ rows that belong together, and lets whoever wrote last win, be it a worker long 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams.kafka.clients import start_reader
+from streams.kafka.clients import reading
 from streams.topics import FRAME_BYTES, MEBIBYTE
 from streams.worker.checkpoints import Message, StateError
 
@@ -80,18 +80,13 @@ class Changelog:
         if self._producer is not None:
             await self._producer.stop()
 
-    @asynccontextmanager
-    async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
+    def _reader(self) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
         how = {
             "auto_offset_reset": "earliest",
             "max_partition_fetch_bytes": FRAME_BYTES,
             "max_poll_records": None,
         }
-        reader = await start_reader(self._brokers, self._client | how)
-        try:
-            yield reader
-        finally:
-            await reader.stop()
+        return reading(self._brokers, self._client | how)
 
     async def _started(self) -> AIOKafkaProducer:
         if self._is_stopped:

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.kafka.clients import start_reader
+from streams.kafka.clients import reading
 
 MOST: Final = 10_000  # alerts of a partition that are looked at: more than one checkpoint is late
 PROMPT_MS: Final = 200
-PATIENCE_S: Final = 60.0  # without getting on, before the rest is let be
+PATIENCE_S: Final = 60.0  # in all; a worker that cannot tell what was told does not go on
 
 
 class Told:
@@ -31,11 +31,8 @@ class Told:
     async def look_up(self) -> None:
         """Read the end of the topic."""
         how = {"auto_offset_reset": "earliest", "max_poll_records": None}
-        reader = await start_reader(self._brokers, {**self._client, **how})
-        try:
+        async with reading(self._brokers, {**self._client, **how}) as reader:
             self._digests = await self._read(reader)
-        finally:
-            await reader.stop()
 
     async def _read(self, reader: AIOKafkaConsumer) -> set[bytes]:
         await reader.topics()  # else it knows of none

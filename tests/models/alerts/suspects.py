@@ -103,10 +103,11 @@ def rows_of(tape: Sequence[Event]) -> Rows:
     return Rows(batch_of(events, TS + 10**10), times, times, extra)
 
 
-def taken_out(rows: Rows, row: int, rank: float) -> Suspect:
+def taken_out(
+    rows: Rows, row: int, rank: float, *, parts: np.ndarray | None = None, share: float = 1.0
+) -> Suspect:
     """One fill of a batch as the alert stage remembers it, with nobody around it."""
-    n = len(rows)
-    alone = Around(
-        np.zeros((n, 2), np.float32), np.zeros((n, 2), np.float32), np.ones(n, np.float32)
-    )
-    return suspect_of(rows, row, np.zeros(len(PARTS)), rank, alone, np.zeros(len(FEATURES)))
+    nobody = np.zeros((len(rows), 2), np.float32)
+    alone = Around(nobody, nobody, np.full(len(rows), share, np.float32))
+    held = np.zeros(len(PARTS)) if parts is None else parts
+    return suspect_of(rows, row, held, rank, alone, np.zeros(len(FEATURES)))

@@ -3,14 +3,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.alerts.crowd import Around
-from models.alerts.suspects import Suspect, suspect_of
+from models.alerts.suspects import Suspect
 from models.alerts.waiting import HINDSIGHT, MOST, WINDOW_MS, Waiting
-from models.keys.state import FEATURES
 from models.score.model import PER_DECADE, THRESHOLD
 from models.score.parts import APP_CROWD, CROWD, MOST_COMPANY, PARTS, company_of
 from tests.factories import TS, Event
-from tests.models.alerts.suspects import plain_model, rows_of, suspect
+from tests.models.alerts.suspects import plain_model, rows_of, suspect, taken_out
 
 MODEL = plain_model()
 CROWDED = np.array([1.5, 0.0], np.float32)
@@ -20,14 +18,12 @@ BELOW = THRESHOLD - 0.25  # rank of a purchase that waits
 
 def one(number: int, rank: float = BELOW, share: float = 1.0, **changes: Any) -> Suspect:
     """A purchase of the key `k<number>`, a second after the last one, alone at its time."""
-    nobody = np.zeros((1, 2), np.float32)
-    around = Around(nobody, nobody, np.array([share], np.float32))
     usual: Event = {"api_key": f"k{number}", "ts": TS + 1_000 * number, "app": "signalbot"}
     rows = rows_of([suspect(number, **(usual | changes))])
     strength = MODEL.critical + (rank - 3.0) * PER_DECADE
     parts = np.zeros(len(PARTS))
     parts[0] = strength - float(MODEL.strength(parts[None])[0])
-    return suspect_of(rows, 0, parts, rank, around, np.zeros(len(FEATURES)))
+    return taken_out(rows, 0, rank, parts=parts, share=share)
 
 
 def roused(waiting: Waiting, by: Suspect, crowd: np.ndarray = CROWDED) -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from streams.kafka.broker import HOST, free_port
-from streams.kafka.children import end, guard, undisturbed
+from streams.kafka.children import end, start
 
 POM: Final = Path(__file__).parent / "pom.xml"
 CACHE: Final = Path(__file__).parents[3] / ".kafka"
@@ -98,15 +98,7 @@ class KafkaCluster:
         if not self._configuration.exists():
             self._format()
         command = [*JAVA, *LOGGING, "-cp", class_path(), "kafka.Kafka", str(self._configuration)]
-        with self._log.open("wb") as log, undisturbed():
-            self._process = subprocess.Popen(  # noqa: S603 - no shell, and nothing from outside
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            self._guard = guard(self._process.pid, self._folder.name)
+        self._process, self._guard = start(command, self._log, self._folder.name)
         self._wait_until_it_serves(self._process)
         return self
 
