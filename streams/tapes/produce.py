@@ -17,12 +17,15 @@ from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from streams.kafka.partitioning import partition_of
 from streams.tapes.files import CHUNK_LINES, read_tape
 from streams.tapes.intake import Progress
 
 BATCH_BYTES: Final = 512 * 1024  # half of what a broker takes in one request by default
+FIND_S: Final = 10.0  # for the topic to be found
+DELIVER_MS: Final = 120_000  # for the brokers to take a batch, also when they are away for a while
 PACE_S: Final = 0.05  # with a rate, events go out in portions of this length
 
 
@@ -89,12 +92,12 @@ async def produce(
         bootstrap_servers=list(bootstrap_servers),
         enable_idempotence=True,
         max_batch_size=BATCH_BYTES,
-        request_timeout_ms=10_000,
+        request_timeout_ms=DELIVER_MS,
         **(client or {}),
     )
     try:
         await producer.start()
-        outbox = _Outbox(producer, topic, sorted(await producer.partitions_for(topic)))
+        outbox = _Outbox(producer, topic, await _partitions(producer, topic))
         started = time.monotonic()
         for chunk in _chunks(paths, _portion(rate), progress):
             await outbox.add(chunk)
@@ -105,6 +108,14 @@ async def produce(
         return Produced(outbox.events, outbox.unkeyed, time.monotonic() - started)
     finally:
         await producer.stop()
+
+
+async def _partitions(producer: AIOKafkaProducer, topic: str) -> list[int]:
+    try:
+        async with asyncio.timeout(FIND_S):
+            return sorted(await producer.partitions_for(topic))
+    except TimeoutError as error:
+        raise UnknownTopicOrPartitionError(f"not found in {FIND_S:g} s") from error
 
 
 class _Outbox:

@@ -10,9 +10,11 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from faust.streams import Stream
 from faust.types import TP, EventT
 from msgspec.structs import replace
@@ -35,9 +37,12 @@ from streams.worker.transport import Consumer
 
 NOTHING: Final = -1
 UNDELIVERED: Final = 10_000  # runs of which something is still on its way to the brokers, at most
+AGAIN_S: Final = 1.0  # until brokers that were away are asked once more
 STOP_S: Final = 6.0  # for a last checkpoint, of the ten seconds that a worker has to stop
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +228,14 @@ class Keeper:
         try:
             if before is not None:
                 await before.settled.wait()
-            if before is not None and await self._is_current(before):
+            if before is not None and await _patiently(partial(self._is_current, before)):
                 if self._owned.get(owned.tp) is owned:
                     self._owned[owned.tp] = before
                 owned.drop()
                 return
             if before is not None:
                 before.drop()
-            await self._recover(owned)
+            await _patiently(partial(self._recover, owned))
         except Exception as error:  # whatever it is, the worker cannot go on
             await self._app.crash(error)
             owned.drop()
@@ -314,3 +319,15 @@ class Keeper:
                 log.warning("no time for a last checkpoint: what is not in it is read again")
         self._is_stopped = True
         await self._changelog.stop()
+
+
+async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Do it again as long as the brokers are away: what a worker does that has its state, too."""
+    while True:
+        try:
+            return await work()
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            log.warning("a state waits for the brokers: %s", error)
+        await asyncio.sleep(AGAIN_S)

@@ -1,6 +1,7 @@
 """The Faust app in its safe configuration, and the loop that runs a worker until it is told to end.
 
-Nothing of the detector is here. Exit codes: 0 told to stop, 1 something failed, 3 hung at stopping.
+Nothing of the detector is here. Exit codes: 0 told to stop, 1 something failed, 3 hung when told
+to stop.
 """
 
 import asyncio
@@ -107,10 +108,10 @@ def run_worker(
     """Run the app until SIGTERM, SIGINT or a failure, and give the exit code.
 
     Companions run beside the app; one that ends, ends the worker. A worker that has not stopped
-    `stop_seconds` after it was told to ends the process on the spot: what it had not committed is
-    read again.
+    `stop_seconds` after it was told to, or failed, ends the process on the spot: what it had not
+    committed is read again.
     """
-    patience = threading.Timer(stop_seconds, _give_up, [stop_seconds])
+    patience = threading.Timer(stop_seconds, _give_up, [stop_seconds, EXIT_HUNG])
     patience.daemon = True
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
@@ -126,9 +127,10 @@ async def _run_until_told(
         starting = asyncio.ensure_future(app.start())
         beside = [asyncio.ensure_future(companion()) for companion in companions]
         failure = await _end_of(app, starting, told, beside)
-        patience.start()
-        if failure is not None:
+        if failure is not None:  # which is the reason, though brokers that are away hold up the end
+            patience.args = [patience.interval, EXIT_FAILED]
             log.critical("worker ends: %s: %s", type(failure).__name__, failure)
+        patience.start()
         starting.cancel()
         await asyncio.wait([starting])
         await app.stop()
@@ -169,7 +171,7 @@ def _stop_signals() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def _give_up(seconds: float) -> None:
+def _give_up(seconds: float, code: int) -> None:
     # Not through logging: whatever hangs may hold its lock.
     os.write(2, b"worker did not stop within %g s; ending the process\n" % seconds)
-    os._exit(EXIT_HUNG)
+    os._exit(code)

@@ -213,10 +213,19 @@ class Consumer(driver.Consumer):
         return False if self._failed else await super().force_commit(*args, **kwargs)
 
 
+class Producer(driver.Producer):
+    """The driver's producer, whose retries write nothing twice."""
+
+    @override
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+
 class Transport(driver.Transport):
     """The driver's transport with the coalescing consumer."""
 
     Consumer = Consumer
+    Producer = Producer
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

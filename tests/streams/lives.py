@@ -45,9 +45,15 @@ class Lives:
             )
         self._children: set[int] = set()
 
-    def start(self, settings: Mapping[str, str], *, dies_at: int = 0) -> int:
-        """Start a worker, which kills itself at a moment, counted from 1; gives its process id."""
-        pid = int(self._ask({"settings": dict(settings), "dies_at": dies_at}))
+    def start(
+        self, settings: Mapping[str, str], *, dies_at: int = 0, rests_before: str = ""
+    ) -> int:
+        """Start a worker; gives its process id.
+
+        It kills itself at a moment, counted from 1; it stops before it first does one of MOMENTS.
+        """
+        life = {"settings": dict(settings), "dies_at": dies_at, "rests_before": rests_before}
+        pid = int(self._ask(life))
         self._children.add(pid)
         return pid
 
@@ -118,11 +124,11 @@ def main(model_dir: Path) -> None:
             continue
         pid = os.fork()
         if not pid:
-            live(model, question["settings"], question["dies_at"])
+            live(model, **question)
         print(pid, flush=True)  # noqa: T201 - the answer
 
 
-def live(model: Any, values: dict[str, Any], dies_at: int) -> None:
+def live(model: Any, settings: dict[str, Any], dies_at: int, rests_before: str) -> None:
     """Be a worker."""
     import logging  # noqa: PLC0415 - in the child alone
 
@@ -139,8 +145,10 @@ def live(model: Any, values: dict[str, Any], dies_at: int) -> None:
         logging.getLogger("streams").setLevel(logging.INFO)
         if dies_at:
             _die_at(dies_at)
-        settings = Settings(**values)
-        worker = Worker(settings, settings.bootstrap_servers(), Stages(model))
+        if rests_before:
+            _rest_before(rests_before)
+        known = Settings(**settings)
+        worker = Worker(known, known.bootstrap_servers(), Stages(model))
         code = run_worker(worker.app)
     finally:
         os._exit(code)
@@ -168,6 +176,21 @@ def _die_at(moment: int) -> None:
     for module, kind, name in MOMENTS:
         owner = getattr(sys.modules[module], kind)
         setattr(owner, name, deadly(getattr(owner, name), f"{kind}.{name}"))
+
+
+def _rest_before(what: str) -> None:
+    """Let this process be stopped before it does something for the first time."""
+    module, kind, name = next(moment for moment in MOMENTS if ".".join(moment[1:]) == what)
+    owner = getattr(sys.modules[module], kind)
+    function = getattr(owner, name)
+
+    async def rested(*args: Any, **kwargs: Any) -> Any:
+        setattr(owner, name, function)
+        os.write(2, f"{os.getpid()} rests before {what}\n".encode())
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return await function(*args, **kwargs)
+
+    setattr(owner, name, rested)
 
 
 if __name__ == "__main__":

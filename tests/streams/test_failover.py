@@ -144,3 +144,25 @@ def test_a_broker_may_go_away_and_come_back(
     wait_for(settings, events, expected)
     assert lives.end(pid)[0] == 0, lives.said()[-3000:]
     assert set(alerts_on(settings)) == expected
+
+
+def test_a_broker_that_goes_away_in_the_midst_of_a_recovery_is_waited_for(
+    lives: Lives,
+    kafka_cluster: KafkaCluster,
+    settings: Settings,
+    trained: Trained,
+    expected: set[bytes],
+) -> None:
+    if settings.brokers != kafka_cluster.address:
+        pytest.skip("a broker that is not ours is not stopped")
+    make_topics(settings)
+    events = put(settings, trained.tape)
+    pid = lives.start(as_values(settings), rests_before="Changelog.read")
+    lives.until_said(pid, "rests before")
+    kafka_cluster.kill()
+    os.kill(pid, signal.SIGCONT)
+    lives.until_said(pid, "a state waits for the brokers")
+    kafka_cluster.start()
+    wait_for(settings, events, expected)
+    assert lives.end(pid)[0] == 0, lives.said()[-3000:]
+    assert set(alerts_on(settings)) == expected

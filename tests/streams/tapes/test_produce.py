@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from kafka import KafkaConsumer, TopicPartition
 
 from streams.kafka.broker import EmbeddedBroker
+from streams.settings import Settings
 from streams.tapes.produce import Produced, produce, symbol_of
+from tests.streams.aftermath import make_topics
+from tests.streams.conftest import values_on
+from tests.streams.kafka.cluster import KafkaCluster
+
+AWAY_S = 15.0
 
 Record = tuple[int, bytes | None, bytes]  # partition, key, value
 
@@ -101,6 +107,36 @@ def test_a_broker_that_is_not_there_is_an_error_of_kafka(tmp_path: Path) -> None
     (tmp_path / "orders.jsonl").touch()
     with pytest.raises(KafkaError):
         asyncio.run(produce([tmp_path / "orders.jsonl"], ["127.0.0.1:1"], "orders"))
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+def test_what_a_dead_broker_led_waits_for_it_and_comes_once(
+    kafka_cluster: KafkaCluster, kafka_settings: Settings, tmp_path: Path
+) -> None:
+    """Of two nodes one dies, and leaves partitions that nobody leads."""
+    settings, topic = kafka_settings, kafka_settings.orders_topic
+    if settings.brokers != kafka_cluster.address:
+        pytest.skip("a broker that is not ours gets no second node")
+    lines = [event(number, f"S{number % 7}") for number in range(3000)]
+    path = tmp_path / "orders.jsonl"
+    path.write_bytes(b"\n".join(lines))
+
+    async def fall_and_rise(second: KafkaCluster) -> None:
+        while not await asyncio.to_thread(values_on, settings, topic):
+            pass
+        await asyncio.to_thread(second.kill)
+        await asyncio.sleep(AWAY_S)  # what is waited for is the time itself
+        await asyncio.to_thread(second.start)
+
+    async def both(second: KafkaCluster) -> None:
+        producing = produce([path], settings.bootstrap_servers(), topic, rate=500.0)
+        await asyncio.gather(producing, fall_and_rise(second))
+
+    with KafkaCluster(beside=kafka_cluster) as second:
+        make_topics(settings)
+        asyncio.run(both(second))
+        assert sorted(values_on(settings, topic)) == sorted(lines)
 
 
 @given(st.text(min_size=1).filter(str.isprintable))
