@@ -104,7 +104,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         async def watched(assignment: Any, node: Any, request: Any) -> bool:
             asked_ms, started = time.time_ns() // 1_000_000, time.monotonic()
             fetcher._fetch_max_wait_ms = CALM_FETCH_WAIT_MS if self.is_calm else FETCH_WAIT_MS
-            fetched: bool = await fetch(assignment, node, request)
+            fetched = False
+            with contextlib.suppress(asyncio.CancelledError):  # at the end; it would end the thread
+                fetched = await fetch(assignment, node, request)
             self._note(assignment, request, asked_ms)
             if fetched:  # the routine says so only when this task is done
                 self._leave_bare(fetcher._records)

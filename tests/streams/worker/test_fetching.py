@@ -1,8 +1,11 @@
 import asyncio
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest
 
 from streams.kafka.broker import EmbeddedBroker
@@ -10,16 +13,14 @@ from streams.worker.runtime import build_app
 from streams.worker.transport import Consumer, coalesced_topic
 from tests.streams.conftest import Produce, Running
 
+Reading: TypeAlias = Callable[[Callable[[AIOKafkaConsumer], Awaitable[None]]], None]
+
 OTHER = 7  # a node that is not there, so that nobody else asks it
 
 
-def test_a_node_whose_fetch_has_ended_is_not_taken_for_busy(
-    broker: EmbeddedBroker,
-    orders: str,
-    produce: Produce,
-    running: Running,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def reading(broker: EmbeddedBroker, orders: str, produce: Produce, running: Running) -> Reading:
+    """Does something in the thread of a worker that reads."""
     app = build_app([broker.address])
     began = asyncio.Event()
 
@@ -29,29 +30,62 @@ def test_a_node_whose_fetch_has_ended_is_not_taken_for_busy(
 
     app.agent(coalesced_topic(app, orders))(read)
 
-    async def scenario() -> None:
+    async def scenario(act: Callable[[AIOKafkaConsumer], Awaitable[None]]) -> None:
         async with running(app):
             produce(orders, 0, [b"0"])
             await began.wait()
             assert isinstance(app.consumer, Consumer)
-            consumer = app.consumer._thread._ensure_consumer()
-            fetcher, send = consumer._fetcher, consumer._client.send
+            thread = app.consumer._thread
+            await thread.call_thread(act, thread._ensure_consumer())
 
-            async def answer(node: int, request: Any, **more: Any) -> Any:
-                if node == OTHER:
-                    return SimpleNamespace(topics=[], API_VERSION=4)
-                return await send(node, request, **more)
+    return lambda act: asyncio.run(scenario(act))
 
-            monkeypatch.setattr(consumer._client, "send", answer)
-            request = FetchRequest(1, 1, 1, 0, [])
-            assignment = consumer._subscription.subscription.assignment
 
-            async def fetch_as_the_routine_does() -> set[int]:
-                fetcher._in_flight.add(OTHER)
-                await fetcher._proc_fetch_request(assignment, OTHER, request)
-                return set(fetcher._in_flight)
+def answering(
+    consumer: AIOKafkaConsumer, answer: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> Awaitable[bool]:
+    """Have the other node answer like this; gives a fetch from it as the routine does it."""
+    send = consumer._client.send
 
-            busy = await app.consumer._thread.call_thread(fetch_as_the_routine_does)
-            assert OTHER not in busy
+    async def of_either(node: int, request: Any, **more: Any) -> Any:
+        return answer() if node == OTHER else await send(node, request, **more)
 
-    asyncio.run(scenario())
+    monkeypatch.setattr(consumer._client, "send", of_either)
+    fetcher = consumer._fetcher
+    fetcher._in_flight.add(OTHER)
+    assignment = consumer._subscription.subscription.assignment
+    fetch: Awaitable[bool] = fetcher._proc_fetch_request(
+        assignment, OTHER, FetchRequest(1, 1, 1, 0, [])
+    )
+    return fetch
+
+
+def test_a_node_whose_fetch_has_ended_is_not_taken_for_busy(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(consumer: AIOKafkaConsumer) -> None:
+        nothing = SimpleNamespace(topics=[], API_VERSION=4)
+        await answering(consumer, lambda: nothing, monkeypatch)
+        assert OTHER not in consumer._fetcher._in_flight
+
+    reading(act)
+
+
+def test_a_failed_fetch_that_is_cut_short_at_the_end_spoils_no_stop(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As aiokafka ends its fetches: it cancels them, and waits for them."""
+
+    async def act(consumer: AIOKafkaConsumer) -> None:
+        failed = asyncio.Event()
+
+        def fail() -> None:
+            failed.set()
+            raise KafkaConnectionError("closed")
+
+        fetch = asyncio.ensure_future(answering(consumer, fail, monkeypatch))
+        await failed.wait()
+        fetch.cancel()
+        assert await fetch is False
+
+    reading(act)
