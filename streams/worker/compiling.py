@@ -14,6 +14,7 @@ from models.market.stage import MarketStage
 from models.orders.decode import decode
 from models.score.evidence import SUSPECT
 from models.score.model import Model
+from streams.worker.records import locate
 
 ANY: Final = 1e3  # strength beyond all: with a threshold so far below, everything is alerted
 EVENTS: Final = (
@@ -29,6 +30,7 @@ def compile_kernels(model: Model) -> None:
 
     So the way to an alert and its reasons is compiled, too.
     """
+    locate(b"", 0, 0)
     offsets = np.arange(len(EVENTS))
     decoded = decode(EVENTS, partition=0, offsets=offsets, now_ms=1670562612000)
     rows = MarketStage().observe(decoded.batch).take(np.arange(len(EVENTS)))

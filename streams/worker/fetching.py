@@ -4,17 +4,20 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.protocol.fetch import FetchRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from typing_extensions import override
 
 from streams.worker.event_loop import new_event_loop
+from streams.worker.records import FetchedRuns
+from streams.worker.runs import Run
 
 FETCH_EVERY_S: Final = 0.005  # from a broker: what comes meanwhile comes in one run
 CALM_FETCH_EVERY_S: Final = 0.025
@@ -36,11 +39,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     It rests for a moment between two fetches from a broker, so that a trickle of records does not
     come one by one, each of which costs as much as a run. In calm times it rests longer: the
     embedded broker, unlike Kafka, does not hold an empty fetch back, and the routine would spin.
-    Records of the topics `bare` stay as the parser has them, without their topic and partition.
+    The topics `in_runs` are read in runs of at most so many records.
     """
 
-    def __init__(self, *args: Any, bare: Container[str], **kwargs: Any) -> None:
-        self._bare = bare
+    def __init__(self, *args: Any, in_runs: Mapping[str, int], **kwargs: Any) -> None:
+        self._in_runs = in_runs
+        self._answers: dict[Any, Any] = {}  # to the last fetch, by node
         self._asked_ms: dict[TP, int] = {}  # when the fetch was sent that was answered last
         self._handed: dict[TP, int] = {}
         self.is_calm = False  # nobody waits to hear that a partition is empty
@@ -71,7 +75,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
         fetched = await super()._fetch_records(*args, **kwargs)
         for tp, records in fetched.items():
-            self._handed[TP(tp.topic, tp.partition)] = records[-1].offset + 1
+            last = records[-1]
+            end = last.end if isinstance(last, Run) else last.offset + 1
+            self._handed[TP(tp.topic, tp.partition)] = end
         return fetched
 
     def _note(self, assignment: Any, request: Any, asked_ms: int) -> None:
@@ -82,11 +88,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 if state is not None and (state.timestamp or 0) >= asked_ms:
                     self._asked_ms[TP(topic, number)] = asked_ms
 
-    def _leave_bare(self, fetched: dict[TopicPartition, Any]) -> None:
-        """Let records that have not been made yet be those of the parser."""
-        for tp, result in fetched.items():
-            if tp.topic in self._bare and isinstance(result, FetchResult) and result.has_more():
-                result._partition_records._consumer_record = _as_it_is
+    def _read_in_runs(self, fetched: Mapping[TopicPartition, Any], answer: Any) -> None:
+        """Let what has just been fetched be read in runs."""
+        for topic, partitions in answer.topics:
+            most = self._in_runs.get(topic, 0)
+            for number, *_, data in partitions if most else ():
+                result = fetched.get(TopicPartition(topic, number))
+                if isinstance(result, FetchResult) and result.has_more():
+                    found = result._partition_records
+                    if isinstance(found, PartitionRecords):  # else it was there before
+                        result._partition_records = FetchedRuns(found, data, most)
 
     async def seek_to_reset(self, *partitions: TP) -> None:
         """Seek to where a group without a commit begins, `consumer_auto_offset_reset`."""
@@ -99,7 +110,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         await super().on_start()
         fetcher = self._ensure_consumer()._fetcher
-        fetch = fetcher._proc_fetch_request
+        fetch, send = fetcher._proc_fetch_request, fetcher._client.send
+
+        async def noted(node: Any, request: Any, **more: Any) -> Any:
+            answer = await send(node, request, **more)
+            if isinstance(request, FetchRequest):
+                self._answers[node] = answer
+            return answer
 
         async def watched(assignment: Any, node: Any, request: Any) -> bool:
             asked_ms, started = time.time_ns() // 1_000_000, time.monotonic()
@@ -108,8 +125,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             with contextlib.suppress(asyncio.CancelledError):  # at the end; it would end the thread
                 fetched = await fetch(assignment, node, request)
             self._note(assignment, request, asked_ms)
+            answer = self._answers.pop(node, None)
             if fetched:  # the routine says so only when this task is done
-                self._leave_bare(fetcher._records)
+                self._read_in_runs(fetcher._records, answer)
                 for waiter in fetcher._fetch_waiters:
                     fetcher._notify(waiter)
             every = CALM_FETCH_EVERY_S if self.is_calm else FETCH_EVERY_S
@@ -119,8 +137,5 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             fetcher._in_flight.discard(node)
             return fetched
 
+        fetcher._client.send = noted
         fetcher._proc_fetch_request = watched
-
-
-def _as_it_is(_: TopicPartition, record: Any) -> Any:
-    return record

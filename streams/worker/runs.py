@@ -20,8 +20,8 @@ class Record(Protocol):
         """Where it lies."""
 
     @property
-    def timestamp(self) -> int:
-        """When it was sent, ms since the Unix epoch."""
+    def timestamp(self) -> int | None:
+        """When it was sent, ms since the Unix epoch; None in the oldest of formats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,25 @@ class Run:
     begin: int | None = None  # end of the run before it; None for the first after a seek
 
     @classmethod
-    def of(cls, records: Sequence[Record], begin: int | None = None) -> Self:
+    def of(cls, records: Sequence[Record]) -> Self:
         """Gather records as the driver gives them."""
-        count = len(records)
+        times = (record.timestamp for record in records)
         return cls(
             [record.value or b"" for record in records],
-            np.fromiter((record.offset for record in records), np.int64, count),
-            np.fromiter((record.timestamp for record in records), np.int64, count),
-            begin,
+            np.array([record.offset for record in records], np.int64),
+            np.array([-1 if time is None else time for time in times], np.int64),
+        )
+
+    @classmethod
+    def joined(cls, runs: Sequence[Self]) -> Self:
+        """Put runs that follow each other together."""
+        if len(runs) == 1:
+            return runs[0]
+        return cls(
+            [value for run in runs for value in run.values],
+            np.concatenate([run.offsets for run in runs]),
+            np.concatenate([run.timestamps for run in runs]),
+            runs[0].begin,
         )
 
     def __len__(self) -> int:
@@ -57,6 +68,10 @@ class Run:
     def until(self, offset: int) -> Self | tuple[()]:
         """Give the records before an offset."""
         return self._part(0, int(np.searchsorted(self.offsets, offset))) or ()
+
+    def divided(self, count: int) -> tuple[Self, Self | None]:
+        """Give the first so many records, at least one, and the others, None without any."""
+        return self._part(0, count) or self, self._part(count, len(self))
 
     def portions(self, most_bytes: int) -> Iterator[Self]:
         """Divide the run into runs of so many bytes each, or of one record that has more."""

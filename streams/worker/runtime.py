@@ -57,14 +57,15 @@ def build_app(
     offset_reset: Literal["earliest", "latest"] = "earliest",
     commit_seconds: float = 1.0,
     fetch_bytes: int = 4 * MEBIBYTE,
-    fetch_records: int = 16384,
+    fetch_runs: int = 32,
     buffered_runs: int = 8,
     **more: Any,
 ) -> App:
     """Faust app on `brokers` (`host:port` each), which coalesces the topics that ask for it.
 
     `group` is the consumer group, `instance` the static member id (a pod's name), `offset_reset`
-    where the very first start begins to read, `buffered_runs` how many runs may wait for an agent.
+    where the very first start begins to read, `fetch_runs` how many runs (of other topics: records)
+    are taken at once from what was fetched, `buffered_runs` how many may wait for an agent.
     Anything else that Faust has a setting for goes into `more`, such as `broker_credentials`.
     """
     settings: dict[str, Any] = {
@@ -81,7 +82,7 @@ def build_app(
         "consumer_group_instance_id": instance,
         "consumer_auto_offset_reset": offset_reset,
         "consumer_max_fetch_size": fetch_bytes,
-        "broker_max_poll_records": fetch_records,
+        "broker_max_poll_records": fetch_runs,
         "broker_commit_interval": commit_seconds,
         "broker_session_timeout": 45.0,
         "broker_request_timeout": 90.0,

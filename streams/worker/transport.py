@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import faust
@@ -63,7 +64,7 @@ class Consumer(driver.Consumer):
 
     @override
     def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, bare=self._coalesced, loop=self.loop, beacon=self.beacon)
+        return ConsumerThread(self, in_runs=self._coalesced, loop=self.loop, beacon=self.beacon)
 
     @override
     async def _getmany(
@@ -78,8 +79,7 @@ class Consumer(driver.Consumer):
             if not active_partitions:  # which aiokafka takes for all
                 await asyncio.sleep(REST_SECONDS)
                 return {}
-        fetched = await super()._getmany(active_partitions, timeout)
-        return {tp: self._cut(tp, records) for tp, records in fetched.items()}
+        return await super()._getmany(active_partitions, timeout)
 
     def _left_alone(self) -> set[TP]:
         """Give the partitions that are not to be read now.
@@ -91,25 +91,18 @@ class Consumer(driver.Consumer):
             return {tp for tp in self._active_partitions if tp.topic in self._coalesced}
         return self.transport.resting()
 
-    def _cut(self, tp: TP, records: list[Any]) -> list[Any]:
-        most = self._coalesced.get(tp.topic)
-        if most is None:
-            return records
-        return [records[start : start + most] for start in range(0, len(records), most)]
-
     @override
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        if not isinstance(record, list):
+        if not isinstance(record, Run):
             return super()._to_message(tp, record)
-        last = record[-1]
-        run: Any = Run.of(record, self._handed_on.get(tp))  # Faust believes that values are bytes
+        run: Any = replace(record, begin=self._handed_on.get(tp))  # Faust awaits bytes
         self._handed_on[tp] = run.end
         message = ConsumerMessage(
             topic=tp.topic,
             partition=tp.partition,
-            offset=last.offset,
-            timestamp=last.timestamp / 1000,
-            timestamp_type=last.timestamp_type,
+            offset=run.end - 1,
+            timestamp=run.timestamps[-1] / 1000,
+            timestamp_type=0,  # that of the first record may not be that of the last
             headers=None,
             key=None,
             value=run,

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,23 @@ def test_a_record_without_a_value_counts_as_empty() -> None:
 def test_portions_follow_each_other_and_hold_so_many_bytes_or_one_record(
     sizes: list[int], most: int
 ) -> None:
-    run = Run.of([record(2 * n, b"v" * size) for n, size in enumerate(sizes)], begin=0)
+    run = replace(Run.of([record(2 * n, b"v" * size) for n, size in enumerate(sizes)]), begin=0)
     portions = list(run.portions(most))
     assert [value for portion in portions for value in portion.values] == run.values
     assert [portion.begin for portion in portions] == [0, *(p.end for p in portions[:-1])]
     assert portions[-1].end == run.end
     assert all(len(p) == 1 or sum(map(len, p.values)) <= most for p in portions)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=20), st.integers(1, 20))
+def test_a_run_that_is_divided_and_joined_again_is_the_same(steps: list[int], count: int) -> None:
+    offsets = np.cumsum(steps).tolist()
+    run = replace(Run.of([record(offset, b"%d" % offset) for offset in offsets]), begin=0)
+    first, rest = run.divided(count)
+    assert len(first) == min(count, len(run))
+    assert rest is None or rest.begin == first.end
+    whole = Run.joined([first, rest] if rest else [first])
+    assert whole.values == run.values
+    assert whole.offsets.tolist() == offsets
+    assert whole.timestamps.tolist() == run.timestamps.tolist()
+    assert whole.begin == 0

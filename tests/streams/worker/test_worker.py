@@ -93,7 +93,7 @@ def test_partitions_that_are_ahead_rest_while_too_much_waits_for_others_and_noth
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("streams.worker.worker.HELD_ROWS", 100)
-    monkeypatch.setattr("streams.worker.worker.build_app", partial(build_app, fetch_records=400))
+    monkeypatch.setattr("streams.worker.worker.build_app", partial(build_app, fetch_runs=8))
     put_on_topic(broker, trained.tape, 4)
     rested = set[TP]()
 
