@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 GRACE_S: Final = 8.0
+_TOLD: Final = threading.Event()
 
 
 def leave_on_sigterm() -> None:
@@ -19,12 +20,14 @@ def leave_on_sigterm() -> None:
 def ended_by_sigterm() -> Iterator[None]:
     """Let SIGTERM end what runs as cleanly as if it were done: with exit code 0.
 
-    Should it not end in time, the process does: Python drops what is raised in a finalizer.
+    Should it not end in time, the process does: Python drops what is raised in a finalizer, and
+    so does an event loop that is about to run. What runs long looks at `was_told` when it begins.
     """
     last = threading.Timer(GRACE_S, os._exit, [0])
     last.daemon = True
 
     def end(*_: object) -> None:
+        _TOLD.set()
         if not last.is_alive():
             last.start()
         raise SystemExit(0)
@@ -34,4 +37,10 @@ def ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         last.cancel()
+        _TOLD.clear()
         signal.signal(signal.SIGTERM, before)
+
+
+def was_told() -> bool:
+    """Whether SIGTERM has come while `ended_by_sigterm` holds."""
+    return _TOLD.is_set()

@@ -17,6 +17,7 @@ import aiokafka.codec
 import faust
 from typing_extensions import override
 
+from streams.signals import was_told
 from streams.topics import FRAME_BYTES, MEBIBYTE
 from streams.worker.event_loop import new_event_loop
 from streams.worker.transport import RawSchema
@@ -165,6 +166,8 @@ def _stop_signals() -> Iterator[asyncio.Event]:
     signals = (signal.SIGTERM, signal.SIGINT)
     for number in signals:
         loop.add_signal_handler(number, told.set)
+    if was_told():
+        told.set()
     try:
         yield told
     finally:

@@ -2,12 +2,13 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from streams.cli import SERVICES
-from streams.signals import GRACE_S, ended_by_sigterm
+from streams.signals import GRACE_S, ended_by_sigterm, was_told
 
 PROGRAM = "from streams.cli import main; main()"
 LOST = """
@@ -40,6 +41,15 @@ def test_what_runs_is_left_with_exit_code_0_and_what_held_before_holds_again() -
         signal.raise_signal(signal.SIGTERM)
     assert told.value.code == 0
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_an_end_that_was_dropped_is_remembered_as_long_as_it_would_hold() -> None:
+    with ended_by_sigterm():
+        assert not was_told()
+        with suppress(SystemExit):  # as a finalizer would
+            signal.raise_signal(signal.SIGTERM)
+        assert was_told()
+    assert not was_told()
 
 
 def test_an_end_that_python_drops_in_a_finalizer_is_enforced() -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ from faust.types import StreamT
 from faust.types.enums import ProcessingGuarantee
 
 from streams.kafka.broker import EmbeddedBroker, free_port
+from streams.signals import ended_by_sigterm
 from streams.worker.runs import Run
 from streams.worker.runtime import EXIT_FAILED, EXIT_HUNG, build_app, raw_topic, run_worker
 from streams.worker.transport import coalesced_topic
@@ -97,6 +99,15 @@ def test_a_signal_stops_it_cleanly(
 
     assert run_worker(with_agent(build_app([broker.address]), tell)) == 0
     assert committed() == {0: 2}
+
+
+def test_a_sigterm_that_was_dropped_before_the_worker_ran_is_heeded(
+    broker: EmbeddedBroker,
+) -> None:
+    with ended_by_sigterm():
+        with contextlib.suppress(SystemExit):  # as a finalizer would
+            signal.raise_signal(signal.SIGTERM)
+        assert run_worker(with_agent(build_app([broker.address]), lambda _: None)) == 0
 
 
 def test_an_error_in_an_agent_ends_the_worker_and_commits_nothing_of_it(
