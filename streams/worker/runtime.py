@@ -126,6 +126,8 @@ async def _run_until_told(
     app: faust.App, patience: threading.Timer, companions: Sequence[Companion]
 ) -> int:
     with _stop_signals() as told:  # to the end: a second signal must not cut the stop short
+        if told.is_set():
+            return 0
         starting = asyncio.ensure_future(app.start())
         beside = [asyncio.ensure_future(companion()) for companion in companions]
         failure = await _end_of(app, starting, told, beside)
