@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from models.lifecycle.machine import KeyState
-from models.orders.decode import EARLIEST_MS, MAX_NAME
+from models.orders.limits import EARLIEST_MS, MAX_NAME
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Milliseconds = Annotated[int, Meta(ge=EARLIEST_MS, le=2**63 - 1)]

@@ -7,7 +7,7 @@ own dense slot once per batch and not once per event. Nothing is decided here;
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Any, Final, Self, TypeAlias, get_origin, get_type_hints
 
@@ -74,8 +74,16 @@ class Names:
             np.concatenate([part.hashes for part in parts]),
         )
 
+    def once(self) -> tuple[Self, Int32s]:
+        """Give each name once, in order of appearance, and the new code for each old and NONE."""
+        codes = {name: code for code, name in enumerate(dict.fromkeys(self.strings))}
+        renumbered = np.array([*(codes[name] for name in self.strings), NONE], np.int32)
+        hashes = np.empty(len(codes), np.uint64)
+        hashes[renumbered[:-1]] = self.hashes
+        return type(self)(list(codes), hashes), renumbered
+
     def keep(self, codes: Int32s) -> tuple[Self, Int32s]:
-        """Reduce the table to the names that `codes` uses, and give it with the new codes."""
+        """Reduce the table to what `codes` uses, in order of appearance; gives the new codes."""
         used, renumbered = _renumber(codes, len(self.strings))
         table = type(self)([self.strings[code] for code in used.tolist()], self.hashes[used])
         return table, renumbered
@@ -137,20 +145,34 @@ class OrderBatch:
     def concat(cls, parts: Sequence["OrderBatch"]) -> "OrderBatch":
         """Put batches one after the other; a name that several hold stands several times."""
         joined: dict[str, Any] = {"event_id": [i for part in parts for i in part.event_id]}
-        tables = {"market": "markets", "key": "keys", "app": "apps", "network": "networks"}
-        tables |= {"account": "accounts", "counterparty": "accounts"}
-        for column, table in tables.items():
+        for column, table in _TABLES.items():
             joined[column] = _joined_codes(
                 [getattr(part, column) for part in parts], [getattr(part, table) for part in parts]
             )
-        for table in set(tables.values()):
+        for table in set(_TABLES.values()):
             joined[table] = Names.concat([getattr(part, table) for part in parts])
         for field in fields(cls):
             if field.name not in joined:
                 joined[field.name] = np.concatenate([getattr(part, field.name) for part in parts])
         return cls(**joined)
 
+    def named_once(self) -> "OrderBatch":
+        """Give the events with each name once in its table, where several parts held it."""
+        once = {table: getattr(self, table).once() for table in set(_TABLES.values())}
+        changed: dict[str, Any] = {table: names for table, (names, _) in once.items()}
+        for column, table in _TABLES.items():
+            changed[column] = once[table][1][getattr(self, column)]
+        return replace(self, **changed)
 
+
+_TABLES: Final = {
+    "market": "markets",
+    "key": "keys",
+    "account": "accounts",
+    "counterparty": "accounts",
+    "app": "apps",
+    "network": "networks",
+}
 _COLUMNS: Final = [
     name for name, kind in get_type_hints(OrderBatch).items() if get_origin(kind) is np.ndarray
 ]
@@ -158,19 +180,20 @@ _COLUMNS: Final = [
 
 @njit(cache=True)
 def _renumber(codes: Int32s, count: int) -> tuple[Int64s, Int32s]:
-    """Give which of `count` names are used, rising, and the codes among these."""
+    """Give which of `count` names are used, in order of appearance, and the codes among these."""
     places = np.full(count, NONE, np.int32)
-    for code in codes:
-        if code >= 0:
-            places[code] = 0
-    used = np.flatnonzero(places + 1)
-    for place in range(len(used)):
-        places[used[place]] = place
+    used = np.empty(count, np.int64)
     renumbered = np.full(len(codes), NONE, np.int32)
+    found = 0
     for i in range(len(codes)):
-        if codes[i] >= 0:
-            renumbered[i] = places[codes[i]]
-    return used, renumbered
+        code = codes[i]
+        if code >= 0:
+            if places[code] < 0:
+                places[code] = found
+                used[found] = code
+                found += 1
+            renumbered[i] = places[code]
+    return used[:found], renumbered
 
 
 def _joined_codes(columns: Sequence[Int32s], tables: Sequence[Names]) -> Int32s:

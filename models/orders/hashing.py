@@ -36,9 +36,15 @@ def _hashes(words: NDArray[np.uint64], lengths: NDArray[np.int64]) -> NDArray[np
     hashes = np.empty(len(lengths), np.uint64)
     start = np.uint64(0)
     for i in range(len(lengths)):
-        hashes[i] = _mixed(_siphash(words, start, np.uint64(lengths[i])))
+        hashes[i] = stable_hash(words, start, np.uint64(lengths[i]))
         start += np.uint64(lengths[i])
     return hashes
+
+
+@njit(cache=True)
+def stable_hash(words: NDArray[np.uint64], start: np.uint64, length: np.uint64) -> np.uint64:
+    """Hash so many bytes from one on; a word to spare must follow them."""
+    return _mixed(_siphash(words, start, length))
 
 
 @njit(cache=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from models.lifecycle.records import RecordError, decode_record, heard
-from models.orders.decode import MAX_AHEAD_MS
+from models.orders.limits import MAX_AHEAD_MS
 from streams.lifecycle.feed import Chunk, Feed
 from streams.lifecycle.key_rows import KeyRows
 from streams.lifecycle.store import Place, Reached, Store

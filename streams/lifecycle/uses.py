@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 from typing_extensions import override
 
-from models.orders.decode import EARLIEST_MS
+from models.orders.limits import EARLIEST_MS
 from streams.lifecycle.store import HOUR_MS
 
 

@@ -17,12 +17,14 @@ from models.score.model import Model
 from streams.worker.records import locate
 
 ANY: Final = 1e3  # strength beyond all: with a threshold so far below, everything is alerted
+NOW_MS: Final = 1670562612000
 EVENTS: Final = (
     b'{"event_id":"1","ts":1670562611123,"venue":"v","symbol":"s","api_key":"k","account":"a",'
     b'"app":"p","side":"buy","price":1,"qty":1}',
     b'{"event_id":"2","ts":1670562611124,"venue":"v","symbol":"s","api_key":"l","account":"b",'
     b'"app":"p","side":"buy","price":2,"qty":9}',
 )
+ODD: Final = EVENTS[0].replace(b'"v"', b'"\\u0076"')  # decoded by other kernels than plain ones
 
 
 def compile_kernels(model: Model) -> None:
@@ -32,7 +34,8 @@ def compile_kernels(model: Model) -> None:
     """
     locate(b"", 0, 0)
     offsets = np.arange(len(EVENTS))
-    decoded = decode(EVENTS, partition=0, offsets=offsets, now_ms=1670562612000)
+    decoded = decode(EVENTS, partition=0, offsets=offsets, now_ms=NOW_MS)
+    decode([ODD], partition=0, offsets=offsets[:1], now_ms=NOW_MS)
     rows = MarketStage().observe(decoded.batch).take(np.arange(len(EVENTS)))
     fills = KeyStage(model.scale).assess(rows)
     suspects = fills.with_columns(odds=np.full(len(fills), 2.0 * SUSPECT, np.float32))

@@ -15,8 +15,9 @@ from models.orders.batch import (
     Status,
     venue_and_symbol,
 )
-from models.orders.decode import EARLIEST_MS, MAX_AHEAD_MS, Decoded, decode
+from models.orders.decode import Decoded, decode
 from models.orders.hashing import stable_hashes
+from models.orders.limits import EARLIEST_MS, MAX_AHEAD_MS
 from tests.factories import NOW_MS, TS, Event, bare_order, batch_of, encode, order, tapes
 
 

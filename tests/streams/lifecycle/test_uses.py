@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from models.orders.decode import EARLIEST_MS
+from models.orders.limits import EARLIEST_MS
 from streams.lifecycle.uses import Uses, decode_uses, hours_of
 from tests.streams.lifecycle.worlds import START, order
 
