@@ -42,6 +42,7 @@ def answer_and_cache_hits(package: Path) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_a_kernel_is_compiled_anew_when_a_function_in_another_file_has_changed(
     package: Path,
 ) -> None:

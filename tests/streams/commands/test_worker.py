@@ -67,6 +67,7 @@ def test_without_brokers_it_runs_one_and_says_where(trained: Trained) -> None:
     stop(process)
 
 
+@pytest.mark.slow
 def test_told_to_end_before_it_reads_it_ends_as_cleanly(trained: Trained) -> None:
     process = start("--model", str(trained.model_dir))
     assert process.stdout is not None

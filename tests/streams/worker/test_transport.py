@@ -270,6 +270,7 @@ def test_other_topics_of_the_same_app_come_record_by_record(
     assert asyncio.run(scenario()) == [b"a", b"b", b"c"]
 
 
+@pytest.mark.slow
 def test_a_worker_killed_between_checkpoints_counts_every_event_once(
     broker: EmbeddedBroker, orders: str, produce: Produce, committed: Committed
 ) -> None:

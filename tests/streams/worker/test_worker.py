@@ -155,6 +155,7 @@ def test_what_is_refused_becomes_a_dead_letter_byte_for_byte(
     assert (headers[0]["roguekey-topic"], headers[0]["roguekey-partition"]) == (b"orders", b"0")
 
 
+@pytest.mark.slow
 def test_the_next_worker_goes_on_behind_what_was_committed(
     trained: Trained,
     broker: EmbeddedBroker,
