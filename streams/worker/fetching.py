@@ -23,6 +23,7 @@ FETCH_EVERY_S: Final = 0.005  # from a broker: what comes meanwhile comes in one
 CALM_FETCH_EVERY_S: Final = 0.025
 FETCH_WAIT_MS: Final = 20  # a broker without news says so after as long
 CALM_FETCH_WAIT_MS: Final = 100
+AHEAD_AFTER_S: Final = 0.1  # without a reader: what is fetched ahead of one grows old meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self._answers: dict[Any, Any] = {}  # to the last fetch, by node
         self._asked_ms: dict[TP, int] = {}  # when the fetch was sent that was answered last
         self._handed: dict[TP, int] = {}
+        self._wanted = asyncio.Event()  # somebody waits for records
         self.is_calm = False  # nobody waits to hear that a partition is empty
         super().__init__(*args, thread_loop=new_event_loop(), **kwargs)
         self._close_thread_loop_on_stop = True  # though mode did not make it
@@ -73,7 +75,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     @override
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        self._wanted.set()
         fetched = await super()._fetch_records(*args, **kwargs)
+        if fetched:
+            self._wanted.clear()
         for tp, records in fetched.items():
             last = records[-1]
             end = last.end if isinstance(last, Run) else last.offset + 1
@@ -106,6 +111,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         seek = consumer.seek_to_beginning if earliest else consumer.seek_to_end
         await self.call_thread(seek, *map(driver.ensure_aiokafka_TP, partitions))
 
+    async def _reader_comes(self) -> bool:
+        """Wait until somebody wants records, but not for long: who looks up a position waits, too.
+
+        False says that aiokafka has cancelled it, at the end. To let that pass would end the
+        thread.
+        """
+        try:
+            async with asyncio.timeout(AHEAD_AFTER_S):
+                await self._wanted.wait()
+        except TimeoutError:
+            return True
+        except asyncio.CancelledError:
+            return False
+        return True
+
     @override
     async def on_start(self) -> None:
         await super().on_start()
@@ -119,10 +139,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return answer
 
         async def watched(assignment: Any, node: Any, request: Any) -> bool:
+            if not await self._reader_comes():
+                return False
             asked_ms, started = time.time_ns() // 1_000_000, time.monotonic()
             fetcher._fetch_max_wait_ms = CALM_FETCH_WAIT_MS if self.is_calm else FETCH_WAIT_MS
             fetched = False
-            with contextlib.suppress(asyncio.CancelledError):  # at the end; it would end the thread
+            with contextlib.suppress(asyncio.CancelledError):
                 fetched = await fetch(assignment, node, request)
             self._note(assignment, request, asked_ms)
             answer = self._answers.pop(node, None)

@@ -60,6 +60,64 @@ def answering(
     return fetch
 
 
+def test_nothing_is_fetched_ahead_of_a_reader(
+    broker: EmbeddedBroker,
+    orders: str,
+    produce: Produce,
+    running: Running,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.worker.fetching.AHEAD_AFTER_S", 1000)
+    app = build_app([broker.address])
+    began = asyncio.Event()
+
+    async def read(stream: Any) -> None:
+        async for _ in stream:
+            began.set()
+
+    app.agent(coalesced_topic(app, orders))(read)
+
+    async def nothing(*_: Any, **__: Any) -> dict[Any, Any]:
+        await asyncio.sleep(0)
+        return {}
+
+    async def scenario() -> None:
+        async with running(app):
+            produce(orders, 0, [b"0"])
+            await began.wait()
+            assert isinstance(app.consumer, Consumer)
+            thread = app.consumer._thread
+            consumer = thread._ensure_consumer()
+            asked, send = [], consumer._client.send
+
+            async def answer(node: int, request: Any, **more: Any) -> Any:
+                if node != OTHER:
+                    return await send(node, request, **more)
+                asked.append(request)
+                return SimpleNamespace(topics=[], API_VERSION=4)
+
+            async def fetch_without_and_with_a_reader() -> tuple[int, int]:
+                monkeypatch.setattr(consumer._client, "send", answer)
+                thread._wanted.clear()
+                fetching = asyncio.ensure_future(
+                    consumer._fetcher._proc_fetch_request(
+                        consumer._subscription.subscription.assignment,
+                        OTHER,
+                        FetchRequest(1, 1, 1, 0, []),
+                    )
+                )
+                await asyncio.sleep(0)
+                before = len(asked)
+                thread._wanted.set()
+                await fetching
+                return before, len(asked)
+
+            monkeypatch.setattr(thread, "_fetch_records", nothing)  # the reader is busy
+            assert await thread.call_thread(fetch_without_and_with_a_reader) == (0, 1)
+
+    asyncio.run(scenario())
+
+
 def test_a_node_whose_fetch_has_ended_is_not_taken_for_busy(
     reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
