@@ -20,6 +20,7 @@ from models.orders.hashing import stable_hashes
 Int8s: TypeAlias = NDArray[np.int8]
 Int32s: TypeAlias = NDArray[np.int32]
 Int64s: TypeAlias = NDArray[np.int64]
+UInt8s: TypeAlias = NDArray[np.uint8]
 UInt64s: TypeAlias = NDArray[np.uint64]
 Float32s: TypeAlias = NDArray[np.float32]
 Float64s: TypeAlias = NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from models.orders.batch import MARKET_SEPARATOR, NONE, Int32s, Int64s, UInt64s
+from models.orders.batch import MARKET_SEPARATOR, NONE, Int32s, Int64s, UInt8s, UInt64s
 from models.orders.hashing import stable_hash
 from models.orders.tokens import letter_at, word_at
 
@@ -117,30 +117,30 @@ def size_of(names: Int64s) -> int:
 
 
 @njit(cache=True)
-def write_names(text: int, names: Int64s, written: UInt64s, start: int, hashes: UInt64s) -> int:
-    """Write names into another text from a place on, and hash them; gives the place behind them."""
-    letters = written.view(np.uint8)
+def write_names(text: int, names: Int64s, letters: UInt8s, start: int, hashes: UInt64s) -> int:
+    """Write names behind each other from a place on, and hash them; gives the place behind them."""
+    written = int(letters.ctypes.data)
     for row in range(len(names)):
         end = start
         for part in range(names.shape[1]):
-            place = names[row, part] >> _LENGTH_BITS
+            place = int(names[row, part] >> _LENGTH_BITS)
             for at in range(names[row, part] & _LENGTH):
                 letters[end] = letter_at(text, place + at)
                 end += 1
             letters[end] = _JOINT
             end += 1
         letters[end - 1] = _END
-        hashes[row] = stable_hash(written, np.uint64(start), np.uint64(end - 1 - start))
+        hashes[row] = stable_hash(written, start, end - 1 - start)
         start = end
     return start
 
 
 @njit(cache=True)
-def hash_names(words: UInt64s, names: Int64s) -> UInt64s:
-    """Hash names of one part, shape (n,), that lie in words; 0 where a name is not given."""
+def hash_names(text: int, names: Int64s) -> UInt64s:
+    """Hash names of one part, shape (n,); 0 where a name is not given."""
     hashes = np.zeros(len(names), np.uint64)
     for row in range(len(names)):
         if names[row] != NO_NAME:
-            place, length = names[row] >> _LENGTH_BITS, names[row] & _LENGTH
-            hashes[row] = stable_hash(words, np.uint64(place), np.uint64(length))
+            place, length = int(names[row] >> _LENGTH_BITS), int(names[row] & _LENGTH)
+            hashes[row] = stable_hash(text, place, length)
     return hashes

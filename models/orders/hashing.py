@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from models.orders.tokens import PADDING, word_at
+
 _KEY: Final = np.frombuffer(b"0123456789123456", "<u8")
 _V0: Final = _KEY[0] ^ np.uint64(0x736F6D6570736575)
 _V1: Final = _KEY[1] ^ np.uint64(0x646F72616E646F6D)
@@ -26,51 +28,43 @@ def stable_hashes(strings: Sequence[str]) -> NDArray[np.uint64]:
     else:
         parts = [string.encode() for string in strings]
         letters, lengths = b"".join(parts), map(len, parts)
-    words = np.frombuffer(letters + bytes(16 + -len(letters) % 8), "<u8")
-    return _hashes(words, np.fromiter(lengths, np.int64, len(strings)))
+    padded = np.frombuffer(letters + bytes(PADDING), np.uint8)
+    return _hashes(padded, np.fromiter(lengths, np.int64, len(strings)))
 
 
 @njit(cache=True)
-def _hashes(words: NDArray[np.uint64], lengths: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Hash the strings that `words` holds one after the other, with a word to spare."""
+def _hashes(letters: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Hash the strings that lie one after the other, with padding behind them."""
     hashes = np.empty(len(lengths), np.uint64)
-    start = np.uint64(0)
+    text, start = int(letters.ctypes.data), 0
     for i in range(len(lengths)):
-        hashes[i] = stable_hash(words, start, np.uint64(lengths[i]))
-        start += np.uint64(lengths[i])
+        hashes[i] = stable_hash(text, start, int(lengths[i]))
+        start += int(lengths[i])
     return hashes
 
 
 @njit(cache=True)
-def stable_hash(words: NDArray[np.uint64], start: np.uint64, length: np.uint64) -> np.uint64:
-    """Hash so many bytes from one on; a word to spare must follow them."""
-    return _mixed(_siphash(words, start, length))
+def stable_hash(text: int, place: int, length: int) -> np.uint64:
+    """Hash so many bytes of a text, as in `models.orders.tokens`, from a place on."""
+    return _mixed(_siphash(text, place, length))
 
 
 @njit(cache=True)
-def _siphash(words: NDArray[np.uint64], start: np.uint64, length: np.uint64) -> np.uint64:
-    """Hash so many bytes from one on."""
+def _siphash(text: int, place: int, length: int) -> np.uint64:
+    """Mix the words of eight bytes in, two rounds for each, and four at the end."""
     v0, v1, v2, v3 = _V0, _V1, _V2, _V3
-    for number in range(length >> np.uint64(3)):
-        word = _word(words, start + (np.uint64(number) << np.uint64(3)))
+    left = length & 7  # bytes of the last word, which ends with the length
+    last = place + length - left
+    for at in range(place, last, 8):
+        word = word_at(text, at)
         v0, v1, v2, v3 = _round(*_round(v0, v1, v2, v3 ^ word))
         v0 ^= word
-    bits = (length & np.uint64(7)) << np.uint64(3)  # of the last word, which ends with the length
-    word = _word(words, start + (length & ~np.uint64(7)))
-    word = (word & ((np.uint64(1) << bits) - np.uint64(1))) | (length << np.uint64(56))
+    kept = (np.uint64(1) << np.uint64(8 * left)) - np.uint64(1)
+    word = (word_at(text, last) & kept) | (np.uint64(length) << np.uint64(56))
     v0, v1, v2, v3 = _round(*_round(v0, v1, v2, v3 ^ word))
     v0, v1, v2, v3 = _round(*_round(v0 ^ word, v1, v2 ^ np.uint64(255), v3))
     v0, v1, v2, v3 = _round(*_round(v0, v1, v2, v3))
     return v0 ^ v1 ^ v2 ^ v3
-
-
-@njit(cache=True)
-def _word(words: NDArray[np.uint64], place: np.uint64) -> np.uint64:
-    """Give the eight bytes from a place on."""
-    first, bits = place >> np.uint64(3), (place & np.uint64(7)) << np.uint64(3)
-    above = (words[first + np.uint64(1)] << np.uint64(1)) << (np.uint64(63) - bits)
-    word: np.uint64 = (words[first] >> bits) | above
-    return word
 
 
 @njit(cache=True)

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from models.orders.batch import (
     Float64s,
@@ -22,6 +21,7 @@ from models.orders.batch import (
     Names,
     OrderBatch,
     Status,
+    UInt8s,
     UInt64s,
 )
 from models.orders.codes import (
@@ -70,7 +70,7 @@ _PARTS: Final = (2, 1, 1, 1, 1)  # of the names of each table
 class Plain(NamedTuple):
     """The m plain ones of some events, as they were read."""
 
-    words: UInt64s  # the text of all events
+    letters: UInt8s  # the text of all events
     rows: Int64s  # which events these are, shape (m,)
     fields: Int64s  # shape (m, 14)
     amounts: Float64s  # shape (m, 4)
@@ -80,15 +80,14 @@ def read_plain(events: Sequence[bytes], latest_ms: int) -> Plain:
     """Read those events that are plain, and not later than `latest_ms`."""
     bounds = np.zeros(len(events) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, events), np.int64, len(events)), out=bounds[1:])
-    padding = bytes(PADDING + -int(bounds[-1]) % 8)
-    words = np.frombuffer(b"".join((*events, padding)), "<u8")
-    return Plain(words, *_read(words, bounds, latest_ms))
+    letters = np.frombuffer(b"".join((*events, bytes(PADDING))), np.uint8)
+    return Plain(letters, *_read(letters, bounds, latest_ms))
 
 
 def columns_of(plain: Plain, partition: int, offsets: Int64s) -> OrderBatch:
     """Turn plain events into columns; `offsets` are theirs, shape (m,)."""
-    words, _, fields, amounts = plain
-    codes, order_hash, text, hashes, counts = _coded(words, fields)
+    letters, _, fields, amounts = plain
+    codes, order_hash, text, hashes, counts = _coded(letters, fields)
     market, key, account, counterparty, app, network = codes
     ids, markets, keys, accounts, apps, networks = _tables(text, hashes, counts)
     status = fields[:, STATUS].astype(np.int8)
@@ -133,7 +132,7 @@ def of_fills(
     return price, qty, value
 
 
-def _tables(text: NDArray[np.uint8], hashes: UInt64s, counts: Int64s) -> list[Names]:
+def _tables(text: UInt8s, hashes: UInt64s, counts: Int64s) -> list[Names]:
     """Divide names into tables of so many each."""
     strings = text.tobytes().decode("ascii").split(NAME_END)
     ends = np.cumsum(counts).tolist()
@@ -142,14 +141,14 @@ def _tables(text: NDArray[np.uint8], hashes: UInt64s, counts: Int64s) -> list[Na
 
 
 @njit(cache=True, nogil=True)
-def _read(words: UInt64s, bounds: Int64s, latest_ms: int) -> tuple[Int64s, Int64s, Float64s]:
+def _read(letters: UInt8s, bounds: Int64s, latest_ms: int) -> tuple[Int64s, Int64s, Float64s]:
     """Read the plain events: their rows, shape (n,), and what `read_event` says of each."""
     count = len(bounds) - 1
     rows = np.empty(count, np.int64)
     fields = np.empty((count, len(NAMES) + len(CODES)), np.int64)
     amounts = np.empty((count, len(AMOUNTS)))
     followers = no_followers()
-    text = int(words.ctypes.data)
+    text = int(letters.ctypes.data)
     n = 0
     for row in range(count):
         start, end = int(bounds[row]), int(bounds[row + 1])
@@ -160,16 +159,14 @@ def _read(words: UInt64s, bounds: Int64s, latest_ms: int) -> tuple[Int64s, Int64
 
 
 @njit(cache=True, nogil=True)
-def _coded(
-    words: UInt64s, fields: Int64s
-) -> tuple[Int32s, UInt64s, NDArray[np.uint8], UInt64s, Int64s]:
+def _coded(letters: UInt8s, fields: Int64s) -> tuple[Int32s, UInt64s, UInt8s, UInt64s, Int64s]:
     """Turn spans into codes, shape (6, n), and hashes of order ids, shape (n,).
 
     The names come as one text, with their hashes: the event ids, then each table, and how many
     there are of each.
     """
     n = len(fields)
-    text = int(words.ctypes.data)
+    text = int(letters.ctypes.data)
     codes = np.empty((len(_PLACES), n), np.int32)
     found = np.empty((len(_PARTS), 2 * n, 2), np.int64)
     counts = np.zeros(1 + len(_PARTS), np.int64)
@@ -185,12 +182,12 @@ def _coded(
     size = size_of(ids)
     for table in range(len(_PARTS)):
         size += size_of(found[table, : counts[1 + table], : _PARTS[table]])
-    written = np.empty((size >> 3) + 3, np.uint64)
+    written = np.empty(size + PADDING, np.uint8)
     hashes = np.empty(counts.sum(), np.uint64)
     place, done = write_names(text, ids, written, 0, hashes), n
     for table in range(len(_PARTS)):
         names = found[table, : counts[1 + table], : _PARTS[table]]
         place = write_names(text, names, written, place, hashes[done:])
         done += len(names)
-    order_hash = hash_names(words, fields[:, ORDER_ID])
-    return codes, order_hash, written.view(np.uint8)[:size], hashes, counts
+    order_hash = hash_names(text, fields[:, ORDER_ID])
+    return codes, order_hash, written[:size], hashes, counts
