@@ -115,6 +115,7 @@ def read_event(
 ) -> bool:
     """Read the event between two places into a row; tells whether it is plain.
 
+    It is where its tokens, one behind the other, are all plain and the last ends where it ends.
     `fields`, shape (n, 14), gets the spans of the names, the time, and the codes of side, type,
     status and maker; `amounts`, shape (n, 4), NaN where one is not given. `followers` remembers
     which field came behind which, since that seldom changes.

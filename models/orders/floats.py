@@ -14,7 +14,7 @@ from numba import njit
 
 REACH: Final = 27  # the powers kept, either way: 5**27 is the largest that fits in 64 bits
 _EXACT: Final = 22  # the largest power of ten that is a double
-_POWERS_OF_TEN: Final = 10.0 ** np.arange(_EXACT + 1)
+_POWERS_OF_TEN: Final = np.array([float(10**exponent) for exponent in range(_EXACT + 1)])
 
 _ONE: Final = np.uint64(1)
 _HALF: Final = np.uint64(32)

@@ -72,7 +72,7 @@ def behind_space(text: int, place: int, end: int) -> int:
     """Pass over white space, up to the end."""
     while place < end:
         letter = letter_at(text, place)
-        if letter > _SPACE or (letter not in (_SPACE, _LINE_FEED, _RETURN, _TAB)):
+        if letter > _SPACE or letter not in (_SPACE, _LINE_FEED, _RETURN, _TAB):
             break
         place += 1
     return place
