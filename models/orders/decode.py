@@ -43,7 +43,7 @@ from models.orders.limits import (
     MAX_QTY,
     MIN_AMOUNT,
 )
-from models.orders.plain import columns_of, of_fills, read_plain
+from models.orders.plain import columns_of, read_plain
 from models.orders.refusals import RULES, Refusal, broken_rule, unreadable
 
 _WORTH_JOINING: Final = 128  # plain events; fewer are sooner decoded a second time, with the others
@@ -201,6 +201,7 @@ def _columns(
     app, apps = _coded([order.app for order in orders])
     network, networks = _coded([order.network for order in orders])
     status = np.array([_STATUSES[order.status] for order in orders], np.int8)
+    is_fill = (status == Status.FILLED) | (status == Status.PARTIALLY_FILLED)
     price, qty, notional, arrival = (
         np.array(column, np.float64)  # None, a null in the event, becomes NaN
         for column in (
@@ -210,7 +211,6 @@ def _columns(
             [order.arrival_price for order in orders],
         )
     )
-    price, qty, notional = of_fills(status, price, qty, notional)
     events, *tables = Names.of_each(event_id, markets, keys, accounts, apps, networks)
     batch = OrderBatch(
         event_id=event_id,
@@ -227,9 +227,9 @@ def _columns(
         status=status,
         is_market=np.array([order.type == "market" for order in orders], np.bool_),
         maker=np.array([order.maker for order in orders], np.bool_),
-        price=price,
-        qty=qty,
-        notional=notional,
+        price=np.where(is_fill, price, np.nan),
+        qty=np.where(is_fill, qty, np.nan),
+        notional=np.where(is_fill, np.where(np.isnan(notional), price * qty, notional), np.nan),
         arrival=arrival,
         partition=np.full(n, partition, np.int32),
         offset=offsets,

@@ -8,6 +8,7 @@ names in the same order.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,7 +16,6 @@ from numba import njit
 
 from models.orders.batch import (
     Float64s,
-    Int8s,
     Int32s,
     Int64s,
     Names,
@@ -38,6 +38,7 @@ from models.orders.events import (
     AMOUNTS,
     API_KEY,
     APP,
+    ARRIVAL,
     CODES,
     COUNTERPARTY,
     EVENT_ID,
@@ -45,6 +46,7 @@ from models.orders.events import (
     NAMES,
     NETWORK,
     ORDER_ID,
+    PRICE,
     SIDE,
     STATUS,
     SYMBOL,
@@ -90,9 +92,7 @@ def columns_of(plain: Plain, partition: int, offsets: Int64s) -> OrderBatch:
     codes, order_hash, text, hashes, counts = _coded(letters, fields)
     market, key, account, counterparty, app, network = codes
     ids, markets, keys, accounts, apps, networks = _tables(text, hashes, counts)
-    status = fields[:, STATUS].astype(np.int8)
     price, qty, notional, arrival = np.ascontiguousarray(amounts.T)
-    price, qty, notional = of_fills(status, price, qty, notional)
     return OrderBatch(
         event_id=ids.strings,
         event_hash=ids.hashes,
@@ -105,7 +105,7 @@ def columns_of(plain: Plain, partition: int, offsets: Int64s) -> OrderBatch:
         network=network,
         order_hash=order_hash,
         side=fields[:, SIDE].astype(np.int8),
-        status=status,
+        status=fields[:, STATUS].astype(np.int8),
         is_market=fields[:, TYPE].astype(np.bool_),
         maker=fields[:, MAKER].astype(np.bool_),
         price=price,
@@ -122,22 +122,11 @@ def columns_of(plain: Plain, partition: int, offsets: Int64s) -> OrderBatch:
     )
 
 
-def of_fills(
-    status: Int8s, price: Float64s, qty: Float64s, notional: Float64s
-) -> tuple[Float64s, Float64s, Float64s]:
-    """Give price, qty and notional where an event is a fill, else NaN; shapes (n,)."""
-    is_fill = (status == Status.FILLED) | (status == Status.PARTIALLY_FILLED)
-    value = np.where(np.isnan(notional), price * qty, notional)
-    price, qty, value = (np.where(is_fill, column, np.nan) for column in (price, qty, value))
-    return price, qty, value
-
-
 def _tables(text: UInt8s, hashes: UInt64s, counts: Int64s) -> list[Names]:
     """Divide names into tables of so many each."""
     strings = text.tobytes().decode("ascii").split(NAME_END)
-    ends = np.cumsum(counts).tolist()
-    parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
-    return [Names(strings[part], hashes[part]) for part in parts]
+    ends = accumulate(counts.tolist(), initial=0)
+    return [Names(strings[start:end], hashes[start:end]) for start, end in pairwise(ends)]
 
 
 @njit(cache=True, nogil=True)
@@ -155,7 +144,19 @@ def _read(letters: UInt8s, bounds: Int64s, latest_ms: int) -> tuple[Int64s, Int6
         if read_event(text, start, end, latest_ms, followers, fields, amounts, n):
             rows[n] = row
             n += 1
+    _complete(fields[:n], amounts[:n])
     return rows[:n], fields[:n], amounts[:n]
+
+
+@njit(cache=True)
+def _complete(fields: Int64s, amounts: Float64s) -> None:
+    """Give each fill its notional, and leave the others no amount that only a fill has."""
+    price, qty, notional = 0, 1, 2
+    for row in range(len(fields)):
+        if fields[row, STATUS] not in (Status.FILLED, Status.PARTIALLY_FILLED):
+            amounts[row, : ARRIVAL - PRICE] = np.nan
+        elif np.isnan(amounts[row, notional]):
+            amounts[row, notional] = amounts[row, price] * amounts[row, qty]
 
 
 @njit(cache=True, nogil=True)
