@@ -281,7 +281,7 @@ def test_a_worker_killed_between_checkpoints_counts_every_event_once(
     def work(deadly: int) -> subprocess.CompletedProcess[str]:
         arguments = [sys.executable, "-c", CHECKPOINTING, broker.address, str(deadly)]
         done = subprocess.run(  # noqa: S603 - our own script
-            arguments, capture_output=True, text=True, timeout=30, check=False
+            arguments, capture_output=True, text=True, timeout=120, check=False
         )
         broker.restart()
         return done
