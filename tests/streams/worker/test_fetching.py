@@ -4,18 +4,19 @@ from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import pytest
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest
 
 from streams.kafka.broker import EmbeddedBroker
+from streams.worker.fetching import ConsumerThread
 from streams.worker.runtime import build_app
 from streams.worker.transport import Consumer, coalesced_topic
 from tests.streams.conftest import Produce, Running
 
-Reading: TypeAlias = Callable[[Callable[[AIOKafkaConsumer], Awaitable[None]]], None]
+Reading: TypeAlias = Callable[[Callable[[ConsumerThread], Awaitable[None]]], None]
 
 OTHER = 7  # a node that is not there, so that nobody else asks it
+NOTHING = SimpleNamespace(topics=[], API_VERSION=4)
 
 
 @pytest.fixture
@@ -30,21 +31,21 @@ def reading(broker: EmbeddedBroker, orders: str, produce: Produce, running: Runn
 
     app.agent(coalesced_topic(app, orders))(read)
 
-    async def scenario(act: Callable[[AIOKafkaConsumer], Awaitable[None]]) -> None:
+    async def scenario(act: Callable[[ConsumerThread], Awaitable[None]]) -> None:
         async with running(app):
             produce(orders, 0, [b"0"])
             await began.wait()
             assert isinstance(app.consumer, Consumer)
-            thread = app.consumer._thread
-            await thread.call_thread(act, thread._ensure_consumer())
+            await app.consumer._thread.call_thread(act, app.consumer._thread)
 
     return lambda act: asyncio.run(scenario(act))
 
 
 def answering(
-    consumer: AIOKafkaConsumer, answer: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+    thread: ConsumerThread, answer: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> Awaitable[bool]:
     """Have the other node answer like this; gives a fetch from it as the routine does it."""
+    consumer = thread._ensure_consumer()
     send = consumer._client.send
 
     async def of_either(node: int, request: Any, **more: Any) -> Any:
@@ -61,70 +62,40 @@ def answering(
 
 
 def test_nothing_is_fetched_ahead_of_a_reader(
-    broker: EmbeddedBroker,
-    orders: str,
-    produce: Produce,
-    running: Running,
-    monkeypatch: pytest.MonkeyPatch,
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.worker.fetching.AHEAD_AFTER_S", 1000)
-    app = build_app([broker.address])
-    began = asyncio.Event()
+    async def act(thread: ConsumerThread) -> None:
+        asked, is_busy = [], asyncio.Event()
 
-    async def read(stream: Any) -> None:
-        async for _ in stream:
-            began.set()
+        async def nothing(*_: Any, **__: Any) -> dict[Any, Any]:
+            is_busy.set()
+            await asyncio.sleep(0)
+            return {}
 
-    app.agent(coalesced_topic(app, orders))(read)
+        def answer() -> Any:
+            asked.append(OTHER)
+            return NOTHING
 
-    async def nothing(*_: Any, **__: Any) -> dict[Any, Any]:
+        monkeypatch.setattr("streams.worker.fetching.AHEAD_AFTER_S", 1000)
+        monkeypatch.setattr(thread, "_fetch_records", nothing)
+        await is_busy.wait()  # the reader: it waits for no records any more
+        thread._wanted.clear()
+        fetching = asyncio.ensure_future(answering(thread, answer, monkeypatch))
         await asyncio.sleep(0)
-        return {}
+        assert not asked
+        thread._wanted.set()
+        await fetching
+        assert asked == [OTHER]
 
-    async def scenario() -> None:
-        async with running(app):
-            produce(orders, 0, [b"0"])
-            await began.wait()
-            assert isinstance(app.consumer, Consumer)
-            thread = app.consumer._thread
-            consumer = thread._ensure_consumer()
-            asked, send = [], consumer._client.send
-
-            async def answer(node: int, request: Any, **more: Any) -> Any:
-                if node != OTHER:
-                    return await send(node, request, **more)
-                asked.append(request)
-                return SimpleNamespace(topics=[], API_VERSION=4)
-
-            async def fetch_without_and_with_a_reader() -> tuple[int, int]:
-                monkeypatch.setattr(consumer._client, "send", answer)
-                thread._wanted.clear()
-                fetching = asyncio.ensure_future(
-                    consumer._fetcher._proc_fetch_request(
-                        consumer._subscription.subscription.assignment,
-                        OTHER,
-                        FetchRequest(1, 1, 1, 0, []),
-                    )
-                )
-                await asyncio.sleep(0)
-                before = len(asked)
-                thread._wanted.set()
-                await fetching
-                return before, len(asked)
-
-            monkeypatch.setattr(thread, "_fetch_records", nothing)  # the reader is busy
-            assert await thread.call_thread(fetch_without_and_with_a_reader) == (0, 1)
-
-    asyncio.run(scenario())
+    reading(act)
 
 
 def test_a_node_whose_fetch_has_ended_is_not_taken_for_busy(
     reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def act(consumer: AIOKafkaConsumer) -> None:
-        nothing = SimpleNamespace(topics=[], API_VERSION=4)
-        await answering(consumer, lambda: nothing, monkeypatch)
-        assert OTHER not in consumer._fetcher._in_flight
+    async def act(thread: ConsumerThread) -> None:
+        await answering(thread, lambda: NOTHING, monkeypatch)
+        assert OTHER not in thread._ensure_consumer()._fetcher._in_flight
 
     reading(act)
 
@@ -134,14 +105,14 @@ def test_a_failed_fetch_that_is_cut_short_at_the_end_spoils_no_stop(
 ) -> None:
     """As aiokafka ends its fetches: it cancels them, and waits for them."""
 
-    async def act(consumer: AIOKafkaConsumer) -> None:
+    async def act(thread: ConsumerThread) -> None:
         failed = asyncio.Event()
 
         def fail() -> None:
             failed.set()
             raise KafkaConnectionError("closed")
 
-        fetch = asyncio.ensure_future(answering(consumer, fail, monkeypatch))
+        fetch = asyncio.ensure_future(answering(thread, fail, monkeypatch))
         await failed.wait()
         fetch.cancel()
         assert await fetch is False
