@@ -146,11 +146,11 @@ class OrderBatch:
     def concat(cls, parts: Sequence["OrderBatch"]) -> "OrderBatch":
         """Put batches one after the other; a name that several hold stands several times."""
         joined: dict[str, Any] = {"event_id": [i for part in parts for i in part.event_id]}
-        for column, table in _TABLES.items():
+        for column, table in TABLE_OF.items():
             joined[column] = _joined_codes(
                 [getattr(part, column) for part in parts], [getattr(part, table) for part in parts]
             )
-        for table in set(_TABLES.values()):
+        for table in TABLES:
             joined[table] = Names.concat([getattr(part, table) for part in parts])
         for field in fields(cls):
             if field.name not in joined:
@@ -159,21 +159,22 @@ class OrderBatch:
 
     def named_once(self) -> "OrderBatch":
         """Give the events with each name once in its table, where several parts held it."""
-        once = {table: getattr(self, table).once() for table in set(_TABLES.values())}
+        once = {table: getattr(self, table).once() for table in TABLES}
         changed: dict[str, Any] = {table: names for table, (names, _) in once.items()}
-        for column, table in _TABLES.items():
+        for column, table in TABLE_OF.items():
             changed[column] = once[table][1][getattr(self, column)]
         return replace(self, **changed)
 
 
-_TABLES: Final = {
+TABLE_OF: Final = {  # of each column of codes
     "market": "markets",
     "key": "keys",
     "account": "accounts",
-    "counterparty": "accounts",
     "app": "apps",
+    "counterparty": "accounts",
     "network": "networks",
 }
+TABLES: Final = tuple(dict.fromkeys(TABLE_OF.values()))
 _COLUMNS: Final = [
     name for name, kind in get_type_hints(OrderBatch).items() if get_origin(kind) is np.ndarray
 ]

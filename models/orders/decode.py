@@ -26,6 +26,7 @@ from models.orders.batch import (
     MARKET_SEPARATOR,
     NONE,
     SELL,
+    TABLES,
     Bools,
     Int32s,
     Int64s,
@@ -101,7 +102,6 @@ _NAMES: Final = (
     "counterparty",
     "network",
 )
-_TABLES: Final = ("markets", "keys", "accounts", "apps", "networks")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 
 
@@ -233,7 +233,7 @@ def _columns(
         arrival=arrival,
         partition=np.full(n, partition, np.int32),
         offset=offsets,
-        **dict(zip(_TABLES, tables, strict=True)),
+        **dict(zip(TABLES, tables, strict=True)),
     )
     named = [part for pair in pairs for part in pair]
     return batch, [event_id, order_id, named, keys, accounts, apps, networks]

@@ -144,7 +144,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             asked_ms, started = time.time_ns() // 1_000_000, time.monotonic()
             fetcher._fetch_max_wait_ms = CALM_FETCH_WAIT_MS if self.is_calm else FETCH_WAIT_MS
             fetched = False
-            with contextlib.suppress(asyncio.CancelledError):
+            with contextlib.suppress(asyncio.CancelledError):  # as above, at the end
                 fetched = await fetch(assignment, node, request)
             self._note(assignment, request, asked_ms)
             answer = self._answers.pop(node, None)

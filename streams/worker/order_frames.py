@@ -12,25 +12,17 @@ from typing import Any, Final, get_args, get_type_hints
 
 import numpy as np
 
-from models.orders.batch import NONE, Int32s, Names, OrderBatch
+from models.orders.batch import NONE, TABLE_OF, TABLES, Int32s, Names, OrderBatch
 from streams.worker.frames import Array, Frame, FrameError, Meta, pack, unpack
 
 _HINTS: Final = get_type_hints(OrderBatch)
-_TABLES: Final = [field.name for field in fields(OrderBatch) if _HINTS[field.name] is Names]
 _DTYPES: Final = {  # of the array columns, as their annotations state them
     field.name: np.dtype(get_args(get_args(_HINTS[field.name])[1])[0])
     for field in fields(OrderBatch)
-    if field.name != "event_id" and field.name not in _TABLES
+    if field.name != "event_id" and field.name not in TABLES
 }
-_CODES: Final = {  # column: its table, and the lowest code that it may hold
-    "market": ("markets", 0),
-    "key": ("keys", NONE),
-    "account": ("accounts", 0),
-    "app": ("apps", NONE),
-    "counterparty": ("accounts", NONE),
-    "network": ("networks", NONE),
-}
-_LOWEST: Final = np.array([lowest for _, lowest in _CODES.values()])
+_NEVER_NONE: Final = ("market", "account")
+_LOWEST: Final = np.array([0 if column in _NEVER_NONE else NONE for column in TABLE_OF])
 _HASHES: Final = "hashes"  # of the names in all tables, one after the other
 _UINT64: Final = np.dtype(np.uint64)
 _SEVERAL: Final = "columns\n"
@@ -57,7 +49,7 @@ def pack_orders(
     columns |= {_EXTRA + name: column for name, column in (extra or {}).items()}
     tables = {"event_id": batch.event_id}
     hashes = []
-    for name in _TABLES:
+    for name in TABLES:
         table: Names = getattr(batch, name)
         tables[name] = table.strings
         hashes.append(table.hashes)
@@ -77,20 +69,20 @@ def orders_of(frame: Frame) -> OrderFrame:
     tables = frame.tables
     n = len(tables.get("event_id", ()))
     columns = _divided(frame.columns, n)
-    if not (_DTYPES.keys() <= columns.keys() and tables.keys() >= {"event_id", *_TABLES}):
-        missing = {"event_id", *_TABLES, *_DTYPES} - tables.keys() - columns.keys()
+    if not (_DTYPES.keys() <= columns.keys() and tables.keys() >= {"event_id", *TABLES}):
+        missing = {"event_id", *TABLES, *_DTYPES} - tables.keys() - columns.keys()
         raise FrameError(f"the frame holds no orders: {', '.join(sorted(missing))} is missing")
     hashes = columns.pop(_HASHES, np.empty(0))
-    _require_rows(_HASHES, hashes, sum(len(tables[name]) for name in _TABLES), _UINT64)
+    _require_rows(_HASHES, hashes, sum(len(tables[name]) for name in TABLES), _UINT64)
     parts: dict[str, Any] = {"event_id": tables["event_id"]}
     start = 0
-    for name in _TABLES:
+    for name in TABLES:
         end = start + len(tables[name])
         parts[name] = Names(tables[name], hashes[start:end])
         start = end
     for name in _DTYPES:
         parts[name] = columns.pop(name)
-    _require_codes([parts[name] for name in _CODES], [len(parts[t]) for t, _ in _CODES.values()])
+    _require_codes([parts[c] for c in TABLE_OF], [len(parts[t]) for t in TABLE_OF.values()])
     extra = {name.removeprefix(_EXTRA): column for name, column in columns.items()}
     return OrderFrame(OrderBatch(**parts), extra, frame.meta)
 
@@ -157,6 +149,6 @@ def _require_codes(columns: list[Int32s], counts: list[int]) -> None:
     if wrong.any():
         at = int(np.argmax(wrong))
         raise FrameError(
-            f"column {[*_CODES][at]} holds codes {lowest[at]} to {highest[at]}; must be from "
+            f"column {[*TABLE_OF][at]} holds codes {lowest[at]} to {highest[at]}; must be from "
             f"{_LOWEST[at]} to {counts[at] - 1}"
         )

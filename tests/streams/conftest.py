@@ -209,6 +209,14 @@ def kafka_settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
         admin.close()
 
 
+@pytest.fixture
+def own_cluster(kafka_cluster: KafkaCluster, kafka_settings: Settings) -> KafkaCluster:
+    """The cluster of `kafka_settings`, to be stopped, frozen or joined; skips on another's."""
+    if kafka_settings.brokers != kafka_cluster.address:
+        pytest.skip("a broker that is not ours is left alone")
+    return kafka_cluster
+
+
 def names_of_its_own() -> dict[str, str]:
     """Give settings by which topics and groups bear names that nobody else has."""
     prefix = f"test-{secrets.token_hex(4)}"

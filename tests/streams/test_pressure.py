@@ -78,9 +78,7 @@ def undisturbed(trained: Trained, flood: Path) -> list[bytes]:
 
 
 @pytest.fixture
-def settings(kafka_cluster: KafkaCluster, kafka_settings: Settings) -> Settings:
-    if kafka_settings.brokers != kafka_cluster.address:
-        pytest.skip("a broker that is not ours is neither stopped nor frozen")
+def settings(kafka_settings: Settings) -> Settings:
     changes = {"http_port": free_port(), "checkpoint_interval_ms": 500, "batch_events": 500}
     return Settings.model_validate(as_values(kafka_settings) | changes)
 
@@ -148,14 +146,14 @@ def let_write(settings: Settings, topic: str, *, allowed: bool) -> None:
 
 
 def test_a_topic_that_cannot_be_written_holds_up_who_writes_it_and_nothing_is_lost_or_doubled(
-    kafka_cluster: KafkaCluster,
+    own_cluster: KafkaCluster,
     settings: Settings,
     trained: Trained,
     flood: Path,
     undisturbed: list[bytes],
     tmp_path: Path,
 ) -> None:
-    with KafkaCluster(beside=kafka_cluster):  # which leaves the first with one copy of each
+    with KafkaCluster(beside=own_cluster):  # which leaves the first with one copy of each
         make_topics(settings, replication=2)
     with Watched(settings, trained, tmp_path / "log") as worker:
         events = put(settings, trained.tape)
@@ -178,14 +176,14 @@ def test_a_topic_that_cannot_be_written_holds_up_who_writes_it_and_nothing_is_lo
 
 
 def test_a_broker_that_does_not_answer_for_longer_than_a_session_loses_and_doubles_nothing(
-    kafka_cluster: KafkaCluster,
+    own_cluster: KafkaCluster,
     settings: Settings,
     trained: Trained,
     flood: Path,
     undisturbed: list[bytes],
     tmp_path: Path,
 ) -> None:
-    assert kafka_cluster.pid is not None
+    assert own_cluster.pid is not None
     settings = settings.model_copy(update={"session_timeout_ms": int(1000 * SESSION_S)})
     make_topics(settings)
     with Watched(settings, trained, tmp_path / "log") as worker:
@@ -193,13 +191,13 @@ def test_a_broker_that_does_not_answer_for_longer_than_a_session_loses_and_doubl
         before = worker.until_warm(events)
         put(settings, flood)
         worker.until(lambda: worker.count()[0] > events)
-        os.kill(kafka_cluster.pid, signal.SIGSTOP)
+        os.kill(own_cluster.pid, signal.SIGSTOP)
         try:
             time.sleep(2.5 * SESSION_S)  # what is waited for is the time itself
             assert len(undisturbed) > worker.count()[1]
             assert worker.memory < before + MOST_GROWN
         finally:
-            os.kill(kafka_cluster.pid, signal.SIGCONT)
+            os.kill(own_cluster.pid, signal.SIGCONT)
 
         def all_told() -> bool:
             try:
