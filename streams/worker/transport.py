@@ -202,6 +202,13 @@ class Consumer(driver.Consumer):
         await self.app.crash(exc)
 
     @override
+    async def commit_and_end_transactions(self) -> None:
+        # A commit that is under way knows nothing of later acks, and Faust leaves it at that.
+        while await self.maybe_wait_for_commit_to_finish():
+            pass
+        await super().commit_and_end_transactions()
+
+    @override
     async def force_commit(self, *args: Any, **kwargs: Any) -> bool:
         return False if self._failed else await super().force_commit(*args, **kwargs)
 
