@@ -75,6 +75,9 @@ async def produce(
 ) -> Produced:
     """Send all events of the files, in their order, and wait until the brokers have them.
 
+    No partition gets ahead of another by more than a few thousand events of the file: who reads
+    them while they come would take what is behind for late.
+
     Parameters
     ----------
     rate : events per second; None sends as fast as the brokers take them.
@@ -102,9 +105,9 @@ async def produce(
         for chunk in _chunks(paths, _portion(rate), progress):
             await outbox.add(chunk)
             if rate is not None:
-                await outbox.flush()
+                await outbox.delivered()
                 await asyncio.sleep(started + outbox.events / rate - time.monotonic())
-        await outbox.flush()
+        await outbox.delivered()
         return Produced(outbox.events, outbox.unkeyed, time.monotonic() - started)
     finally:
         await producer.stop()
@@ -119,7 +122,7 @@ async def _partitions(producer: AIOKafkaProducer, topic: str) -> list[int]:
 
 
 class _Outbox:
-    """One open batch per partition, and at most one on its way, so that order is kept."""
+    """One open batch per partition, all of them sent at once when those before have arrived."""
 
     def __init__(self, producer: AIOKafkaProducer, topic: str, partitions: list[int]) -> None:
         self.events = 0
@@ -129,37 +132,34 @@ class _Outbox:
         self._partitions = partitions
         self._partition_of: dict[bytes, int] = {}
         self._open: dict[int, Any] = {}
-        self._under_way: dict[int, asyncio.Future[Any]] = {}
+        self._under_way: list[asyncio.Future[Any]] = []
 
     async def add(self, events: list[bytes]) -> None:
-        """Put the events in the batches of their partitions, and send those that are full."""
+        """Put the events in the batches of their partitions, and send them."""
         for event in events:
             key = symbol_of(event)
             partition = self._route(key)
             batch = self._open.get(partition)
             if batch is None or batch.append(key=key, value=event, timestamp=None) is None:
-                await self._send(partition)
+                if batch is not None:
+                    await self._send()
                 batch = self._open[partition] = self._producer.create_batch()
                 batch.append(key=key, value=event, timestamp=None)
         self.events += len(events)
+        await self._send()
 
-    async def flush(self) -> None:
-        """Send what is open, and wait until the brokers have everything."""
-        for partition in list(self._open):
-            await self._send(partition)
-        for delivered in self._under_way.values():
-            await delivered
-        self._under_way.clear()
+    async def delivered(self) -> None:
+        """Wait until the brokers have everything that was sent."""
+        under_way, self._under_way = self._under_way, []
+        for batch in under_way:
+            await batch
 
-    async def _send(self, partition: int) -> None:
-        batch = self._open.pop(partition, None)
-        if batch is None:
-            return
-        if partition in self._under_way:
-            await self._under_way.pop(partition)
-        self._under_way[partition] = await self._producer.send_batch(
-            batch, self._topic, partition=partition
-        )
+    async def _send(self) -> None:
+        await self.delivered()
+        batches, self._open = self._open, {}
+        for partition, batch in batches.items():
+            sent = await self._producer.send_batch(batch, self._topic, partition=partition)
+            self._under_way.append(sent)
 
     def _route(self, key: bytes | None) -> int:
         if key is None:

@@ -57,7 +57,7 @@ def build_app(
     instance: str | None = None,
     offset_reset: Literal["earliest", "latest"] = "earliest",
     commit_seconds: float = 1.0,
-    fetch_bytes: int = 4 * MEBIBYTE,
+    fetch_bytes: int = 2 * MEBIBYTE,
     fetch_runs: int = 32,
     buffered_runs: int = 8,
     **more: Any,
