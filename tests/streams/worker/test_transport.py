@@ -2,6 +2,7 @@ import asyncio
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import faust
@@ -13,7 +14,7 @@ from streams.kafka.broker import EmbeddedBroker
 from streams.topics import TopicSpec, changelog_spec, ensure_topics
 from streams.worker.runs import Run
 from streams.worker.runtime import build_app, raw_topic
-from streams.worker.transport import coalesced_topic, rest
+from streams.worker.transport import Consumer, coalesced_topic, rest
 from tests.streams.conftest import Committed, Produce, Running
 
 # Reads with late acks; checkpoints the count of each partition, with the offset up to which it
@@ -227,9 +228,10 @@ def test_stopping_commits_also_what_was_acked_while_a_commit_was_under_way(
         async with running(app):
             await collector.complete.wait()
             consumer = app.consumer
+            assert isinstance(consumer, Consumer)
             commit, finish = consumer._commit, consumer.commit_and_end_transactions
 
-            async def held_up(offsets: dict[TP, int]) -> bool:
+            async def held_up(offsets: Mapping[TP, int]) -> bool:
                 under_way.set()
                 await stopping.wait()
                 return await commit(offsets)
