@@ -25,7 +25,7 @@ from models.orders.hashing import stable_hashes
 from streams.kernel_cache import use_fresh_kernels
 
 if TYPE_CHECKING:
-    from streams.worker.stages import Partition
+    from streams.worker.partitions import Partition
 
 BATCH = 4096
 KEY_LIFE = 20  # batches for which a key goes on trading

@@ -15,7 +15,7 @@ from models.score.model import Model
 from streams.kafka.partitioning import partition_of
 from streams.settings import DEFAULT_PARTITIONS
 from streams.worker.runs import Run
-from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition
+from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition, frames_of
 
 BATCH: Final = 4096
 NOW_MS: Final = 2_000_000_000_000  # no event is ahead of it
@@ -43,7 +43,8 @@ class Stages:
         """Take a run of orders of one partition through all stages."""
         run = self._run("orders", partition, values)
         began = time.process_time()
-        frames, _ = self._markets[partition].observe(run, NOW_MS)
+        parts, _ = self._markets[partition].observe(run, NOW_MS)
+        frames = list(frames_of(parts))
         observed = time.process_time()
         decode(values, partition=partition, offsets=run.offsets, now_ms=NOW_MS)  # as it has done
         decoding = time.process_time() - observed
@@ -55,7 +56,7 @@ class Stages:
     def _to_keys(self, target: int, frame: bytes) -> None:
         run = self._run("keys", target, [frame])
         began = time.process_time()
-        suspects = self._keys[target].assess(run)
+        suspects = [frame for _, frame in frames_of(self._keys[target].assess(run))]
         assessed = time.process_time()
         if suspects:
             self._alerts.judge(self._run("suspects", 0, suspects))

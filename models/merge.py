@@ -34,7 +34,8 @@ class HeldPart(msgspec.Struct, array_like=True):
     """Which events of one part are held back."""
 
     origin: int
-    rows: bytes  # their places, int64
+    source: int
+    numbers: bytes  # of the events, int64
 
 
 class MergeState(msgspec.Struct, array_like=True):
@@ -59,7 +60,7 @@ class Merge:
         self._held: list[_Part] = []
         self._first: _Part | None = None  # the one with the earliest event of all that are held
         self.held = 0  # events
-        self._again: dict[int, Int64s] = {}  # what was held when the state was saved
+        self._awaited: list[_Awaited] = []  # what was held when the state was saved
         self._released = LONG_AGO
         self.seen = LONG_AGO  # the latest `seen` of all that was released
         self.late = 0
@@ -69,19 +70,28 @@ class Merge:
         """Time that all sources have passed, ms; NEVER when every source is idle."""
         return int(self._passed.min())
 
-    def add(
-        self, source: int, rows: Rows | None, passed: int, *, seen: int = ALWAYS, origin: int = 0
-    ) -> None:
+    def add(self, source: int, rows: Rows | None, passed: int) -> None:
         """Take the next events of a source of one lane, which has passed the time `passed`."""
-        self.hold(rows, seen=seen, origin=origin)
+        self.hold(rows)
         self._passed[source] = passed
 
     def hold(
-        self, rows: Rows | None, *, skip: int = 0, seen: int = ALWAYS, origin: int = 0
+        self,
+        rows: Rows | None,
+        *,
+        source: int = 0,
+        first: int = 0,
+        skip: int = 0,
+        seen: int = ALWAYS,
+        origin: int = 0,
     ) -> None:
-        """Take events but for the first few; `origin` is where they can be had again."""
+        """Take events of a source but for the first few.
+
+        `first` is the number of the first of `rows`, `origin` where they can be had again: there or
+        further on.
+        """
         if rows is not None and len(rows) > skip:
-            self._keep(_Part(rows, np.arange(skip, len(rows)), seen, origin))
+            self._keep(_Part(rows, np.arange(skip, len(rows)), source, first, seen, origin))
 
     def hear(self, source: int, passed: Sequence[int], quiet: Sequence[int]) -> None:
         """Note what a source says of itself, a number for each lane."""
@@ -89,8 +99,9 @@ class Merge:
         np.maximum(self._quiet[source], quiet, out=self._quiet[source])
 
     def forget(self, source: int) -> None:
-        """Forget what a source has said."""
+        """Forget what a source has said, and wait for nothing that it had sent."""
         self._passed[source] = self._quiet[source] = LONG_AGO
+        self._awaited = [part for part in self._awaited if part.source != source]
 
     def idle(self, source: int) -> None:
         """Note that a source has been read to its end: nobody waits for it until it goes on."""
@@ -111,12 +122,13 @@ class Merge:
 
     def ready(self) -> Rows | None:
         """Give the events that nothing can come before any more, in order; None without any."""
-        if self._first is None or self._waits(self._first):
+        if self._awaited or self._first is None or self._waits(self._first):
             return None
         until = self._due_before()
         ending = [part for part in self._held if part.earliest < until]
         if not ending:
             return None
+        ending.sort(key=lambda part: part.place)  # what was had again may have come behind others
         self.seen = max(self.seen, *(part.seen for part in ending))
         rows = Rows.concat([part.release(until) for part in ending])
         self._held = [part for part in self._held if part.earliest < NEVER]
@@ -132,32 +144,52 @@ class Merge:
     @property
     def origin(self) -> int | None:
         """Where the oldest part came from of which anything is held; None without any."""
-        return min([*(part.origin for part in self._held), *self._again], default=None)
+        held, awaited = self._held, self._awaited
+        return min([part.origin for part in held] + [part.origin for part in awaited], default=None)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything is here that was held when the state was saved."""
+        return not self._awaited
 
     def save(self) -> MergeState:
         """Give the state; what is held must be had again from where it came."""
-        held = [HeldPart(part.origin, part.held.tobytes()) for part in self._held]
-        again = [HeldPart(origin, rows.tobytes()) for origin, rows in self._again.items()]
+        held = [(part.origin, part.place[0], part.numbers) for part in self._held]
+        held += [(part.origin, part.source, part.numbers) for part in self._awaited]
+        parts = [HeldPart(origin, source, rows.tobytes()) for origin, source, rows in held]
         return MergeState(
-            self._passed.tolist(), self._quiet.tolist(), self._released, self.late, held + again
+            self._passed.tolist(), self._quiet.tolist(), self._released, self.late, parts
         )
 
     def restore(self, state: MergeState) -> None:
-        """Take a state back; `resume` must then be given the parts of which anything was held."""
+        """Take a state back; `resume` must then be given the parts of which anything was held.
+
+        Until then nothing is released.
+        """
         self._passed[:], self._quiet[:] = state.passed, state.quiet
         self._released, self.late = state.released, state.late
-        self._again = {part.origin: np.frombuffer(part.rows, np.int64) for part in state.held}
+        self._awaited = [
+            _Awaited(part.source, np.frombuffer(part.numbers, np.int64), part.origin)
+            for part in state.held
+        ]
 
-    def resume(self, origin: int, rows: Rows | None, *, seen: int) -> None:
-        """Hold again what was held of a part when the state was saved."""
-        held = self._again.pop(origin, None)
-        if held is not None and rows is not None:
-            self._keep(_Part(rows, held, seen, origin))
+    def resume(self, source: int, first: int, rows: Rows, *, seen: int, origin: int) -> None:
+        """Hold those of a source's events again that were held when the state was saved.
+
+        The events may come in other parts than before; `first` is the number of the first of them,
+        `origin` where they are.
+        """
+        for part in self._awaited:
+            if part.source == source and part.origin <= origin:
+                places = part.take(first, len(rows))
+                if len(places):
+                    self._keep(_Part(rows, places, source, first, seen, origin))
+        self._awaited = [part for part in self._awaited if len(part.numbers)]
 
     def give_up(self) -> int:
-        """Wait no longer for parts that were not had again; gives how many events they held."""
-        lost = sum(len(rows) for rows in self._again.values())
-        self._again.clear()
+        """Wait no longer for events that were not had again; gives how many there are."""
+        lost = sum(len(part.numbers) for part in self._awaited)
+        self._awaited.clear()
         return lost
 
     def _keep(self, part: "_Part") -> None:
@@ -184,17 +216,40 @@ class Merge:
         )
 
 
+class _Awaited:
+    """Events of a source that were held, and are to be had again."""
+
+    def __init__(self, source: int, numbers: Int64s, origin: int) -> None:
+        self.source = source
+        self.numbers = numbers
+        self.origin = origin
+
+    def take(self, first: int, count: int) -> Int64s:
+        """Give the places of those that are among `count` events from number `first` on."""
+        is_here = (self.numbers >= first) & (self.numbers < first + count)
+        here, self.numbers = self.numbers[is_here], self.numbers[~is_here]
+        return here - first
+
+
 class _Part:
     """Events that came together, and which of them are still to be released."""
 
-    def __init__(self, rows: Rows, held: Int64s, seen: int, origin: int) -> None:
+    def __init__(
+        self, rows: Rows, held: Int64s, source: int, first: int, seen: int, origin: int
+    ) -> None:
         self._rows = rows
         self.held = held  # places in `rows`
+        self.place = source, first  # the number of the first of `rows`
         self.seen = seen
         self.origin = origin
         times = rows.merge_time[held]
         self.earliest = int(times.min(initial=NEVER))  # of what is held, ms; NEVER without any
         self._latest = int(times.max(initial=LONG_AGO))
+
+    @property
+    def numbers(self) -> Int64s:
+        """Numbers of the events that are held, as their source counts them."""
+        return self.place[1] + self.held
 
     def first_from(self, time: int) -> int:
         """Time of the first event that is not before a time; NEVER without any."""

@@ -27,7 +27,8 @@ from typing_extensions import override
 
 from models.alerts.envelope import Alert, AlertType, Severity
 from streams.watch.watchdog import Progress
-from streams.worker.stages import DeadLetter, MarketPartition, Partition
+from streams.worker.partitions import Partition
+from streams.worker.stages import DeadLetter, MarketPartition
 
 STAGE_SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 RATE_S: Final = 60.0  # throughput is the mean over as long

@@ -30,9 +30,9 @@ from streams.worker.checkpoints import (
     layout_of,
     pack,
 )
+from streams.worker.partitions import Partition
 from streams.worker.runs import Run
 from streams.worker.runtime import App
-from streams.worker.stages import Partition
 from streams.worker.transport import Consumer
 
 NOTHING: Final = -1
@@ -43,6 +43,7 @@ STOP_S: Final = 6.0  # for a last checkpoint, of the ten seconds that a worker h
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Sending = asyncio.Future[list[Awaitable[Any]]]  # messages that are about to be on their way
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Owned:
     delivered: int = NOTHING  # what came of the input up to here lies with the brokers
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # `delivered` has moved
     waiting: deque[Worked] = field(default_factory=deque)  # for an acknowledgement
+    owed: list[Sending] = field(default_factory=list)  # what came of more than the input so far
     is_gone: bool = False
 
     def drop(self) -> None:
@@ -144,6 +146,18 @@ class Keeper:
         """
         await self._handled.put((owned, done))
 
+    def owe(self, tp: TP) -> Sending:
+        """Promise what comes of rows that a partition knows ahead of its topic.
+
+        No checkpoint that contains them is complete before that lies with the brokers.
+        """
+        sending: Sending = asyncio.get_running_loop().create_future()
+        if owned := self._owned.get(tp):
+            owned.owed.append(sending)
+            if len(owned.owed) > UNDELIVERED:
+                owned.owed = [promise for promise in owned.owed if not _is_delivered(promise)]
+        return sending
+
     async def checkpoint(self) -> None:
         """Save every partition of which something was read."""
         for owned in list(self._owned.values()):
@@ -179,6 +193,7 @@ class Keeper:
         if checkpoints is None:
             raise RuntimeError(f"{owned.tp} is saved before it was recovered")
         end = partition.end
+        owed, owned.owed = owned.owed, []
         cut = checkpoints.cut(partition.snapshot(), end, partition.born)
         packed = await asyncio.to_thread(pack, cut)
         records, header = checkpoints.seal(cut, packed)
@@ -186,6 +201,9 @@ class Keeper:
         while owned.delivered < end and not owned.is_gone and owned.saved != NOTHING:
             owned.moved.clear()
             await owned.moved.wait()
+        for promise in owed:
+            for sent in await promise:
+                await sent
         if owned.is_gone:
             return
         owned.written = await self._changelog.write(owned.log, [header]) or owned.written
@@ -319,6 +337,12 @@ class Keeper:
                 log.warning("no time for a last checkpoint: what is not in it is read again")
         self._is_stopped = True
         await self._changelog.stop()
+
+
+def _is_delivered(promise: Sending) -> bool:
+    """Whether all that was promised lies with the brokers, so that nobody need wait for it."""
+    sent = promise.result() if promise.done() else [promise]
+    return all(asyncio.isfuture(each) and each.done() and not each.exception() for each in sent)
 
 
 async def _patiently(work: Callable[[], Awaitable[T]]) -> T:

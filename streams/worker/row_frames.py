@@ -13,7 +13,7 @@ import numpy as np
 
 from models.rows import LONG_AGO, NEVER, Rows
 from streams.topics import FRAME_BYTES
-from streams.worker.frames import FrameError, pack, unpack
+from streams.worker.frames import Frame, FrameError, pack, unpack
 from streams.worker.order_frames import orders_of, pack_orders
 
 MARGIN_BYTES = 4096  # that Kafka puts around a record
@@ -50,6 +50,31 @@ class RowFrame:
     more: tuple[Word, ...] = ()  # what other sources say, in a frame without rows
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The same, the rows not taken out yet: whoever has had them before need not."""
+
+    word: Word
+    more: tuple[Word, ...]
+    frame: Frame
+
+    def __len__(self) -> int:
+        return len(self.frame.tables.get("event_id", ()))
+
+    def rows(self) -> Rows | None:
+        """Take the rows out; a `FrameError` where they do not fit together."""
+        if not self.frame.tables:
+            return None
+        held = orders_of(self.frame)
+        extra = dict(held.extra)
+        try:
+            time, merge_time = extra.pop(_TIME), extra.pop(_MERGE_TIME)
+        except KeyError as error:
+            raise FrameError(f"the frame holds no rows: {error} is missing") from None
+        named = {name.removeprefix(_COLUMN): column for name, column in extra.items()}
+        return Rows(held.batch, time, merge_time, named)
+
+
 def pack_rows(
     rows: Rows | None, word: Word, *, most_bytes: int = FRAME_BYTES - MARGIN_BYTES
 ) -> list[bytes]:
@@ -84,23 +109,19 @@ def pack_words(words: Sequence[Word]) -> bytes:
     return pack({}, {}, {_WORDS: len(words)}, _encode_word(words))
 
 
-def unpack_rows(data: bytes) -> RowFrame:
-    """Read a frame of rows; a `FrameError` where it is none."""
+def unseal(data: bytes) -> Sealed:
+    """Read what is said in a frame of rows; a `FrameError` where it is none."""
     frame = unpack(data)
     try:
         if frame.meta.get(_WORDS):
             first, *more = _decode_words(frame.word)
-            return RowFrame(None, first, tuple(more))
-        word = _decode_word(frame.word)
+            return Sealed(first, tuple(more), frame)
+        return Sealed(_decode_word(frame.word), (), frame)
     except msgspec.MsgspecError as error:
         raise FrameError(f"the frame's source does not say what it has read: {error}") from None
-    if not frame.tables:
-        return RowFrame(None, word)
-    held = orders_of(frame)
-    extra = dict(held.extra)
-    try:
-        time, merge_time = extra.pop(_TIME), extra.pop(_MERGE_TIME)
-    except KeyError as error:
-        raise FrameError(f"the frame holds no rows: {error} is missing") from None
-    named = {name.removeprefix(_COLUMN): column for name, column in extra.items()}
-    return RowFrame(Rows(held.batch, time, merge_time, named), word)
+
+
+def unpack_rows(data: bytes) -> RowFrame:
+    """Read a frame of rows; a `FrameError` where it is none."""
+    sealed = unseal(data)
+    return RowFrame(sealed.rows(), sealed.word, sealed.more)

@@ -5,9 +5,9 @@ sends is a function of its input alone, offset by offset, whatever the runs in w
 a partition that was restored from a checkpoint and reads on gives what it would have given.
 """
 
-import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 from typing_extensions import override
@@ -17,21 +17,17 @@ from models.alerts.stage import AlertStage
 from models.detector import suspects_of
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
-from models.merge import Merge, MergeState
 from models.orders.decode import decode
 from models.orders.refusals import Refusal
 from models.rows import LONG_AGO, Rows
-from models.snapshot import Saved, Snapshot
 from streams.kafka.partitioning import by_key
-from streams.worker.row_frames import RowFrame, Word, pack_rows, unpack_rows
+from streams.worker.merging import Merging
+from streams.worker.partitions import Partition
+from streams.worker.row_frames import Word, pack_rows
 from streams.worker.runs import Run
 
-Frames = list[tuple[int, bytes]]  # partition of the next topic, frame
-
-UNKNOWN: Final = -1
 HELD_LANE: Final = 1  # in which a partition of keys speaks of what it holds back
-
-log = logging.getLogger(__name__)
+ONLY: Final = 0  # the one partition of the alert stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,81 +39,18 @@ class DeadLetter:
     offset: int
 
 
-class LostRunError(RuntimeError):
-    """Something was read that did not reach its stage."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows for one partition of the next stage, and what their source says."""
+
+    target: int
+    word: Word
+    rows: Rows
 
 
-class Stage(Protocol):
-    """A stage of the detector, to be saved."""
-
-    def snapshot(self) -> Snapshot:
-        """Give the state as it is now."""
-
-    def restore(self, records: Saved, values: bytes) -> None:
-        """Take a state back."""
-
-
-class Reader:
-    """How far a partition has been read."""
-
-    def __init__(self) -> None:
-        self.end = 0  # offset to read on from
-
-    def unread(self, run: Run) -> Run | None:
-        """Give what of a run has not been read before, and note that it now is.
-
-        Raises
-        ------
-        LostRunError
-            If there was a run before it, which did not come here.
-        """
-        if run.begin is not None and run.begin > self.end:
-            raise LostRunError(f"read up to offset {self.end}, the next run begins at {run.begin}")
-        end, self.end = self.end, max(self.end, run.end)
-        return run.since(end)
-
-
-class Partition:
-    """What all three have in common: how far they have read, and how they are saved."""
-
-    kind: str
-
-    def __init__(self, stage: Stage, born: int) -> None:
-        self._saved_stage = stage
-        self._reader = Reader()
-        self.born = born  # when the state began, ms
-
-    @property
-    def end(self) -> int:
-        """Offset up to which the input is contained in the state."""
-        return self._reader.end
-
-    @property
-    def again_from(self) -> int:
-        """Offset from which the input has to be read again to go on from this state."""
-        return self.end
-
-    def expect_gap(self) -> None:
-        """Go on behind records that no longer lie on their topic."""
-
-    def snapshot(self) -> Snapshot:
-        """Give the state as it is now."""
-        stage = self._saved_stage.snapshot()
-        values = msgspec.msgpack.encode((self.end, self.born, stage.values, self._own()))
-        return Snapshot(stage.records, values)
-
-    def restore(self, records: Saved, values: bytes) -> None:
-        """Take a state back, in place of that of a new partition."""
-        kinds = tuple[int, int, bytes, msgspec.Raw]
-        self._reader.end, self.born, stage, own = msgspec.msgpack.decode(values, type=kinds)
-        self._saved_stage.restore(records, stage)
-        self._take_back(own)
-
-    def _own(self) -> Any:
-        raise NotImplementedError
-
-    def _take_back(self, own: msgspec.Raw) -> None:
-        raise NotImplementedError
+def frames_of(parts: Iterable[Part]) -> Iterator[tuple[int, bytes]]:
+    """Write parts as frames, each with the partition that it goes to."""
+    return ((part.target, frame) for part in parts for frame in pack_rows(part.rows, part.word))
 
 
 class MarketPartition(Partition):
@@ -159,8 +92,8 @@ class MarketPartition(Partition):
         """Time up to which the partition has been read, ms; 0 before its first event."""
         return self._stage.clock
 
-    def observe(self, run: Run, now_ms: int) -> tuple[Frames, list[DeadLetter]]:
-        """Learn a run of raw events; the frames go to those partitions of keys that have any.
+    def observe(self, run: Run, now_ms: int) -> tuple[list[Part], list[DeadLetter]]:
+        """Learn a run of raw events; the rows go to those partitions of keys that have any.
 
         The others are owed a word of how far this one has come.
         """
@@ -173,7 +106,7 @@ class MarketPartition(Partition):
         refused = [DeadLetter(values[r.row], r, int(offsets[r.row])) for r in decoded.refusals]
         self.events += len(unread)
         self.refused += len(refused)
-        return self._frames(rows, now_ms + self._patience_ms), refused
+        return self._parts(rows, now_ms + self._patience_ms), refused
 
     def words(self, quiet_ms: int | None = None) -> list[tuple[int, Word]]:
         """Say how far this partition has come, to each partition of keys that has not heard it.
@@ -186,15 +119,14 @@ class MarketPartition(Partition):
         self._untold.clear()
         return [(target, self._word(target, quiet=since)) for target in targets]
 
-    def _frames(self, rows: Rows, seen: int) -> Frames:
+    def _parts(self, rows: Rows, seen: int) -> list[Part]:
         self._untold.update(range(self._targets))
-        frames: Frames = []
-        for target, part in by_key(rows, self._targets):
-            packed = pack_rows(part, self._word(target, seen=seen))
-            frames += [(target, frame) for frame in packed]
-            self._sent[target] += len(part)
+        parts = []
+        for target, chosen in by_key(rows, self._targets):
+            parts.append(Part(target, self._word(target, seen=seen), chosen))
+            self._sent[target] += len(chosen)
             self._untold.discard(target)
-        return frames
+        return parts
 
     def _word(self, target: int, *, quiet: int = LONG_AGO, seen: int = 0) -> Word:
         return Word(
@@ -217,118 +149,6 @@ class MarketPartition(Partition):
         self._sent, self.events, self.refused = found
 
 
-class Known(msgspec.Struct, array_like=True):
-    """What has been had from a source."""
-
-    born: int = UNKNOWN
-    rows: int = 0
-    read: int = 0
-
-
-class _Merged(msgspec.Struct, array_like=True):
-    known: list[Known]
-    merge: MergeState
-    sent: int
-    holes: int
-    alerts: int
-
-
-class Merging(Partition):
-    """What the two later stages share: frames of several sources into one stream of rows."""
-
-    def __init__(self, sources: int, lanes: int, stage: Stage, born: int) -> None:
-        super().__init__(stage, born)
-        self._merge = Merge(sources, lanes)
-        self._known = [Known() for _ in range(sources)]
-        self._lossy: set[int] = set()  # sources of which frames may be gone for good
-        self._sent = 0  # rows
-        self.holes = 0  # frames that followed a lost one: all of it comes again
-        self.received = 0  # rows, in this life
-        self.waits_for = LONG_AGO  # the latest `seen` of any row
-        self.alerts = 0
-
-    @override
-    def expect_gap(self) -> None:
-        """Go on behind frames that no longer lie on their topic; nobody will send them again."""
-        self._lossy = set(range(len(self._known)))
-
-    @property
-    def late(self) -> int:
-        """Rows that came after their time had passed."""
-        return self._merge.late
-
-    @property
-    def held(self) -> int:
-        """Rows that wait for sources that are behind."""
-        return self._merge.held
-
-    @property
-    def held_from(self) -> int:
-        """Time of the first of them, ms; NEVER without any."""
-        return self._merge.earliest
-
-    @property
-    @override
-    def again_from(self) -> int:
-        origin = self._merge.origin
-        return self.end if origin is None else min(origin, self.end)
-
-    def _take(self, run: Run) -> list[Rows]:
-        """Add a run of frames one by one and give the rows that each of them made due."""
-        for value, offset in run.until(self.end):
-            frame = unpack_rows(value)
-            self._merge.resume(offset, frame.rows, seen=frame.word.seen)
-        unread = self._reader.unread(run)
-        if unread is None:
-            return []
-        lost = self._merge.give_up()
-        if lost:
-            log.warning("%d rows that were held back are gone from their topic", lost)
-        ready = (self._add(unpack_rows(value), offset) for value, offset in unread)
-        return [rows for rows in ready if rows is not None]
-
-    def _add(self, frame: RowFrame, offset: int) -> Rows | None:
-        """Add what is new in a frame, and give the rows that it made due."""
-        self._hear(frame.word, frame.rows, offset)
-        for word in frame.more:
-            self._hear(word, None, offset)
-        return self._merge.ready()
-
-    def _hear(self, word: Word, rows: Rows | None, offset: int) -> None:
-        known = self._known[word.source]
-        if word.born > known.born:
-            known = self._known[word.source] = Known(word.born, word.first)
-            self._merge.forget(word.source)
-        if word.born < known.born:
-            return
-        if word.first > known.rows and word.source in self._lossy:
-            known.rows = word.first
-            self._lossy.discard(word.source)
-        if word.first > known.rows:
-            self.holes += 1
-            return
-        if rows is not None:
-            had = known.rows - word.first
-            self.received += len(rows)
-            self.waits_for = max(self.waits_for, word.seen)
-            self._merge.hold(rows, skip=had, seen=word.seen, origin=offset)
-            known.rows = max(known.rows, word.first + len(rows))
-        if word.read >= known.read:
-            known.read = word.read
-            self._merge.hear(word.source, word.passed, word.quiet)
-
-    @override
-    def _own(self) -> Any:
-        return _Merged(self._known, self._merge.save(), self._sent, self.holes, self.alerts)
-
-    @override
-    def _take_back(self, own: msgspec.Raw) -> None:
-        found = msgspec.msgpack.decode(own, type=_Merged)
-        self._known, self._sent = found.known, found.sent
-        self.holes, self.alerts = found.holes, found.alerts
-        self._merge.restore(found.merge)
-
-
 class KeyPartition(Merging):
     """One partition of keys; its suspects go to the alert stage."""
 
@@ -342,22 +162,28 @@ class KeyPartition(Merging):
         self._stage = stage
         self._is_untold = True  # how far this one has come
 
-    def assess(self, run: Run) -> list[bytes]:
-        """Take a run of frames and give frames of suspects.
+    def assess(self, run: Run) -> list[Part]:
+        """Take a run of frames and give suspects for the alert stage.
 
         Without any, the alert stage is owed a word of how far this partition has come.
         """
         is_new = run.end > self.end  # else nothing but what is held is taken from it
         ready = self._take(run)
-        if not is_new:
-            return []
+        return self._suspects(ready) if is_new else []
+
+    def go_on(self) -> list[Part]:
+        """Give the suspects among rows that were heard of before they came from the topic."""
+        ready = self._merge.ready()
+        return [] if ready is None else self._suspects([ready])
+
+    def _suspects(self, ready: list[Rows]) -> list[Part]:
         suspects = suspects_of(self._stage.assess(Rows.concat(ready))) if ready else None
         self._is_untold = not suspects
         if not suspects:
             return []
         word = self._word()
         self._sent += len(suspects)
-        return pack_rows(suspects, word)
+        return [Part(ONLY, word, suspects)]
 
     def words(self) -> list[Word]:
         """Say how far this partition has come, where the alert stage has not heard it."""
@@ -390,7 +216,14 @@ class AlertPartition(Merging):
 
     def judge(self, run: Run) -> list[Alert]:
         """Take a run of frames and give the alerts raised."""
-        ready = self._take(run)
+        return self._raised(self._take(run))
+
+    def go_on(self) -> list[Alert]:
+        """Give the alerts raised by rows that were heard of before they came from the topic."""
+        ready = self._merge.ready()
+        return [] if ready is None else self._raised([ready])
+
+    def _raised(self, ready: list[Rows]) -> list[Alert]:
         alerts = self._stage.judge(Rows.concat(ready)) if ready else []
         self.alerts += len(alerts)
         return alerts

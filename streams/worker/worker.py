@@ -3,6 +3,9 @@
     orders ─▶ market stage ─▶ keys ─▶ key stage ─▶ suspects ─▶ alert stage ─▶ alerts
                    └▶ dead letters
 
+Where the next stage's partition is in the same worker, it hears at once what is on its way to the
+topic; the copy that comes from there later holds nothing new.
+
 State lives in memory, by partition, and in changelogs (`streams.worker.keeper`). An event is
 acknowledged when the state that contains it is saved and everything that came of it lies with the
 brokers. What is delivered again after a crash is known by its offset or its number, and an alert
@@ -33,27 +36,31 @@ from streams.watch.watchdog import Progress as Places
 from streams.worker.changelog import Changelog
 from streams.worker.checkpoints import Identity
 from streams.worker.keeper import Keeper, Worked
+from streams.worker.merging import Merging
+from streams.worker.partitions import Partition
 from streams.worker.row_frames import Word, pack_words
 from streams.worker.runs import Run
 from streams.worker.runtime import build_app
 from streams.worker.stages import (
+    ONLY,
     AlertPartition,
     DeadLetter,
     KeyPartition,
     MarketPartition,
-    Merging,
-    Partition,
+    Part,
+    frames_of,
 )
 from streams.worker.telling import Telling
 from streams.worker.told import Told
 from streams.worker.transport import Consumer, coalesced_topic, rest
 from streams.worker.warmup import Stages
 
-ONLY: Final = 0  # the one partition of the suspects topic
 FRAMES_AT_ONCE: Final = 64  # a frame holds thousands of rows
 JUDGED_AT_ONCE: Final = 1 << 18  # bytes: a suspect takes as long as hundreds of other rows
 BUFFERED_RUNS: Final = 2  # what waits longer is better fetched as one larger run
 TELL_EVERY_S: Final = 0.01
+GO_ON_EVERY_S: Final = 0.003  # what is heard of meanwhile goes through the later stages together
+JUDGED_AHEAD: Final = 512  # suspects: more of them are judged from the topic, in portions
 TELL_AT_REST_S: Final = 0.25
 COUNTS_S: Final = 10.0
 HELD_ROWS: Final = 200_000  # that may wait for slower partitions before faster ones rest
@@ -129,13 +136,17 @@ class Worker:
         )
         self._keeper.before_going_on[names.suspects] = self._told.look_up
         self._one_at_a_time = asyncio.Lock()
+        self._alerting = asyncio.Lock()  # of its own: alerts that are held up hold up no orders
         self._telling = Telling()
+        self._key_news, self._alert_news = asyncio.Event(), asyncio.Event()  # ahead of the topics
         self._agent(names.orders, self._observe, settings.batch_events)
         self._agent(names.keys, self._assess, FRAMES_AT_ONCE)
         self._agent(names.suspects, self._judge, FRAMES_AT_ONCE, JUDGED_AT_ONCE)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         rest(self.app, self._resting)
         self.app.task(self._tell)
+        self.app.task(self._assess_ahead)
+        self.app.task(self._judge_ahead)
         self.app.task(self._tell_counts)
 
     @property
@@ -169,26 +180,69 @@ class Worker:
         async with self._one_at_a_time:  # what is told of a partition must not overtake its rows
             before, now_ms = market.events, time.time_ns() // 1_000_000
             with self.metrics.counting(tp.partition, market):
-                frames, refused = market.observe(run, now_ms)
+                parts, refused = market.observe(run, now_ms)
             self._telling.wait_for(now_ms + self._patience_ms)
             self._limit(tp).take(market.events - before, [letter.refusal for letter in refused])
             self.metrics.refused(refused)
             letters = [self._dead_letter(tp, letter) for letter in refused]
-            return await self._send([*self._to_keys(frames), *letters])
+            sent = await self._send([*self._to_keys(parts), *letters])
+            near = self._recovered(self._names.keys, KeyPartition)
+            for part in parts:
+                if part.target in near:
+                    near[part.target].hear(part.word, part.rows)
+            self._key_news.set()
+            return sent
 
     async def _assess(self, keys: KeyPartition, _: TP, run: Run) -> Sent:
         async with self._one_at_a_time:
             before = keys.received
-            frames = keys.assess(run)
+            suspects = keys.assess(run)
             if keys.received != before:
                 self._telling.wait_for(keys.waits_for)
-            return await self._send(self._to_alerts(frames))
+            return await self._hand_on(suspects)
 
     async def _judge(self, stage: AlertPartition, _: TP, run: Run) -> Sent:
-        alerts = stage.judge(run)
+        async with self._alerting:
+            return await self._alert(stage.judge(run))
+
+    async def _hand_on(self, suspects: list[Part]) -> Sent:
+        """Send suspects to the alert stage, which hears of them at once if it is here."""
+        sent = await self._send(self._to_alerts(suspects))
+        for stage in self._recovered(self._names.suspects, AlertPartition).values():
+            for part in suspects:
+                if stage.held + len(part.rows) <= JUDGED_AHEAD:
+                    stage.hear(part.word, part.rows)
+        self._alert_news.set()
+        return sent
+
+    async def _alert(self, alerts: list[Alert]) -> Sent:
         self.metrics.alerted(alerts)
         messages = map(self._alert_message, alerts)
         return await self._send(m for m in messages if self._told.is_news(m.value))
+
+    async def _assess_ahead(self) -> None:
+        """Let the key stage go on with what it has heard of ahead of its topic."""
+        while await self._hears(self._key_news):
+            await self._tell_all({})
+
+    async def _judge_ahead(self) -> None:
+        """Let the alert stage go on with what it has heard of ahead of its topic."""
+        name = self._names.suspects
+        while await self._hears(self._alert_news):
+            async with self._alerting:
+                for stage in self._recovered(name, AlertPartition).values():
+                    with self.metrics.stage(name):
+                        alerts = stage.go_on()
+                    if alerts:
+                        sending = self._keeper.owe(TP(name, ONLY))
+                        sending.set_result(await self._alert(alerts))
+
+    async def _hears(self, news: asyncio.Event) -> bool:
+        """Wait for news, but not less than some time; False at the end."""
+        await asyncio.sleep(GO_ON_EVERY_S)
+        await news.wait()
+        news.clear()
+        return not self.app.should_stop
 
     async def _on_assigned(self, *sent: Any, **_: Any) -> None:
         """Count anew."""
@@ -212,8 +266,7 @@ class Worker:
             now = time.monotonic()
             is_time = now - told >= TELL_AT_REST_S
             told = now if is_time else told
-            await self._tell_keys(await self._quiet(even_in_vain=is_time))
-            await self._tell_alerts()
+            await self._tell_all(await self._quiet(even_in_vain=is_time))
 
     async def _quiet(self, *, even_in_vain: bool) -> dict[int, int]:
         """Give when partitions of orders were last found to have nothing more, ms."""
@@ -231,21 +284,45 @@ class Worker:
             and (even_in_vain or self._telling.is_due(tp.partition, quiet.asked_ms))
         }
 
-    async def _tell_keys(self, quiet: Mapping[int, int]) -> None:
+    async def _tell_all(self, quiet: Mapping[int, int]) -> None:
+        """Tell each stage how far the one before it has come, and let it go on.
+
+        Whatever is heard of ahead of a topic is on its way there already, in the same order.
+        """
         async with self._one_at_a_time:
-            said: defaultdict[int, list[Word]] = defaultdict(list)
-            for number, market in self._recovered(self._names.orders, MarketPartition).items():
-                for target, word in market.words(quiet.get(number)):
-                    said[target].append(word)
-                if number in quiet:
-                    self._telling.told(number, quiet[number])
-            await self._send(self._to_keys((n, pack_words(words)) for n, words in said.items()))
+            await self._tell_keys(quiet)
+            for number, keys in self._recovered(self._names.keys, KeyPartition).items():
+                with self.metrics.stage(self._names.keys):
+                    suspects = keys.go_on()
+                if suspects:
+                    sending = self._keeper.owe(TP(self._names.keys, number))
+                    sending.set_result(await self._hand_on(suspects))
+            await self._tell_alerts()
+
+    async def _tell_keys(self, quiet: Mapping[int, int]) -> None:
+        said: defaultdict[int, list[Word]] = defaultdict(list)
+        for number, market in self._recovered(self._names.orders, MarketPartition).items():
+            for target, word in market.words(quiet.get(number)):
+                said[target].append(word)
+            if number in quiet:
+                self._telling.told(number, quiet[number])
+        await self._send(
+            Message(self._names.keys, pack_words(words), target) for target, words in said.items()
+        )
+        for target, keys in self._recovered(self._names.keys, KeyPartition).items():
+            for word in said.get(target, ()):
+                keys.hear(word)
 
     async def _tell_alerts(self) -> None:
-        async with self._one_at_a_time:
-            keys = self._recovered(self._names.keys, KeyPartition).values()
-            words = [word for partition in keys for word in partition.words()]
-            await self._send(self._to_alerts([pack_words(words)] if words else []))
+        partitions = self._recovered(self._names.keys, KeyPartition).values()
+        words = [word for keys in partitions for word in keys.words()]
+        if words:
+            await self._send([Message(self._names.suspects, pack_words(words), ONLY)])
+        for stage in self._recovered(self._names.suspects, AlertPartition).values():
+            for word in words:
+                stage.hear(word)
+        if words:
+            self._alert_news.set()
 
     def _resting(self) -> set[TP]:
         """Give the partitions of orders that rest: too many rows wait for others that are behind.
@@ -305,11 +382,13 @@ class Worker:
             for m in messages
         ]
 
-    def _to_keys(self, frames: Iterable[tuple[int, bytes]]) -> list[Message]:
-        return [Message(self._names.keys, frame, target) for target, frame in frames]
+    def _to_keys(self, parts: Iterable[Part]) -> list[Message]:
+        name = self._names.keys
+        return [Message(name, frame, target) for target, frame in frames_of(parts)]
 
-    def _to_alerts(self, frames: Iterable[bytes]) -> list[Message]:
-        return [Message(self._names.suspects, frame, ONLY) for frame in frames]
+    def _to_alerts(self, parts: Iterable[Part]) -> list[Message]:
+        name = self._names.suspects
+        return [Message(name, frame, target) for target, frame in frames_of(parts)]
 
     def _dead_letter(self, tp: TP, letter: DeadLetter) -> Message:
         reason, field = letter.refusal.reason, letter.refusal.field

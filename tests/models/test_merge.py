@@ -164,6 +164,17 @@ def test_what_is_held_for_a_partition_that_lags_is_not_touched_until_it_is_due()
     assert merge.late == 0
 
 
+def had_again(merge: Merge, source: int, events: list[Event], data: st.DataObject) -> None:
+    """Give a merge a source's events again, in whatever parts."""
+    start = 0
+    while start < len(events):
+        part = events[start : start + data.draw(st.integers(1, 9))]
+        if not merge.is_whole:
+            assert merge.ready() is None
+        merge.resume(source, start, rows_of(part), seen=NEVER, origin=99)
+        start += len(part)
+
+
 @given(keyed_tapes(), st.integers(1, 4), st.data())
 def test_a_restored_merge_goes_on_as_if_nothing_had_happened(
     tape: list[Event], sources: int, data: st.DataObject
@@ -171,20 +182,21 @@ def test_a_restored_merge_goes_on_as_if_nothing_had_happened(
     queues: list[list[Event]] = [[] for _ in range(sources)]
     for one in tape:
         queues[int(one["symbol"][1:]) % sources].append(one)
-    merge, parts, order = Merge(sources), [], []
+    merge, order = Merge(sources), []
     for source, queue in enumerate(queues):
         start = 0
         while start < len(queue):
             chunk = queue[start : start + data.draw(st.integers(1, 9))]
+            merge.hold(rows_of(chunk), source=source, first=start, origin=start)
+            merge.hear(source, [chunk[-1]["ts"]], [LONG_AGO])
             start += len(chunk)
-            parts.append(rows_of(chunk))
-            merge.add(source, parts[-1], chunk[-1]["ts"], origin=len(parts) - 1)
             order += released(merge)
             if data.draw(st.booleans()):
                 saved, merge = merge.save(), Merge(sources)
                 merge.restore(saved)
-                for origin, part in enumerate(parts):
-                    merge.resume(origin, part, seen=NEVER)
+                for number, earlier in enumerate(queues[: source + 1]):
+                    had_again(merge, number, earlier[: start if number == source else None], data)
+                assert merge.is_whole
                 assert merge.give_up() == 0
         merge.idle(source)
     assert order + released(merge) == all_at_once(tape)
@@ -192,13 +204,26 @@ def test_a_restored_merge_goes_on_as_if_nothing_had_happened(
 
 def test_what_was_held_and_is_not_had_again_is_given_up() -> None:
     merge = Merge(1)
-    merge.add(0, rows_of([numbered(0, 5), numbered(1, 7)]), at(7), origin=3)
+    merge.hold(rows_of([numbered(0, 5), numbered(1, 7)]), origin=3)
+    merge.hear(0, [at(7)], [LONG_AGO])
     assert released(merge) == ["e-0"]
     again = Merge(1)
     again.restore(merge.save())
     assert again.origin == 3
+    assert not again.is_whole
     assert again.give_up() == 1
     assert again.origin is None
+
+
+def test_what_was_held_of_a_source_that_began_anew_is_not_waited_for() -> None:
+    merge = Merge(2)
+    merge.hold(rows_of([numbered(0, 5)]), source=1)
+    again = Merge(2)
+    again.restore(merge.save())
+    again.forget(0)
+    assert not again.is_whole
+    again.forget(1)
+    assert again.is_whole
 
 
 def test_an_event_waits_until_every_source_has_passed_it_or_was_quiet_late_enough() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -20,10 +20,13 @@ from streams.tapes.produce import produce
 from streams.topics import TopicNames, changelog_specs, ensure_topics, topic_specs
 from streams.worker.changelog import Changelog
 from streams.worker.checkpoints import Identity, find, layout_of
-from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition, Partition
+from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition
 from streams.worker.warmup import Stages
 from streams.worker.worker import group_of
 from tests.streams.conftest import values_on
+
+if TYPE_CHECKING:
+    from streams.worker.partitions import Partition
 
 PATIENCE_S: Final = 240.0
 

@@ -12,7 +12,7 @@ from streams.settings import Settings
 from streams.topics import FRAME_BYTES, MEBIBYTE
 from streams.worker.row_frames import pack_words, unpack_rows
 from streams.worker.runs import Run
-from streams.worker.stages import KeyPartition, MarketPartition
+from streams.worker.stages import KeyPartition, MarketPartition, frames_of
 from streams.worker.warmup import Stages
 from tests.factories import NOW_MS, TS, encode, order
 from tests.streams.aftermath import committed, make_topics
@@ -40,14 +40,16 @@ def test_a_symbol_with_all_its_events_in_one_millisecond_gets_through_in_bounded
     keys = KeyPartition(0, 1, Stages(trained.model).key(0), born=1)
     offset = 0
     for start in range(0, AT_ONCE, 4096):
-        frames, _ = market.observe(run_of(values[start : start + 4096], start), NOW_MS)
-        assert max(len(frame) for _, frame in frames) < FRAME_BYTES
-        for _, frame in frames:
+        parts, _ = market.observe(run_of(values[start : start + 4096], start), NOW_MS)
+        frames = [frame for _, frame in frames_of(parts)]
+        assert max(map(len, frames)) < FRAME_BYTES
+        for frame in frames:
             keys.assess(run_of([frame], offset))
             offset += 1
     assert keys.again_from == 0  # all of it is held: the millisecond may not be over
     word = [word for _, word in market.words(NOW_MS)]
-    told = keys.assess(run_of([pack_words(word)], offset)) or [pack_words(keys.words())]
+    suspects = keys.assess(run_of([pack_words(word)], offset))
+    told = [frame for _, frame in frames_of(suspects)] or [pack_words(keys.words())]
     assert keys.again_from == keys.end
     assert keys.late == 0
     assert unpack_rows(told[-1]).word.read == offset + 1

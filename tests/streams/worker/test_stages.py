@@ -4,23 +4,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.alerts.stage import AlertStage
 from models.market.stage import MarketStage
 from models.rows import NEVER
 from models.score.model import Model
+from streams.worker.partitions import LostRunError, Partition, Reader
 from streams.worker.row_frames import pack_words, unpack_rows
 from streams.worker.runs import Run
-from streams.worker.stages import (
-    AlertPartition,
-    KeyPartition,
-    LostRunError,
-    MarketPartition,
-    Partition,
-    Reader,
-)
+from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition, Part, frames_of
 from streams.worker.warmup import Stages
 from tests.factories import NOW_MS, TS, encode, order
 from tests.streams.conftest import Trained
@@ -57,7 +51,8 @@ def alerts_of(model: Model, keys: int, orders: int) -> AlertPartition:
 
 def sent_to(partition: MarketPartition, run: Run, now_ms: int = NOW_MS) -> list[bytes]:
     """Frames that a partition of orders sends to the first of keys."""
-    return [frame for target, frame in partition.observe(run, now_ms)[0] if target == 0]
+    parts = partition.observe(run, now_ms)[0]
+    return [frame for target, frame in frames_of(parts) if target == 0]
 
 
 def quiet_of(partition: MarketPartition, since_ms: int) -> list[bytes]:
@@ -92,14 +87,15 @@ def test_a_run_that_did_not_arrive_is_noticed_at_the_next() -> None:
 def test_every_partition_of_keys_hears_of_every_batch() -> None:
     partition = market(2, 3, patience_ms=40)
     assert [target for target, _ in partition.words()] == [0, 1, 2]  # that it is there
-    frames, refused = partition.observe(orders_run(5), NOW_MS)
+    [part], refused = partition.observe(orders_run(5), NOW_MS)
     assert refused == []
-    [(home, frame)] = frames
+    [(_, frame)] = frames_of([part])
     found = unpack_rows(frame)
-    assert len(found.rows or ()) == 5
+    assert len(found.rows or ()) == len(part.rows) == 5
+    assert found.word == part.word
     assert (found.word.source, found.word.seen) == (2, NOW_MS + 40)
     words = partition.words()
-    assert sorted([home, *(target for target, _ in words)]) == [0, 1, 2]
+    assert sorted([part.target, *(target for target, _ in words)]) == [0, 1, 2]
     said = [found.word, *(word for _, word in words)]
     assert {(word.passed, word.read) for word in said} == {((TS + 4,), 5)}
     assert partition.words() == []  # everybody knows
@@ -231,7 +227,7 @@ def test_a_partition_of_orders_goes_on_after_a_crash_as_if_nothing_had_happened(
 ) -> None:
     whole, crashing = market(0, 2), market(0, 2)
     expected = whole.observe(orders_run(30), NOW_MS)[0]
-    frames: list[tuple[int, bytes]] = []
+    frames: list[Part] = []
     first = 0
     for cut in cuts:
         frames += crashing.observe(orders_run(cut, first), NOW_MS)[0]
@@ -244,9 +240,121 @@ def test_a_partition_of_orders_goes_on_after_a_crash_as_if_nothing_had_happened(
     assert crashing.end == max(30, first)
 
 
-def ids_to(target: int, frames: list[tuple[int, bytes]]) -> list[str]:
-    rows = [unpack_rows(frame).rows for number, frame in frames if number == target]
-    return [event_id for part in rows if part is not None for event_id in part.orders.event_id]
+def ids_to(target: int, parts: list[Part]) -> list[str]:
+    rows = [part.rows for part in parts if part.target == target]
+    return [event_id for part in rows for event_id in part.orders.event_id]
+
+
+class Topic:
+    """The topic of keys with what two sources send, and the key stage that reads it."""
+
+    def __init__(self, model: Model, data: st.DataObject) -> None:
+        self._model, self._data = model, data
+        self.frames: list[bytes] = []
+        self._read = 0
+        self.keys = keys_of(model, 2)
+        self.suspects: dict[int, str] = {}  # event ids by number
+        self.restart()
+
+    def restart(self) -> None:
+        """Let both sources send all of it once more, in whatever cuts."""
+        self._markets = [market(0), market(1)]
+
+    def send(self, number: int, until: int, *, ahead: bool) -> None:
+        """Let a source send what comes up to an event; the key stage may hear of it at once."""
+        source = self._markets[number]
+        if until > source.end:
+            run = orders_run(until - source.end, source.end, source=f"s{number}-")
+            parts, _ = source.observe(run, NOW_MS)
+            self.frames += [frame for _, frame in frames_of(parts)]
+            if ahead:
+                for part in parts:
+                    self.keys.hear(part.word, part.rows)
+                self._note(self.keys.go_on())
+
+    def end(self) -> None:
+        for number, source in enumerate(self._markets):
+            self.send(number, EACH, ahead=self._draw(st.booleans()))
+            self.frames += quiet_of(source, NOW_MS)
+        self.read(len(self.frames))
+
+    def read(self, count: int) -> None:
+        """Read on in the topic."""
+        until = min(len(self.frames), self._read + count)
+        if until > self._read:
+            run = run_of(self.frames[self._read : until], self._read)
+            self._note(self.keys.assess(run))
+            self._read = until
+
+    def crash(self) -> None:
+        """Lose what was not with the brokers yet, and go on from the state at this moment."""
+        lost = self._draw(st.integers(0, len(self.frames) - self._read))
+        del self.frames[len(self.frames) - lost :]
+        self.keys = again(self.keys, keys_of(self._model, 2))
+        self._read = self.keys.again_from
+        self.restart()
+
+    def _note(self, suspects: list[Part]) -> None:
+        for part in suspects:
+            ids = part.rows.orders.event_id
+            self.suspects |= dict(enumerate(ids, part.word.first))
+
+    def _draw(self, strategy: st.SearchStrategy[Any]) -> Any:
+        return self._data.draw(strategy)
+
+
+EACH = 12  # events of a source
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_what_is_heard_ahead_of_its_topic_changes_nothing_whoever_crashes(
+    model: Model, data: st.DataObject
+) -> None:
+    undisturbed = Topic(model, data)
+    for number in (0, 1):
+        undisturbed.send(number, EACH, ahead=False)
+    undisturbed.end()
+    topic = Topic(model, data)
+    for _ in range(data.draw(st.integers(1, 15))):
+        what = data.draw(st.sampled_from(["send", "send ahead", "read", "crash"]))
+        if what == "crash":
+            topic.crash()
+        elif what == "read":
+            topic.read(data.draw(st.integers(1, 4)))
+        else:
+            until = data.draw(st.integers(1, EACH))
+            topic.send(data.draw(st.integers(0, 1)), until, ahead=what == "send ahead")
+    topic.end()
+    assert values_of(topic.keys) == values_of(undisturbed.keys)
+    assert topic.suspects == undisturbed.suspects
+    assert topic.keys.again_from == topic.keys.end == len(topic.frames)
+    assert (topic.keys.held, topic.keys.late) == (0, 0)
+
+
+def test_what_follows_a_gap_is_kept_until_the_topic_has_filled_it(model: Model) -> None:
+    source, keys = market(), keys_of(model, 1)
+    parts = [source.observe(orders_run(2, first), NOW_MS)[0][0] for first in (0, 2, 4)]
+    keys.hear(parts[2].word, parts[2].rows)  # it was away when the others were sent
+    assert keys.received == 0
+    frames = [frame for _, frame in frames_of(parts)]
+    keys.assess(run_of(frames[:1]))
+    assert keys.received == 2
+    keys.assess(run_of(frames[1:2], 1))
+    assert keys.received == 6
+    keys.assess(run_of(frames[2:], 2))
+    assert (keys.received, keys.holes, keys.end) == (6, 0, 3)
+
+
+def test_what_waits_for_the_topic_is_bounded(model: Model) -> None:
+    source, keys = market(), keys_of(model, 1)
+    lost, *parts = [source.observe(orders_run(1, first), NOW_MS)[0][0] for first in range(1002)]
+    for part in parts:
+        keys.hear(part.word, part.rows)
+    keys.assess(run_of([frame for _, frame in frames_of([lost])]))
+    assert keys.received == 1  # of what waited nothing is left
+    keys.assess(run_of([frame for _, frame in frames_of(parts)], 1))
+    assert keys.received == 1002
 
 
 def test_what_a_merge_held_is_had_again_after_a_crash(model: Model) -> None:
