@@ -17,17 +17,15 @@ import logging
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-import msgspec
 from faust.streams import Stream
 from faust.types import TP, StreamT
 
 from models.alerts.envelope import Alert
 from models.alerts.stage import AlertStage
-from streams.dead.letters import Letter, RefusalLimit
+from streams.dead.letters import RefusalLimit
 from streams.kafka.security import faust_credentials, kafka_security
 from streams.settings import Settings
 from streams.topics import TopicNames, changelog_specs, worker_group
@@ -37,18 +35,16 @@ from streams.worker.changelog import Changelog
 from streams.worker.checkpoints import Identity
 from streams.worker.keeper import Keeper, Worked
 from streams.worker.merging import Merging
+from streams.worker.outlet import Outlet, Sent, Words
 from streams.worker.partitions import Partition
-from streams.worker.row_frames import Word, pack_words
 from streams.worker.runs import Run
 from streams.worker.runtime import build_app
 from streams.worker.stages import (
     ONLY,
     AlertPartition,
-    DeadLetter,
     KeyPartition,
     MarketPartition,
     Part,
-    frames_of,
 )
 from streams.worker.telling import Telling
 from streams.worker.told import Told
@@ -65,25 +61,12 @@ TELL_AT_REST_S: Final = 0.25
 COUNTS_S: Final = 10.0
 HELD_ROWS: Final = 200_000  # that may wait for slower partitions before faster ones rest
 COMMITS_S: Final = 3600.0  # Faust's own commits; the keeper's come with each checkpoint
-CONTENT_TYPE: Final = b"application/cloudevents+json"
 
 P = TypeVar("P", bound=Partition)
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A record to be sent."""
-
-    topic: str
-    value: bytes
-    partition: int | None = None
-    key: bytes | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
-
-
-Sent = list[Awaitable[Any]]  # messages on their way to the brokers
 Handle = Callable[[Any, TP, Run], Awaitable[Sent]]
 
 
@@ -102,6 +85,7 @@ class Worker:
             **session(settings.session_timeout_ms / 1000),
         )
         self._names = names = TopicNames(**settings.topic_names())
+        self._outlet = Outlet(self.app, names)
         self._partitions = settings.partitions
         self._patience_ms = settings.idle_heartbeat_ms
         self._stages = stages
@@ -184,8 +168,8 @@ class Worker:
             self._telling.wait_for(now_ms + self._patience_ms)
             self._limit(tp).take(market.events - before, [letter.refusal for letter in refused])
             self.metrics.refused(refused)
-            letters = [self._dead_letter(tp, letter) for letter in refused]
-            sent = await self._send([*self._to_keys(parts), *letters])
+            sent = await self._outlet.rows(self._names.keys, parts)
+            sent += await self._outlet.letters(tp, refused)
             near = self._recovered(self._names.keys, KeyPartition)
             for part in parts:
                 if part.target in near:
@@ -207,7 +191,7 @@ class Worker:
 
     async def _hand_on(self, suspects: list[Part]) -> Sent:
         """Send suspects to the alert stage, which hears of them at once if it is here."""
-        sent = await self._send(self._to_alerts(suspects))
+        sent = await self._outlet.rows(self._names.suspects, suspects)
         for stage in self._recovered(self._names.suspects, AlertPartition).values():
             for part in suspects:
                 if stage.held + len(part.rows) <= JUDGED_AHEAD:
@@ -217,8 +201,7 @@ class Worker:
 
     async def _alert(self, alerts: list[Alert]) -> Sent:
         self.metrics.alerted(alerts)
-        messages = map(self._alert_message, alerts)
-        return await self._send(m for m in messages if self._told.is_news(m.value))
+        return await self._outlet.alerts(alerts, self._told.is_news)
 
     async def _assess_ahead(self) -> None:
         """Let the key stage go on with what it has heard of ahead of its topic."""
@@ -231,6 +214,8 @@ class Worker:
         while await self._hears(self._alert_news):
             async with self._alerting:
                 for stage in self._recovered(name, AlertPartition).values():
+                    if not stage.held:
+                        continue
                     with self.metrics.stage(name):
                         alerts = stage.go_on()
                     if alerts:
@@ -292,6 +277,8 @@ class Worker:
         async with self._one_at_a_time:
             await self._tell_keys(quiet)
             for number, keys in self._recovered(self._names.keys, KeyPartition).items():
+                if not keys.held:
+                    continue
                 with self.metrics.stage(self._names.keys):
                     suspects = keys.go_on()
                 if suspects:
@@ -300,15 +287,13 @@ class Worker:
             await self._tell_alerts()
 
     async def _tell_keys(self, quiet: Mapping[int, int]) -> None:
-        said: defaultdict[int, list[Word]] = defaultdict(list)
+        said: Words = defaultdict(list)
         for number, market in self._recovered(self._names.orders, MarketPartition).items():
             for target, word in market.words(quiet.get(number)):
                 said[target].append(word)
             if number in quiet:
                 self._telling.told(number, quiet[number])
-        await self._send(
-            Message(self._names.keys, pack_words(words), target) for target, words in said.items()
-        )
+        await self._outlet.words(self._names.keys, said)
         for target, keys in self._recovered(self._names.keys, KeyPartition).items():
             for word in said.get(target, ()):
                 keys.hear(word)
@@ -316,8 +301,7 @@ class Worker:
     async def _tell_alerts(self) -> None:
         partitions = self._recovered(self._names.keys, KeyPartition).values()
         words = [word for keys in partitions for word in keys.words()]
-        if words:
-            await self._send([Message(self._names.suspects, pack_words(words), ONLY)])
+        await self._outlet.words(self._names.suspects, {ONLY: words})
         for stage in self._recovered(self._names.suspects, AlertPartition).values():
             for word in words:
                 stage.hear(word)
@@ -374,36 +358,6 @@ class Worker:
             "late": sum(key.late for key in keys),
             "alerts": sum(alert.alerts for alert in alerts),
         }
-
-    async def _send(self, messages: Iterable[Message]) -> list[Awaitable[Any]]:
-        """Hand messages to the producer in order; gives what to wait for until they are there."""
-        return [
-            await self.app.producer.send(m.topic, m.key, m.value, m.partition, None, [*m.headers])
-            for m in messages
-        ]
-
-    def _to_keys(self, parts: Iterable[Part]) -> list[Message]:
-        name = self._names.keys
-        return [Message(name, frame, target) for target, frame in frames_of(parts)]
-
-    def _to_alerts(self, parts: Iterable[Part]) -> list[Message]:
-        name = self._names.suspects
-        return [Message(name, frame, target) for target, frame in frames_of(parts)]
-
-    def _dead_letter(self, tp: TP, letter: DeadLetter) -> Message:
-        reason, field = letter.refusal.reason, letter.refusal.field
-        written = Letter(letter.value, reason, field, tp.topic, tp.partition, letter.offset)
-        return Message(self._names.dead, letter.value, headers=written.headers())
-
-    def _alert_message(self, alert: Alert) -> Message:
-        places = {"topic": self._names.orders, "events": alert.places}
-        headers = (
-            ("content-type", CONTENT_TYPE),
-            ("roguekey-places", msgspec.json.encode(places)),
-        )
-        return Message(
-            self._names.alerts, alert.encode(), key=alert.subject.encode(), headers=headers
-        )
 
     def _limit(self, tp: TP) -> RefusalLimit:
         if tp.partition not in self._limits:

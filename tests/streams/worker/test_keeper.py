@@ -1,7 +1,9 @@
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from faust.types import TP
 from kafka import KafkaAdminClient
 
 from models.score.model import Model
@@ -62,6 +64,37 @@ def test_a_state_outlives_its_worker_and_stays_with_its_model(
     assert "the worker has othermodel: start it with --adopt-state true" in str(refused)
     adopting = live(topics, committed, other, 14, adopt_state=True)
     assert adopting.counts()["events"] == 14
+
+
+def test_no_checkpoint_is_complete_before_what_came_of_it_lies_with_the_brokers(
+    topics: EmbeddedBroker, produce: Produce, committed: Committed, trained: Trained
+) -> None:
+    """What comes of that which was heard ahead of a topic belongs to no run that was read."""
+    worker = Worker(SETTINGS, [topics.address], Stages(trained.model))
+    keys = TP(TopicNames().keys, 0)
+
+    async def wait_until(is_so: Callable[[], bool]) -> None:
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+    async def scenario() -> None:
+        async with asyncio.timeout(60):
+            await worker.app.start()
+            try:
+                await wait_until(lambda: keys in worker._keeper._owned and worker.is_recovered())
+                owned = worker._keeper._owned[keys]
+                promise = worker._keeper.owe(keys)
+                produce("orders", 0, [encode(order())])
+                await wait_until(lambda: owned.busy.locked() and not owned.owed)
+                assert owned.partition is not None
+                assert owned.saved < owned.partition.end
+                promise.set_result([])
+                await wait_until(lambda: owned.saved > 0)
+            finally:
+                await worker.app.stop()
+
+    asyncio.run(scenario())
+    assert committed() == {0: 1}
 
 
 def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one(
