@@ -16,8 +16,7 @@ from streams.worker.row_frames import Sealed, Word, unseal
 from streams.worker.runs import Run
 
 UNKNOWN: Final = -1
-AHEAD_PARTS: Final = 1000  # that may wait for rows before them to come from the topic
-AHEAD_ROWS: Final = 20_000
+AHEAD: Final = 256  # parts and words that may wait for rows before them to come from the topic
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ class Merging(Partition):
         ahead = self._ahead[word.source]
         ahead.append((word, rows))
         self._catch_up(word.source)
-        if len(ahead) > AHEAD_PARTS or sum(map(_count, ahead)) > AHEAD_ROWS:
+        if len(ahead) > AHEAD:
             ahead.clear()  # all of it comes from the topic
 
     @override

@@ -88,6 +88,8 @@ class Worker:
         self._outlet = Outlet(self.app, names)
         self._partitions = settings.partitions
         self._patience_ms = settings.idle_heartbeat_ms
+        # A longer one says that more is waiting: it costs least from the topic, in large portions.
+        self._short_run = settings.batch_events // 2
         self._stages = stages
         self.places = Places()
         self.metrics = Metrics(self.places, lambda: sizes_of(self._all_recovered()))
@@ -170,11 +172,12 @@ class Worker:
             self.metrics.refused(refused)
             sent = await self._outlet.rows(self._names.keys, parts)
             sent += await self._outlet.letters(tp, refused)
-            near = self._recovered(self._names.keys, KeyPartition)
-            for part in parts:
-                if part.target in near:
-                    near[part.target].hear(part.word, part.rows)
-            self._key_news.set()
+            if len(run) <= self._short_run:
+                near = self._recovered(self._names.keys, KeyPartition)
+                for part in parts:
+                    if part.target in near:
+                        near[part.target].hear(part.word, part.rows)
+                self._key_news.set()
             return sent
 
     async def _assess(self, keys: KeyPartition, _: TP, run: Run) -> Sent:
