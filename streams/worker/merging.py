@@ -86,6 +86,11 @@ class Merging(Partition):
         return self._merge.held
 
     @property
+    def ahead(self) -> int:
+        """Rows heard of at once that wait for others before them to come from the topic."""
+        return sum(_count(said) for ahead in self._ahead for said in ahead)
+
+    @property
     def held_from(self) -> int:
         """Time of the first of them, ms; NEVER without any."""
         return self._merge.earliest

@@ -56,7 +56,7 @@ JUDGED_AT_ONCE: Final = 1 << 18  # bytes: a suspect takes as long as hundreds of
 BUFFERED_RUNS: Final = 2  # what waits longer is better fetched as one larger run
 TELL_EVERY_S: Final = 0.01
 GO_ON_EVERY_S: Final = 0.003  # what is heard of meanwhile goes through the later stages together
-JUDGED_AHEAD: Final = 512  # suspects: more of them are judged from the topic, in portions
+JUDGED_AHEAD: Final = 512  # suspects: what is more waits on the topic, and is judged in portions
 TELL_AT_REST_S: Final = 0.25
 COUNTS_S: Final = 10.0
 HELD_ROWS: Final = 200_000  # that may wait for slower partitions before faster ones rest
@@ -197,7 +197,7 @@ class Worker:
         sent = await self._outlet.rows(self._names.suspects, suspects)
         for stage in self._recovered(self._names.suspects, AlertPartition).values():
             for part in suspects:
-                if stage.held + len(part.rows) <= JUDGED_AHEAD:
+                if stage.held + stage.ahead + len(part.rows) <= JUDGED_AHEAD:
                     stage.hear(part.word, part.rows)
         self._alert_news.set()
         return sent
