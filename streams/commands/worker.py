@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import click
 from kafka.errors import KafkaError
 
+from streams.allocator import share_arenas
 from streams.commands.options import log_at, with_settings
 from streams.commands.replay import load_model
 from streams.kafka.access import check_access
@@ -62,6 +63,7 @@ def command(settings: Settings) -> None:
     any more, or of whose events too many are refused, ends with an exit code other than 0.
     """
     log_at(settings.log_level, LIBRARIES)
+    share_arenas()
     try:
         with ended_by_sigterm(), ExitStack() as stack:
             model = load_model(settings)

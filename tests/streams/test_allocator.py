@@ -1,0 +1,34 @@
+import subprocess
+import sys
+
+PROGRAM = """
+import sys, threading
+from streams.allocator import share_arenas
+if sys.argv[1] == "shared":
+    print(share_arenas())
+gate = threading.Barrier(13)
+def allocate():
+    kept = [bytearray(1000) for _ in range(3000)]
+    gate.wait()
+threads = [threading.Thread(target=allocate) for _ in range(12)]
+for thread in threads:
+    thread.start()
+gate.wait()
+maps = open("/proc/self/maps").read().splitlines()
+sizes = [[int(end, 16) for end in line.split()[0].split("-")] for line in maps]
+print(sum(end - start in range(1, 1 << 26) and start % (1 << 26) == 0 for start, end in sizes))
+"""
+
+
+def arenas(how: str) -> list[str]:
+    done = subprocess.run(  # noqa: S603 - this interpreter, and our own program
+        [sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.split()
+
+
+def test_threads_share_their_arenas_where_the_c_library_has_any() -> None:
+    """An arena of a thread begins at a multiple of 64 MiB, of which it uses what it needs."""
+    told, shared = arenas("shared")
+    [alone] = arenas("alone")
+    assert told == "False" or int(shared) < int(alone)
