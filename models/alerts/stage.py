@@ -118,7 +118,7 @@ class AlertStage:
         for one in self._waiting.roused(by, crowd, rogue, self._model):
             self.watch(one, by.sighting.ts)
             alerts += self._accuse(rows, row, one, self._note(one, by.time))
-            alerts += self._profiteers.alerted(rows, row, one.key)
+            alerts += self._profiteers.alerted(rows, row, one)
         return alerts
 
     def _note(self, suspect: Suspect, time: int) -> Incident:

@@ -1,6 +1,7 @@
 """Who sold what leaked keys bought: tallies by incident of a key and by seller, for a day."""
 
 from dataclasses import dataclass, field
+from math import log
 from typing import Final
 
 from models.alerts.envelope import Severity
@@ -12,6 +13,7 @@ from models.profiteers.matching import Offer, Purchase
 WINDOW_MS: Final = DAY
 LEVELS: Final = 64  # prices remembered of a seller in one market, at most
 SIGHTINGS: Final = 40  # fills remembered of a seller, at most
+OWN_PRICE_MS: Final = 10.0 * MINUTE  # how long a purchase says at what price an account buys
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class Spree:
     """What one key bought in one incident, and from whom."""
 
     key: str
+    account: str  # of the key
     last: int  # time of the last purchase, ms
     began: int = 0  # ms
     rank: float = 0.0  # highest of its purchases
@@ -44,6 +47,7 @@ class Selling:
     recent: float = 0.0  # USD, decayed over an hour
     sold: float = 0.0  # the same to whomever
     last: int = 0  # ms
+    gain: float = 0.0  # USD by which it sold dearer than it had bought there itself just before
     levels: list[float] = field(default_factory=list)  # prices, each once
 
 
@@ -64,6 +68,24 @@ class Seller:
 
 
 @dataclass(slots=True)
+class Buying:
+    """What the suspect keys of one account bought in one market."""
+
+    last: int  # ms
+    notional: float = 0.0  # USD, decayed over OWN_PRICE_MS
+    priced: float = 0.0  # the same, each purchase times the logarithm of its price
+
+
+@dataclass(slots=True)
+class Buyer:
+    """An account whose own keys are under suspicion."""
+
+    last: int = 0  # ms
+    is_alerted: bool = False  # a key of it was alerted
+    buying: dict[str, Buying] = field(default_factory=dict)  # by market
+
+
+@dataclass(slots=True)
 class Market:
     """What suspect keys bought in one market."""
 
@@ -79,6 +101,7 @@ class Dealings:
 
     sprees: dict[int, Spree] = field(default_factory=dict)
     sellers: dict[str, Seller] = field(default_factory=dict)
+    buyers: dict[str, Buyer] = field(default_factory=dict)  # by account
     current: dict[str, int] = field(default_factory=dict)  # the spree that a key is on
     markets: dict[str, Market] = field(default_factory=dict)
     number: int = 0
@@ -88,7 +111,8 @@ class Dealings:
         """Count a noteworthy purchase."""
         if abs(purchase.time - self.swept) > HOUR:
             self._sweep(purchase.time)
-        spree = self._spree(purchase.key, purchase.time)
+        self._note_price(purchase)
+        spree = self._spree(purchase)
         spree.last = max(spree.last, purchase.time)
         spree.rank = max(spree.rank, purchase.sighting.rank)
         spree.notional += purchase.notional
@@ -118,6 +142,7 @@ class Dealings:
         selling.recent = selling.recent * kept + purchase.notional
         selling.sold = offer.sold_1h + purchase.notional
         selling.last = max(selling.last, purchase.time)
+        selling.gain += self._gain(offer.account, purchase)
         market = self.markets[purchase.market]
         kept = decay(1.0, float(purchase.time - market.last), HOUR)
         market.recent = market.recent * kept + purchase.notional
@@ -127,8 +152,10 @@ class Dealings:
             selling.levels.append(purchase.price)
         return spree
 
-    def alert(self, key: str) -> list[str]:
+    def alert(self, key: str, account: str, time: int) -> list[str]:
         """Note that a key is alerted; gives the accounts that sold to it, if that is news."""
+        buyer = self.buyers.setdefault(account, Buyer())
+        buyer.last, buyer.is_alerted = max(buyer.last, time), True
         number = self.current.get(key)
         if number is None or self.sprees[number].alerted:
             return []
@@ -138,13 +165,33 @@ class Dealings:
             self.markets[market].rogue += count
         return list(spree.sales)
 
-    def _spree(self, key: str, time: int) -> Spree:
+    def _note_price(self, purchase: Purchase) -> None:
+        """Remember at what price the buyer's account buys."""
+        now = purchase.time
+        buyer = self.buyers.setdefault(purchase.account, Buyer())
+        buyer.last = max(buyer.last, now)
+        buying = buyer.buying.setdefault(purchase.market, Buying(now))
+        kept = decay(1.0, float(now - buying.last), OWN_PRICE_MS)
+        buying.notional = buying.notional * kept + purchase.notional
+        buying.priced = buying.priced * kept + purchase.notional * log(purchase.price)
+        buying.last = max(buying.last, now)
+
+    def _gain(self, account: str, purchase: Purchase) -> float:
+        """USD by which an account sells dearer than its own suspect keys buy there."""
+        buyer = self.buyers.get(account)
+        buying = None if buyer is None else buyer.buying.get(purchase.market)
+        if buying is None:
+            return 0.0
+        return purchase.notional * (log(purchase.price) - buying.priced / buying.notional)
+
+    def _spree(self, purchase: Purchase) -> Spree:
+        key, time = purchase.key, purchase.time
         number = self.current.get(key)
         spree = None if number is None else self.sprees.get(number)
         if spree is None or time - spree.last > QUIET_MS or time - spree.began > WINDOW_MS:
             self.number += 1
             self.current[key] = self.number
-            spree = self.sprees[self.number] = Spree(key, time, time)
+            spree = self.sprees[self.number] = Spree(key, purchase.account, time, time)
         return spree
 
     def _sweep(self, now: int) -> None:
@@ -172,4 +219,7 @@ class Dealings:
                 if selling.last > start or market in met
             }
         self.sellers = {name: seller for name, seller in self.sellers.items() if seller.sprees}
+        self.buyers = {name: buyer for name, buyer in self.buyers.items() if buyer.last > start}
+        for buyer in self.buyers.values():
+            buyer.buying = {m: b for m, b in buyer.buying.items() if b.last > start}
         self.swept = now

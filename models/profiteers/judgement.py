@@ -75,16 +75,18 @@ class Suspicion:
 def suspect(dealings: Dealings, account: str, threshold: float) -> Suspicion | None:
     """Judge an account by the markets in which alerted keys met it more than once.
 
-    `threshold` is the rank from which keys are alerted. None if there is no such market.
+    `threshold` is the rank from which keys are alerted. None if there is no such market, or where
+    the account is robbed itself. A key of an account that was named already is no victim's: it
+    buys back what it sold, and whoever sells to it may be whom it robs.
     """
     seller = dealings.sellers[account]
     found = [dealings.sprees[number] for number in seller.sprees if number in dealings.sprees]
-    alerted = [spree for spree in found if spree.alerted]
+    alerted = [spree for spree in found if spree.alerted and not _is_named(dealings, spree.account)]
     met = Counter[str]()
     for spree in alerted:
         met.update({market: sales.count for market, sales in spree.sales[account].items()})
     places = [market for market, count in met.items() if count >= OFTEN]
-    if not places:
+    if not places or _is_robbed(dealings, account, places):
         return None
     usd: dict[str, float] = {}
     certainty = spent = 0.0
@@ -116,6 +118,28 @@ def suspect(dealings: Dealings, account: str, threshold: float) -> Suspicion | N
         seller.minutes,
         poisson_tail(counted, expected),
     )
+
+
+def _is_named(dealings: Dealings, account: str) -> bool:
+    seller = dealings.sellers.get(account)
+    return seller is not None and seller.told is not None
+
+
+def _is_robbed(dealings: Dealings, account: str, places: Sequence[str]) -> bool:
+    """Whether an account is a victim by what its own keys do, so that its sales prove nothing.
+
+    Leaked keys sell, too, and a thief who buys back what he sold looks like one of them. It is not
+    named once a key of it was alerted, unless it had been named before. Where its keys are under
+    suspicion, alerted or not, it must sell dearer than it buys: a victim does the opposite.
+    """
+    buyer = dealings.buyers.get(account)
+    if buyer is None:
+        return False
+    if buyer.is_alerted and not _is_named(dealings, account):
+        return True
+    selling = dealings.sellers[account].selling
+    both = [selling[market].gain for market in places if market in buyer.buying]
+    return bool(both) and sum(both) <= 0.0
 
 
 def poisson_tail(count: int, expected: float) -> float:

@@ -26,6 +26,7 @@ class Purchase:
     """A noteworthy purchase by an API key."""
 
     key: str
+    account: str  # of the key
     market: str
     time: int  # ms
     price: float

@@ -47,12 +47,12 @@ class ProfiteerStage(Remembering):
     def bought(self, rows: Rows, row: int, buyer: Suspect, *, alerted: bool) -> list[Alert]:
         """Take in a noteworthy fill of a key, alerted or not; gives alerts on who sold."""
         alerts = self._purchase(rows, row, buyer) if buyer.buys else []
-        return alerts + self.alerted(rows, row, buyer.key) if alerted else alerts
+        return alerts + self.alerted(rows, row, buyer) if alerted else alerts
 
-    def alerted(self, rows: Rows, row: int, key: str) -> list[Alert]:
+    def alerted(self, rows: Rows, row: int, buyer: Suspect) -> list[Alert]:
         """Take in that event `row` raised an alert on a key; gives alerts on who sold to it."""
         alerts: list[Alert] = []
-        for account in self._dealings.alert(key):
+        for account in self._dealings.alert(buyer.key, buyer.account, int(rows.merge_time[row])):
             seller = self._dealings.sellers[account]
             seller.news += 1
             if NEWS * seller.news >= len(seller.sprees):  # else each of thousands weighs all
@@ -63,6 +63,7 @@ class ProfiteerStage(Remembering):
     def _purchase(self, rows: Rows, row: int, buyer: Suspect) -> list[Alert]:
         purchase = Purchase(
             buyer.key,
+            buyer.account,
             buyer.market,
             buyer.time,
             float(rows.orders.price[row]),

@@ -25,6 +25,7 @@ def purchase(number: int, **changes: Any) -> Purchase:
     rank = changes.pop("rank", KEYS_THRESHOLD + 2.0)
     said: dict[str, Any] = {
         "key": f"k{number}",
+        "account": f"u{number}",
         "market": MARKET,
         "time": ts,
         "price": 8.0 + 0.01 * number,
@@ -52,5 +53,5 @@ def dealt(
         bought = purchase(number, key=key, price=8.0 + rise * number, rank=rank)
         dealings.buy(bought)
         dealings.sell((offers or offer()) if of_thief else offer(f"s{number}"), bought)
-        dealings.alert(key)
+        dealings.alert(key, bought.account, bought.time)
     return dealings

@@ -14,7 +14,7 @@ def busy(every_ms: int, **changes: str) -> Dealings:
         dealings.buy(bought)
         dealings.sell(offer("maker"), bought)
         dealings.sell(offer(f"s{n}"), bought)
-        dealings.alert("k")
+        dealings.alert("k", bought.account, bought.time)
     return dealings
 
 
@@ -34,3 +34,16 @@ def test_a_seller_who_never_leaves_is_remembered_by_the_markets_of_the_last_days
     assert len(dealings.sellers["maker"].selling) <= 3 * WINDOW_MS // every_ms
     settled = busy(every_ms, market="binance\x1fTHIN")
     assert list(settled.sellers["maker"].selling) == ["binance\x1fTHIN"]
+
+
+def test_accounts_whose_own_keys_are_suspect_are_remembered_for_a_day() -> None:
+    dealings = Dealings()
+    for n in range(2 * DAYS * WINDOW_MS // HOUR):
+        bought = purchase(n * 60, account=f"u{n}")
+        dealings.buy(bought)
+        dealings.alert(bought.key, bought.account, bought.time)
+    assert len(dealings.buyers) <= WINDOW_MS // HOUR + 2
+    settled = Dealings()
+    for n in range(2 * DAYS * WINDOW_MS // HOUR):
+        settled.buy(purchase(n * 60, account="u", market=f"binance\x1fS{n}"))
+    assert len(settled.buyers["u"].buying) <= WINDOW_MS // HOUR + 2

@@ -89,7 +89,7 @@ def test_keys_are_named_by_what_they_paid_and_no_market_counts_twice() -> None:
     rich = purchase(9, key="rich", notional=5_000.0)
     dealings.buy(rich)
     dealings.sell(offer(), rich)
-    dealings.alert("rich")
+    dealings.alert("rich", rich.account, rich.time)
     suspicion = judged(dealings)
     assert suspicion.keys == ["rich", "k0", "k1"]
     assert suspicion.received == 5_200.0

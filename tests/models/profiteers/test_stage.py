@@ -47,9 +47,13 @@ def sale(number: int, **changes: Any) -> Event:
 
 
 def alerts_of(
-    tape: Sequence[Event], stage: ProfiteerStage | None = None, *, alerted: bool = True
+    tape: Sequence[Event],
+    stage: ProfiteerStage | None = None,
+    *,
+    alerted: bool = True,
+    but: Sequence[str] = (),
 ) -> list[Alert]:
-    """Alerts where each purchase is noteworthy and its key alerted."""
+    """Alerts where each purchase is noteworthy, and its key alerted `but` for some accounts."""
     stage = stage or ProfiteerStage(plain_model())
     rows, alerts = rows_of(tape), []
     for row, event in enumerate(tape):
@@ -57,7 +61,8 @@ def alerts_of(
             alerts += stage.hear(rows, row, row + 1)
         else:
             buyer = taken_out(rows, row, RANK)
-            alerts += stage.bought(rows, row, buyer, alerted=alerted)
+            told = alerted and buyer.account not in but
+            alerts += stage.bought(rows, row, buyer, alerted=told)
     return alerts
 
 
@@ -179,3 +184,72 @@ def test_who_sold_to_many_leaked_keys_is_not_weighed_anew_at_each_of_them(
     assert weighed[: NEWS // 2] == list(range(1, NEWS // 2 + 1))
     assert len(weighed) < NEWS * 4
     assert weighed[-1] > 500 - 500 // NEWS - 1
+
+
+def drip(number: int, *, drift: float = 0.0) -> list[Event]:
+    """A minute in which a victim buys dear of the thief, whose own key buys back cheaply."""
+    price = 8.0 * (1.0 + drift) ** number
+    victim = {"api_key": "kv", "account": "victim", "counterparty": "thief", "price": price}
+    thief = {"api_key": "kt", "account": "thief", "counterparty": "victim", "price": 0.94 * price}
+    return [robbed(2 * number, **victim), robbed(2 * number + 1, **thief)]
+
+
+def named(alerts: Sequence[Alert]) -> set[str]:
+    return {alert.subject for alert in alerts}
+
+
+@pytest.mark.parametrize("drift", [-0.01, 0.0001, 0.01])
+def test_a_victim_whose_thief_buys_back_and_looks_leaked_itself_is_not_named(drift: float) -> None:
+    stage = ProfiteerStage(plain_model())
+    tape = [event for n in range(100) for event in drip(n, drift=drift)]
+    assert named(alerts_of(tape[:60], stage, but=["thief"])) == {"thief"}
+    assert named(alerts_of(tape[60:], stage)) <= {"thief"}
+
+
+@pytest.mark.parametrize("drift", [-0.01, 0.0001, 0.01])
+def test_a_victim_is_not_named_before_its_key_is_alerted_either(drift: float) -> None:
+    stage = ProfiteerStage(plain_model())
+    tape = [event for n in range(100) for event in drip(n, drift=drift)]
+    assert alerts_of(tape, stage, but=["victim"]) == []
+    later = [event for n in range(100, 130) for event in drip(n, drift=drift)]
+    assert alerts_of(later, stage) == []
+
+
+def test_an_account_of_which_a_key_was_alerted_is_not_named_for_a_day_wherever_it_sells() -> None:
+    stage = ProfiteerStage(plain_model())
+    alerts_of([robbed(0, api_key="kv", account="victim", symbol="OTHERUSDT")], stage)
+    assert alerts_of([robbed(n, counterparty="victim") for n in range(700, 710)], stage) == []
+    after = WINDOW_MS // MINUTE + 720
+    sold = [robbed(n, counterparty="victim") for n in range(after, after + 10)]
+    assert named(alerts_of(sold, stage)) == {"victim"}
+
+
+def test_a_sale_of_a_leaked_key_protects_its_account_as_a_purchase_does() -> None:
+    stage = ProfiteerStage(plain_model())
+    assert alerts_of([robbed(0, api_key="kv", account="victim", side="sell")], stage) == []
+    assert alerts_of([robbed(n, counterparty="victim") for n in range(1, 10)], stage) == []
+
+
+def test_who_sells_to_a_key_of_a_named_profiteer_met_no_victim() -> None:
+    stage = ProfiteerStage(plain_model())
+    alerts_of([robbed(n) for n in range(3)], stage)
+    bought_back = {"api_key": "kt", "account": "thief", "counterparty": "passer-by"}
+    assert alerts_of([robbed(n, **bought_back) for n in range(3, 60)], stage) == []
+
+
+def test_a_named_profiteer_whose_own_key_is_alerted_is_told_again_when_it_is_worse() -> None:
+    stage = ProfiteerStage(plain_model())
+    tape = [robbed(n) for n in range(6)]
+    tape += [event for n in range(3, 40) for event in drip(n)]
+    told = [alert for alert in alerts_of(tape, stage) if alert.subject == "thief"]
+    assert told[-1].data.event_ts > TS + 20 * MINUTE
+
+
+def test_whose_keys_are_suspect_survives_a_restart() -> None:
+    stage, restarted = ProfiteerStage(plain_model()), ProfiteerStage(plain_model())
+    alerts_of([event for n in range(20) for event in drip(n)], stage, but=["victim", "thief"])
+    restarted.restore(stage.save())
+    later = [event for n in range(20, 60) for event in drip(n)]
+    assert [a.encode() for a in alerts_of(later, restarted)] == [
+        a.encode() for a in alerts_of(later, stage)
+    ]
