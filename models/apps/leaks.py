@@ -5,16 +5,20 @@ that is what ranks mean. Of as many as there are at each rank, the least likely 
 tail) says how unlikely the day is, so that an app with two keys and one with twenty thousand are
 measured alike. Followers of one signal are not independent, however, so chance alone does not
 convict: the keys must also do what they never did, or stand out far beyond an alert, which
-followers who buy at their usual size do not. And a theft across apps meets keys of each: an app
-must have more of the misused ones than its part of all active keys makes one expect.
+followers who buy at their usual size do not. And they must belong together, by a market or by the
+hour: keys robbed here and there share an app by chance. A theft across apps meets keys of each: of
+those misused there and then an app must have more than its part of all active keys makes one
+expect.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 import numpy as np
 
-from models.market.state import DAY
+from models.market.state import DAY, MINUTE
 from models.orders.batch import NONE, Float64s
 from models.rows import Rows
 from models.snapshot import Remembering
@@ -24,7 +28,8 @@ FEWEST: Final = 2  # keys; one misused key says nothing about its app
 CHANCE: Final = 5.0  # -log10 of the chance from which an app is said to leak
 STRANGENESS: Final = 5.0  # mean of what is strange about the keys from which an app is
 PER_RANK: Final = 2.0  # surprises that a rank beyond the threshold is worth
-BESIDE: Final = 2.0  # -log10 of the chance of its share of all misused keys, from which it is
+TOGETHER_MS: Final = 30 * MINUTE  # between what belongs to one theft
+BESIDE: Final = 3.0  # -log10 of the chance of its share of the keys misused there and then
 OTHERS: Final = 50.0  # keys of others, half of one misused, that count beside those known
 MOST_NAMES: Final = 100_000  # apps whose names are known: those heard of last
 HEARD: Final = 0.25  # share of an app's active keys that the alert stage hears of within a day
@@ -39,6 +44,7 @@ class Misuse:
     rank: float
     conduct: float  # surprise in what it does
     since: int  # its first suspect fill, ms
+    market: str = ""
 
 
 @dataclass(slots=True)
@@ -119,21 +125,23 @@ class AppLeaks(Remembering):
             return None
         app.news = 0
         app.forget(misuse.time)
-        leak = _leak(name, app, self._threshold)
-        if leak is not None and self._is_met_by_all(name, misuse.time):
+        together = _together(app.misused)
+        leak = _leak(name, app, together, self._threshold)
+        if leak is not None and self._is_met_by_all(name, together):
             return None
         if leak is None or app.told >= len(leak.keys) or 2 * len(leak.keys) < 3 * app.told:
             return None
         app.told = len(leak.keys)
         return leak
 
-    def _is_met_by_all(self, name: str, now: int) -> bool:
-        """Whether the keys of other apps are misused no less: then it is not the app that leaks."""
+    def _is_met_by_all(self, name: str, together: Mapping[str, Misuse]) -> bool:
+        """Whether the theft meets the keys of other apps no less: then the app does not leak."""
         app, others = self._apps[name], [a for n, a in self._apps.items() if n != name]
-        misused = sum(m.time > now - WINDOW_MS for a in others for m in a.misused.values())
+        thefts = _thefts(together)
+        misused = sum(_is_of(m, thefts) for a in others for m in a.misused.values())
         active = sum(len(other.heard) for other in others)
         expected = len(app.heard) * (misused + 0.5) / (active + OTHERS)
-        count = np.array([float(len(app.misused))])
+        count = np.array([float(len(together))])
         return float(surprise_of_counts(count, np.array([expected]))[0]) < BESIDE
 
     def _know(self, app: int, name: str) -> None:
@@ -149,19 +157,50 @@ class AppLeaks(Remembering):
         self._swept = now
 
 
-def _leak(name: str, app: App, threshold: float) -> Leak | None:
-    count = len(app.misused)
-    ranks = np.sort([misuse.rank for misuse in app.misused.values()])[::-1]
-    conduct = float(np.mean([misuse.conduct for misuse in app.misused.values()]))
+def _together(misused: Mapping[str, Misuse]) -> dict[str, Misuse]:
+    """Give the keys that are misused where, or about when, another one is."""
+    markets = Counter(misuse.market for misuse in misused.values())
+    ends = sorted(misuse.time for misuse in misused.values())
+    gaps = np.diff(ends, prepend=ends[0] - WINDOW_MS, append=ends[-1] + WINDOW_MS)
+    beside = dict(zip(ends, np.minimum(gaps[:-1], gaps[1:]).tolist(), strict=True))
+    return {
+        key: misuse
+        for key, misuse in misused.items()
+        if markets[misuse.market] >= FEWEST or beside[misuse.time] <= TOGETHER_MS
+    }
+
+
+def _thefts(together: Mapping[str, Misuse]) -> dict[str, tuple[int, int]]:
+    """Give the markets of some misused keys, and from when to when those were misused there."""
+    spans: dict[str, tuple[int, int]] = {}
+    for misuse in together.values():
+        begin, end = spans.get(misuse.market, (misuse.since, misuse.time))
+        spans[misuse.market] = min(begin, misuse.since), max(end, misuse.time)
+    return {m: (begin - TOGETHER_MS, end + TOGETHER_MS) for m, (begin, end) in spans.items()}
+
+
+def _is_of(misuse: Misuse, thefts: Mapping[str, tuple[int, int]]) -> bool:
+    """Whether a key of another app is misused in one of these markets at its time."""
+    begin, end = thefts.get(misuse.market, (misuse.time + 1, misuse.time))
+    return begin <= misuse.time <= end
+
+
+def _leak(name: str, app: App, misused: Mapping[str, Misuse], threshold: float) -> Leak | None:
+    """Judge an app by those of its misused keys that belong together."""
+    count = len(misused)
+    if count < FEWEST:
+        return None
+    ranks = np.sort([misuse.rank for misuse in misused.values()])[::-1]
+    conduct = float(np.mean([misuse.conduct for misuse in misused.values()]))
     strangeness = conduct + PER_RANK * (float(np.mean(ranks)) - threshold)
-    if count < FEWEST or strangeness < STRANGENESS:
+    if strangeness < STRANGENESS:
         return None
     active = len(app.heard) / HEARD
     chance = float(surprise_of_counts(np.arange(1.0, count + 1.0), active * 10.0**-ranks).max())
     if chance < CHANCE:
         return None
-    keys = sorted(app.misused, key=lambda key: (-app.misused[key].rank, key))
-    since = min(misuse.since for misuse in app.misused.values())
+    keys = sorted(misused, key=lambda key: (-misused[key].rank, key))
+    since = min(misuse.since for misuse in misused.values())
     return Leak(name, keys, since, active * 10.0**-threshold, chance, conduct)
 
 

@@ -38,7 +38,7 @@ class AppStage:
         if app is None:
             return []
         time = int(rows.merge_time[row])
-        misuse = Misuse(time, suspect.rank, suspect.conduct, incident.since)
+        misuse = Misuse(time, suspect.rank, suspect.conduct, incident.since, suspect.market)
         leak = self._leaks.misuse(app, suspect.key, misuse)
         return [] if leak is None else [self._alert(rows, row, leak, incident)]
 

@@ -14,9 +14,11 @@ NOW = 1_670_562_611_123
 DAY_MINUTES = 24 * 60
 
 
-def misuse(minute: int = 0, rank: float = 3.5, conduct: float = 4.5) -> Misuse:
+def misuse(
+    minute: int = 0, rank: float = 3.5, conduct: float = 4.5, market: str = "binance\x1fAXSUSDT"
+) -> Misuse:
     time = NOW + minute * 60_000
-    return Misuse(time, rank, conduct, time - 30_000)
+    return Misuse(time, rank, conduct, time - 30_000, market)
 
 
 def told(misuses: dict[str, Misuse]) -> list[Leak]:
@@ -71,6 +73,54 @@ def test_an_app_of_which_a_theft_across_apps_met_no_more_keys_than_of_others_doe
     assert any(found) == (not elsewhere)
 
 
+@pytest.mark.parametrize(
+    ("market", "minute", "told"),
+    [("binance\x1fAXSUSDT", 20, False), ("kraken\x1fAXSUSDT", 20, True), (None, 120, True)],
+)
+def test_an_app_is_compared_with_others_in_its_own_theft_not_with_all_thefts_of_the_day(
+    market: str | None, minute: int, told: bool
+) -> None:
+    leaks = AppLeaks(THRESHOLD)
+    for app in ("app", "other"):
+        leaks._apps[app] = App(heard={f"{app}{n}": NOW for n in range(200)})
+    for n in range(60):
+        elsewhere = misuse(minute, market=market or misuse().market)
+        leaks.misuse("other", f"other{n}", elsewhere)
+    found = [leaks.misuse("app", f"app{n}", misuse(rank=5.0)) for n in range(40)]
+    assert any(found) == told
+
+
+def spread(minutes: int, markets: int) -> list[Leak]:
+    """Leaks told of an app with 20 keys misused so far apart, in so many markets in turn."""
+    each = {f"k{n}": misuse(n * minutes, 5.0, market=f"m{n % markets}") for n in range(20)}
+    return told(each)
+
+
+def test_single_thefts_that_share_an_app_by_chance_are_no_leak() -> None:
+    assert spread(minutes=40, markets=20) == []
+
+
+def test_keys_misused_in_one_market_or_at_one_time_are_a_leak() -> None:
+    assert len(spread(minutes=40, markets=1)[-1].keys) > 10
+    assert len(spread(minutes=1, markets=20)[-1].keys) > 10
+
+
+def test_a_leak_names_only_keys_that_are_misused_together() -> None:
+    alone = misuse(-300, 6.0, market="m9")
+    leak = told({"alone": alone} | {f"k{n}": misuse(n, 5.0) for n in range(4)})[-1]
+    assert "alone" not in leak.keys
+    assert leak.since == misuse(0).since
+
+
+def test_both_keys_of_an_app_with_two_that_are_misused_in_one_theft_are_a_leak() -> None:
+    leaks = AppLeaks(THRESHOLD)
+    leaks._apps["other"] = App(heard={f"other{n}": NOW for n in range(60)})
+    leaks._apps["app"] = App(heard={"k0": NOW, "k1": NOW})
+    found = [leaks.misuse("app", f"k{n}", misuse(n, 5.0)) for n in range(2)]
+    assert found[0] is None
+    assert found[1] is not None
+
+
 def test_keys_misused_days_apart_do_not_add_up() -> None:
     apart = WINDOW_MS // 60_000 + 1
     assert not told({f"k{n}": misuse(n * apart) for n in range(10)})
@@ -87,7 +137,7 @@ def test_what_an_alerted_key_costs_does_not_grow_with_the_number_of_them(
 ) -> None:
     weighed: list[int] = []
 
-    def weigh(_: str, app: App, __: float) -> None:
+    def weigh(_: str, app: App, *__: object) -> None:
         weighed.append(len(app.misused))
 
     monkeypatch.setattr("models.apps.leaks._leak", weigh)
