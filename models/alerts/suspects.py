@@ -21,7 +21,7 @@ class Suspect(msgspec.Struct):
     key: str
     account: str
     app: str | None
-    home: int  # hash of the app that the key usually uses
+    home: str  # app that the key usually uses; empty: none
     market: str
     time: int  # when the alert stage heard of it, ms
     sighting: Sighting
@@ -68,7 +68,7 @@ def suspect_of(
         key=orders.keys.strings[orders.key[row]],
         account=orders.accounts.strings[orders.account[row]],
         app=app,
-        home=int(extra["home"][row]),
+        home=extra["home"][row].decode(),
         market=market,
         time=int(rows.merge_time[row]),
         sighting=Sighting(rank, int(orders.ts[row]), orders.event_id[row], place),

@@ -19,7 +19,7 @@ from typing import ClassVar, Final
 import numpy as np
 
 from models.market.state import DAY, MINUTE
-from models.orders.batch import NONE, Float64s
+from models.orders.batch import Float64s
 from models.rows import Rows
 from models.snapshot import Remembering
 
@@ -31,7 +31,6 @@ PER_RANK: Final = 2.0  # surprises that a rank beyond the threshold is worth
 TOGETHER_MS: Final = 30 * MINUTE  # between what belongs to one theft
 BESIDE: Final = 3.0  # -log10 of the chance of its share of the keys misused there and then
 OTHERS: Final = 50.0  # keys of others, half of one misused, that count beside those known
-MOST_NAMES: Final = 100_000  # apps whose names are known: those heard of last
 HEARD: Final = 0.25  # share of an app's active keys that the alert stage hears of within a day
 NEWS: Final = 64  # an app is weighed again when a 64th of what is known of its misused keys is new
 
@@ -89,36 +88,31 @@ class Leak:
 class AppLeaks(Remembering):
     """The apps of the last day."""
 
-    remembered: ClassVar = {"_apps": dict[str, App], "_names": dict[int, str], "_swept": int}
+    remembered: ClassVar = {"_apps": dict[str, App], "_swept": int}
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold  # rank from which a key counts as misused
         self._apps: dict[str, App] = {}
-        self._names: dict[int, str] = {}  # by hash
         self._swept = 0
 
     def hear(self, rows: Rows, start: int, stop: int) -> None:
         """Note which keys of which apps are notable, row by row: an app's size."""
         orders = rows.orders
         homes = rows.extra["home"][start:stop].tolist()
-        used = orders.app[start:stop].tolist()
         keys = orders.key[start:stop].tolist()
         times = rows.merge_time[start:stop].tolist()
-        for home, app, key, time in zip(homes, used, keys, times, strict=True):
-            if app != NONE:
-                self._know(int(orders.apps.hashes[app]), orders.apps.strings[app])
-            name = self._names.get(home)
-            if name is not None:
-                self._apps.setdefault(name, App()).heard[orders.keys.strings[key]] = time
+        for home, key, time in zip(homes, keys, times, strict=True):
+            if home:
+                app = self._apps.setdefault(home.decode(), App())
+                app.heard[orders.keys.strings[key]] = time
             if abs(time - self._swept) > WINDOW_MS // 24:  # also after a leap was taken back
                 self._sweep(time)
 
-    def named(self, home: int) -> str | None:
-        """Name the app that a key usually uses: that one leaked it, whatever is used now."""
-        return self._names.get(home)
-
     def misuse(self, name: str, key: str, misuse: Misuse) -> Leak | None:
-        """Note an alerted key; gives the leak if it makes one, or one half as large again."""
+        """Note an alerted key of an app; gives the leak if it makes one, or one half larger.
+
+        The app is the one that the key usually uses: that one leaked it, whatever is used now.
+        """
         app = self._apps.setdefault(name, App())
         app.note(key, misuse)
         if NEWS * app.news < len(app.misused):  # else each of a hundred thousand keys weighs all
@@ -143,12 +137,6 @@ class AppLeaks(Remembering):
         expected = len(app.heard) * (misused + 0.5) / (active + OTHERS)
         count = np.array([float(len(together))])
         return float(surprise_of_counts(count, np.array([expected]))[0]) < BESIDE
-
-    def _know(self, app: int, name: str) -> None:
-        self._names.pop(app, None)
-        self._names[app] = name
-        if len(self._names) > MOST_NAMES:
-            del self._names[next(iter(self._names))]
 
     def _sweep(self, now: int) -> None:
         for app in self._apps.values():

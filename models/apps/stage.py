@@ -34,12 +34,11 @@ class AppStage:
 
     def misused(self, rows: Rows, row: int, suspect: Suspect, incident: Incident) -> list[Alert]:
         """Take in a key that event `row` raised an alert on; gives that of its app, if it leaks."""
-        app = self._leaks.named(suspect.home)
-        if app is None:
+        if not suspect.home:
             return []
         time = int(rows.merge_time[row])
         misuse = Misuse(time, suspect.rank, suspect.conduct, incident.since, suspect.market)
-        leak = self._leaks.misuse(app, suspect.key, misuse)
+        leak = self._leaks.misuse(suspect.home, suspect.key, misuse)
         return [] if leak is None else [self._alert(rows, row, leak, incident)]
 
     def _alert(self, rows: Rows, row: int, leak: Leak, incident: Incident) -> Alert:

@@ -14,6 +14,7 @@ from models.entities import (
 )
 from models.keys import kernel
 from models.keys import state as k
+from models.keys.homes import AppNames
 from models.orders.batch import (
     Bools,
     Float32s,
@@ -24,7 +25,7 @@ from models.orders.batch import (
     UInt64s,
 )
 from models.rows import Rows
-from models.score.evidence import NO_EVIDENCE, SUSPECT, Scale, chance, weigh
+from models.score.evidence import NO_EVIDENCE, NOTABLE, SUSPECT, Scale, chance, weigh
 from models.snapshot import Saved, Snapshot
 
 
@@ -36,15 +37,19 @@ class KeyStage:
         self.bounds = bounds
         self._keys: Table = new_table(k.KEY, min(256, bounds.keys))
         self._pairs: Table = new_table(k.PAIR, min(1024, bounds.pairs))
+        self._apps = AppNames()
 
     def snapshot(self) -> Snapshot:
         """Give the state as it is now."""
         records, tables = saved_tables(self)
-        return Snapshot(records, msgspec.msgpack.encode(tables))
+        return Snapshot(records, msgspec.msgpack.encode((tables, self._apps.save())))
 
     def restore(self, records: Saved, values: bytes) -> None:
         """Take a state back, in place of that of a new stage."""
-        put_back(self, records, msgspec.msgpack.decode(values, type=dict[str, list[int]]))
+        kinds = tuple[dict[str, list[int]], dict[int, str]]
+        tables, apps = msgspec.msgpack.decode(values, type=kinds)
+        put_back(self, records, tables)
+        self._apps.restore(apps)
 
     def assess(self, rows: Rows) -> Rows:
         """Measure each event against what came before it, then learn it unless it is suspect.
@@ -56,9 +61,11 @@ class KeyStage:
         what the key did and what its past made one expect, as logarithms; `odds`, (n,), the log
         odds that the fill is rogue; `persistence`, (n,), how much more rogue the key's last hour
         looks than its usual ones; `activity`, (n,), log of the fills a day that one expects of the
-        key; `home`, (n,), hash of the app that the key usually uses, 0 for none.
+        key; `home`, (n,), name of the app that the key usually uses, in UTF-8: empty for none, and
+        where the fill is not notable.
         """
         n, orders = len(rows), rows.orders
+        self._apps.learn(orders)
         self._keys = with_room(self._keys, len(orders.keys), self.bounds.keys)
         self._pairs = with_room(self._pairs, n, self.bounds.pairs)
         features = np.zeros((n, len(k.FEATURES)), np.float32)
@@ -108,7 +115,7 @@ class KeyStage:
             odds=odds,
             persistence=persistence,
             activity=activity,
-            home=home,
+            home=self._apps.at(np.flatnonzero(odds > NOTABLE), home),
         )
 
 
@@ -181,7 +188,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         odds[i] = weigh(scale, features[i], side[i], surprises[i])
         persistence[i] = kernel.persistence(key)
         activity[i] = kernel.activity(key)
-        home[i] = key.app if key.app_orders > 0.0 else app
+        home[i] = key.app if key.app_orders > 0.0 else np.uint64(0)
         if odds[i] > NO_EVIDENCE:
             key.evidence_1h += chance(odds[i], surprises[i])
         kernel.roll_windows(

@@ -7,6 +7,7 @@ read in place and cannot be written.
 """
 
 import math
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ _DTYPES: Final = {
     name: np.dtype(name)
     for name in ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f4", "<f8")
 }
+_TEXT: Final = re.compile(r"\|S[1-9][0-9]{0,3}", re.ASCII)
 _NAMES: Final = {dtype: name for name, dtype in _DTYPES.items()}  # looked up faster than asked for
 
 Array: TypeAlias = NDArray[Any]
@@ -74,13 +76,14 @@ def pack(
     parts: list[memoryview | bytes] = []
     for name, array in columns.items():
         dtype = _NAMES.get(array.dtype) or array.dtype.newbyteorder("<").str
-        if dtype not in _DTYPES or array.ndim not in _DIMENSIONS:
+        kind = _dtype(dtype)
+        if kind is None or array.ndim not in _DIMENSIONS:
             raise FrameError(
                 f"column {name} is {array.dtype} with {array.ndim} dimensions; must be numbers or "
-                "booleans of at most 8 bytes, with 1 or 2 dimensions"
+                "booleans of at most 8 bytes, or bytes, with 1 or 2 dimensions"
             )
         forms[name] = dtype, array.shape
-        stored = np.ascontiguousarray(array, _DTYPES[dtype])
+        stored = np.ascontiguousarray(array, kind)
         parts += (stored.data, bytes(-stored.nbytes % _ALIGNMENT))
     try:
         header = _encode_header(_Header(forms, dict(tables), dict(meta), word))
@@ -111,11 +114,16 @@ def unpack(data: bytes) -> Frame:
     return Frame(columns, header.tables, header.meta, header.word)
 
 
+def _dtype(form: str) -> np.dtype[Any] | None:
+    """Give the type that arrays of a form have; None where no frame holds such."""
+    return _DTYPES.get(form) or (np.dtype(form) if _TEXT.fullmatch(form) else None)
+
+
 def _array(
     data: bytes, start: int, name: str, form: str, shape: tuple[int, ...]
 ) -> tuple[Array, int]:
     """Give a view of the array that begins at a byte, and where it ends."""
-    dtype = _DTYPES.get(form)
+    dtype = _dtype(form)
     if dtype is None or len(shape) not in _DIMENSIONS:
         raise FrameError(f"column {name} is {form} {shape}; this is never written")
     count = math.prod(shape)

@@ -9,7 +9,6 @@ from models.alerts.crowd import Around
 from models.alerts.suspects import Suspect, suspect_of
 from models.keys.state import BASELINES, FEATURES
 from models.market.state import ADVERSE_MOVE, CONTEXT
-from models.orders.hashing import stable_hashes
 from models.rows import Rows
 from models.score.evidence import Scale
 from models.score.forest import fit_forest
@@ -83,12 +82,12 @@ def rows_of(tape: Sequence[Event]) -> Rows:
     times = np.array([event["ts"] for event in tape])
     context = np.zeros((n, len(CONTEXT)), np.float32)
     context[:, ADVERSE_MOVE] = [event["move"] for event in tape]
-    homes = [stable_hashes([event["home"]])[0] if event["home"] else 0 for event in tape]
+    homes = [(event["home"] or "").encode() for event in tape]
     extra: dict[str, Any] = {
         "odds": np.array([event["odds"] for event in tape], np.float32),
         "activity": np.array([event["activity"] for event in tape], np.float32),
         "persistence": np.array([event["persistence"] for event in tape], np.float32),
-        "home": np.array(homes, np.uint64),
+        "home": np.array(homes, "S32"),
         "surprises": np.array(
             [[event["surprises"].get(name, 0.0) for name in FEATURES] for event in tape], np.float32
         ),

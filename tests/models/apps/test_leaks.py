@@ -159,20 +159,13 @@ def test_an_app_is_measured_against_its_size(keys: int) -> None:
 
 def heard(leaks: AppLeaks, app: str, key: str, minute: int) -> None:
     """Let a notable fill of a key by its usual app be heard of."""
-    rows = rows_of([suspect(minute, app=app, api_key=key)])
-    rows.extra["home"][:] = rows.orders.apps.hashes[rows.orders.app]
-    leaks.hear(rows, 0, 1)
+    leaks.hear(rows_of([suspect(minute, app=app, api_key=key)]), 0, 1)
 
 
-def test_apps_that_come_and_go_are_forgotten_their_keys_after_a_day_their_names_by_number(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("models.apps.leaks.MOST_NAMES", 10)
+def test_apps_that_come_and_go_are_forgotten_after_a_day() -> None:
     leaks = AppLeaks(THRESHOLD)
     for n in range(100):
         heard(leaks, f"app{n}", f"k{n}", n * 60)
-    assert len(leaks._names) == 10
-    assert list(leaks._names.values())[-1] == "app99"
     assert len(leaks._apps) <= 26
 
 

@@ -1,0 +1,77 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from models.keys import homes
+from models.keys.stage import KeyStage
+from models.market.stage import MarketStage
+from models.market.state import HOUR
+from models.rows import Rows
+from models.score.evidence import NOTABLE, blank_scale
+from tests.factories import TS, Event, bare_order, batch_of
+from tests.models.keys.test_stage import LATEST, NERVOUS
+
+
+def orders(count: int, app: str | None, **changes: object) -> list[Event]:
+    """Small purchases of one key through an app, one an hour."""
+    usual: Event = {"api_key": "k", "app": app} | changes
+    start = usual.pop("start", 0)
+    return [
+        bare_order(event_id=f"{app}-{start}-{n}", ts=TS + (start + n) * HOUR, **usual)
+        for n in range(count)
+    ]
+
+
+def told(stage: KeyStage, tape: Sequence[Event]) -> Rows:
+    return stage.assess(MarketStage().observe(batch_of(tape, LATEST)))
+
+
+def theft(app: str | None) -> list[Event]:
+    return orders(1, app, start=80, qty=9e4, symbol="DEEPUSDT")
+
+
+@pytest.mark.parametrize("tag", ["thieftool", None])
+def test_a_notable_fill_tells_the_app_that_its_key_usually_uses_whatever_it_uses_now(
+    tag: str | None,
+) -> None:
+    stage = KeyStage(blank_scale())
+    told(stage, orders(60, "größe"))
+    stage._scale = NERVOUS
+    rows = told(stage, theft(tag))
+    assert rows.extra["odds"][-1] > NOTABLE
+    assert rows.extra["home"][-1].decode() == "größe"
+
+
+def test_a_key_without_a_past_tells_no_app_for_the_tag_may_be_the_thiefs() -> None:
+    rows = told(KeyStage(NERVOUS), theft("thieftool"))
+    assert rows.extra["odds"][-1] > NOTABLE
+    assert rows.extra["home"].tolist() == [b""]
+
+
+def test_only_notable_fills_tell_an_app() -> None:
+    rows = told(KeyStage(blank_scale()), orders(60, "usual"))
+    assert (rows.extra["odds"] <= NOTABLE).all()
+    assert not rows.extra["home"].any()
+
+
+def test_the_names_are_known_after_a_restart() -> None:
+    stage, restarted = KeyStage(blank_scale()), KeyStage(NERVOUS)
+    told(stage, orders(60, "usual"))
+    saved = stage.snapshot()
+    records = {name: kept.array.copy() for name, kept in saved.records.items()}
+    restarted.restore(records, saved.values)
+    assert told(restarted, theft(None)).extra["home"].tolist() == [b"usual"]
+
+
+def test_names_are_forgotten_by_number_and_known_anew_by_the_next_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(homes, "MOST_NAMES", 10)
+    names = homes.AppNames()
+    for n in range(100):
+        names.learn(batch_of(orders(1, f"app{n}"), LATEST))
+    assert len(names.save()) == 10
+    names.learn(batch_of(orders(1, "app0"), LATEST))
+    hashes = batch_of(orders(1, "app0"), LATEST).apps.hashes
+    assert names.at(np.arange(1), hashes).tolist() == [b"app0"]
