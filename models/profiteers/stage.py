@@ -18,7 +18,10 @@ from models.snapshot import Remembering
 
 STEPS: Final = (0.0, 2.0, 6.0)  # decades above the threshold from which a severity begins
 LARGE: Final = 10_000.0  # USD received from which the worst is assumed
-SMALL: Final = 100.0  # USD received up to which it is not
+SMALL: Final = (
+    300.0  # USD received up to which nothing is held: honest resting orders receive so much
+)
+TINY: Final = 100.0  # and up to which it is no more than worth a look
 GROWN: Final = 4.0  # times what was last told: told again
 NEWS: Final = 64  # judged again when a 64th of the sprees that it met are alerted anew
 
@@ -130,9 +133,11 @@ class ProfiteerStage(Remembering):
 
 def _severity(suspicion: Suspicion) -> Severity:
     """Rate how unlikely it is that this is honest, and how much was received."""
-    if suspicion.received < SMALL:
+    if suspicion.received < TINY:
         return Severity.LOW
     severity = Severity(1 + sum(suspicion.chance >= THRESHOLD + step for step in STEPS))
+    if suspicion.received < SMALL:
+        return min(severity, Severity.MEDIUM)
     return severity if suspicion.received >= LARGE else min(severity, Severity.HIGH)
 
 

@@ -8,7 +8,7 @@ import pytest
 from models.alerts.envelope import Alert, AlertType, Severity, alert_id
 from models.alerts.incidents import QUIET_MS
 from models.profiteers.dealings import WINDOW_MS, Dealings
-from models.profiteers.stage import GROWN, LARGE, NEWS, ProfiteerStage
+from models.profiteers.stage import GROWN, LARGE, NEWS, SMALL, ProfiteerStage
 from tests.factories import TS, Event
 from tests.models.alerts.suspects import MINUTE, plain_model, rows_of, suspect, taken_out
 
@@ -145,6 +145,13 @@ def test_withdrawals_are_held_where_the_proof_is_strong_and_much_was_received() 
     many = alerts_of([robbed(n, notional=LARGE) for n in range(12)])[-1]
     assert (few.data.severity, few.data.recommended_action) == ("medium", "review")
     assert (many.data.severity, many.data.recommended_action) == ("critical", "hold_withdrawals")
+
+
+def test_nothing_is_held_of_an_account_that_received_little_however_strong_the_proof() -> None:
+    little = alerts_of([robbed(n, notional=0.9 * SMALL / 12) for n in range(12)])
+    more = alerts_of([robbed(n, notional=1.1 * SMALL / 12) for n in range(12)])
+    assert {alert.data.recommended_action for alert in little} == {"review"}
+    assert more[-1].data.recommended_action == "hold_withdrawals"
 
 
 def test_after_a_day_all_is_forgotten() -> None:
