@@ -252,6 +252,7 @@ class Topic:
         self._model, self._data = model, data
         self.frames: list[bytes] = []
         self._read = 0
+        self._safe = 0  # frames that were read at any time: those are with the brokers
         self.keys = keys_of(model, 2)
         self.suspects: dict[int, str] = {}  # event ids by number
         self.restart()
@@ -285,10 +286,11 @@ class Topic:
             run = run_of(self.frames[self._read : until], self._read)
             self._note(self.keys.assess(run))
             self._read = until
+            self._safe = max(self._safe, until)
 
     def crash(self) -> None:
         """Lose what was not with the brokers yet, and go on from the state at this moment."""
-        lost = self._draw(st.integers(0, len(self.frames) - self._read))
+        lost = self._draw(st.integers(0, len(self.frames) - self._safe))
         del self.frames[len(self.frames) - lost :]
         self.keys = again(self.keys, keys_of(self._model, 2))
         self._read = self.keys.again_from
