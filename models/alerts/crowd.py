@@ -2,9 +2,10 @@
 
 Thefts come in crowds, and so do honest followers of a signal. What tells them apart is not how many
 buy, but how many of those who buy look rogue each by itself: n expected rogue buyers among N count
-for log(1 + n) n / (N + 1/2). A buyer who by itself does nothing unusual, such as a bystander whom a
-theft's price meets, is not judged by its company. Sales have no part in it: a group that stops out
-loses all together.
+for log(1 + n) n / (N + 1/2). A buyer is judged by its company only as far as it shows something
+itself (`models.score.parts.standing`): a bystander whom a theft's price meets does not. Sales have
+no part in it: a group that stops out loses all together. Nor have resting bids that others hit: who
+quotes, or waits for a dip, chose neither the time nor the company.
 """
 
 from typing import Final, NamedTuple
@@ -15,12 +16,12 @@ from numba import njit
 from models.entities import Table, find_or_add, joint_hash, new_table, with_room
 from models.market.clocks import decay
 from models.market.state import APP_BUYERS, BUYERS, CROWD_MS
-from models.orders.batch import SELL, Float32s, Int8s, Int32s, Int64s, UInt64s
+from models.orders.batch import BUY, Bools, Float32s, Int32s, Int64s, UInt64s
 from models.rows import Rows
 from models.score.evidence import chance
+from models.score.parts import standing
 
 MAX_ENTITIES: Final = 1_000_000
-ENOUGH: Final = 0.05  # chance of being rogue by itself from which its company counts in full
 
 # A market, an app in a market, or a key in a market: the rogue buyers that one must expect there.
 SUSPECTS: Final = np.dtype([("hash", "u8"), ("time", "i8"), ("expected", "f4")], align=True)
@@ -48,9 +49,9 @@ class Crowd:
         self._markets = with_room(self._markets, n, MAX_ENTITIES)
         self._app_markets = with_room(self._app_markets, n, MAX_ENTITIES)
         self._pairs = with_room(self._pairs, n, MAX_ENTITIES)
-        around = Around(
-            np.zeros((n, 2), np.float32), np.zeros((n, 2), np.float32), np.zeros(n, np.float32)
-        )
+        joins = (orders.side == BUY) & ~orders.maker
+        share = np.where(joins, standing(rows), 0.0).astype(np.float32)
+        around = Around(np.zeros((n, 2), np.float32), np.zeros((n, 2), np.float32), share)
         _meet(
             self._markets,
             self._app_markets,
@@ -62,7 +63,7 @@ class Crowd:
             orders.key,
             orders.apps.hashes,
             orders.app,
-            orders.side,
+            joins,
             rows.extra["odds"],
             rows.extra["surprises"],
             rows.extra["context"],
@@ -99,14 +100,14 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     key: Int32s,
     app_hash: UInt64s,
     app: Int32s,
-    side: Int8s,
+    joins: Bools,
     odds: Float32s,
     surprises: Float32s,
     context: Float32s,
     around: Around,
 ) -> None:
     for i in range(len(time)):
-        if side[i] == SELL:
+        if not joins[i]:
             continue
         name = market_hash[market[i]]
         whole = markets.rows[_enter(markets, name, time[i])]
@@ -116,7 +117,6 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         around.rogue[i, 0] = others
         around.weight[i, 0] = _weight(others, context[i, BUYERS])
         itself = chance(odds[i], surprises[i])
-        around.share[i] = min(1.0, itself / ENOUGH)
         more = max(0.0, itself - known)
         whole.expected += more
         own.expected += more

@@ -41,8 +41,12 @@ CROWD_WEIGHT: Final = 1.9
 APP_CROWD_WEIGHT: Final = 1.25
 PERSISTENCE_WEIGHT: Final = 0.4
 MOST_COMPANY: Final = 5.0  # that a crowd and its app's part of it can give together
+ENOUGH: Final = 5.0  # evidence of the key's own doing from which its company counts in full
+# What all who buy in a market at one time have alike, or their app: no doing of the key's.
+MET_BY_ALL: Final = ("surge", "pay_up", "new_sellers", "app_share")
 
 _WEIGHTS: Final = np.array([WEIGHTS.get(name, 0.0) for name in k.FEATURES])
+_ITSELF: Final = np.where(np.isin(k.FEATURES, MET_BY_ALL), 0.0, _WEIGHTS)
 _BOTH: Final = _WEIGHTS + [evidence.WEIGHTS.get(name, 0.0) for name in k.FEATURES]
 
 
@@ -64,6 +68,27 @@ def company_of(crowd: Float32s | Float64s, share: Float32s | Float64s) -> Float6
     return company
 
 
+def standing(fills: Rows) -> Float64s:
+    """Share of its company's evidence that counts for each of n fills, 0 to 1, shape (n,).
+
+    It grows with what the key does by itself, so that company strengthens what a key shows, at
+    most doubles it, and never stands in its place: whoever buys where a theft drives the price is
+    in the worst of companies.
+    """
+    share: Float64s = np.clip(_held(fills, _ITSELF) / ENOUGH, 0.0, 1.0)
+    return share
+
+
+def _held(fills: Rows, weights: Float64s) -> Float64s:
+    """Weigh n fills by what surprises, and by their keys' conduct and business, shape (n,)."""
+    surprises: Float32s = fills.extra["surprises"]
+    conduct = np.minimum(USUAL, surprises[:, CONDUCT_COLUMNS].max(axis=1))
+    chances = fills.extra["activity"] - np.log(k.USUAL_FILLS)
+    held = weights * np.minimum(surprises, LIMIT)  # no matrix product: its sums hang on the cut
+    own: Float64s = held.sum(axis=1) + CONDUCT_WEIGHT * conduct - ACTIVITY_WEIGHT * chances
+    return own
+
+
 def at_most(parts: Float64s, share: Float32s) -> Float64s:
     """Parts that the same n fills would have in the worst company, shape (n, PARTS)."""
     worst = parts.copy()
@@ -80,14 +105,9 @@ def parts_of(fills: Rows, crowd: Float32s, share: Float32s) -> Float64s:
     crowd : weight of those around each fill, and of those of its app, shape (n, 2).
     share : of that weight which counts for each fill, shape (n,).
     """
-    surprises: Float32s = fills.extra["surprises"]
-    conduct = np.minimum(USUAL, surprises[:, CONDUCT_COLUMNS].max(axis=1))
-    chances = fills.extra["activity"] - np.log(k.USUAL_FILLS)
-    held = _WEIGHTS * np.minimum(surprises, LIMIT)  # no matrix product: its sums hang on the cut
-    own = held.sum(axis=1) + CONDUCT_WEIGHT * conduct
     parts: Float64s = np.column_stack(
         [
-            np.maximum(0.0, own - ACTIVITY_WEIGHT * chances),
+            np.maximum(0.0, _held(fills, _WEIGHTS)),
             company_of(crowd, share),
             PERSISTENCE_WEIGHT * fills.extra["persistence"],
         ]

@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.alerts.crowd import ENOUGH, Around, Crowd
-from models.keys.state import FEATURES
+from models.alerts.crowd import Around, Crowd
+from models.keys.state import FEATURES, USUAL_FILLS
 from models.market.state import APP_BUYERS, BUYERS, CONTEXT, CROWD_MS
 from models.rows import Rows
 from models.score.evidence import chance
+from models.score.parts import ACTIVITY_WEIGHT, ENOUGH
 from tests.factories import TS, Event, bare_order, batch_of
 
+OF_STAGES = ("odds", "buyers", "activity")
 steps = st.sampled_from([0, 1, 5_000, 60_000, 900_000, 7_200_000])
 
 
@@ -28,6 +30,7 @@ def suspects(draw: st.DrawFn) -> list[Event]:
         order = bare_order(event_id=f"e-{n}", ts=ts, api_key=key, app=app, symbol=symbol, side=side)
         tape.append(order)
         tape[-1] |= {"odds": draw(st.floats(0, 12)), "buyers": draw(st.integers(0, 9))}
+        tape[-1] |= {"activity": draw(st.floats(-12, 6)), "maker": draw(st.booleans())}
     return tape
 
 
@@ -36,13 +39,19 @@ def rows_of(tape: list[Event]) -> Rows:
     context = np.zeros((len(tape), len(CONTEXT)), np.float32)
     context[:, BUYERS] = [event["buyers"] for event in tape]
     context[:, APP_BUYERS] = context[:, BUYERS] / 2
+    activity = [event.get("activity", 0.0) for event in tape]
     extra: dict[str, Any] = {
+        "activity": np.array(activity, np.float32),
         "odds": np.array([event["odds"] for event in tape], np.float32),
         "surprises": np.zeros((len(tape), len(FEATURES)), np.float32),
         "context": context,
     }
-    events = [{k: v for k, v in e.items() if k not in ("odds", "buyers")} for e in tape]
+    events = [{k: v for k, v in e.items() if k not in OF_STAGES} for e in tape]
     return Rows(batch_of(events, TS + 10**9), times, times, extra)
+
+
+def takes(event: Event) -> bool:
+    return event["side"] == "buy" and not event["maker"]
 
 
 def expected_rogues(earlier: list[Event], now: Event, app: str | None) -> float:
@@ -50,7 +59,7 @@ def expected_rogues(earlier: list[Event], now: Event, app: str | None) -> float:
     most: dict[str, float] = {}
     for event in earlier:
         alike = event["symbol"] == now["symbol"] and app in (None, event["app"])
-        if alike and event["side"] == now["side"] == "buy" and event["api_key"] != now["api_key"]:
+        if alike and takes(event) and takes(now) and event["api_key"] != now["api_key"]:
             odds = float(np.float32(event["odds"]))
             rogue = chance(odds, np.zeros(len(FEATURES), np.float32))
             faded = rogue * exp(-(now["ts"] - event["ts"]) / CROWD_MS)
@@ -74,9 +83,9 @@ def test_a_fill_is_told_of_the_others_each_counted_once_and_never_of_itself(
         assert around.weight[n, 0] == pytest.approx(
             weight(whole, event["buyers"]), rel=1e-3, abs=1e-5
         )
-        itself = chance(float(np.float32(event["odds"])), np.zeros(len(FEATURES), np.float32))
-        share = min(1.0, itself / ENOUGH) if event["side"] == "buy" else 0.0
-        assert around.share[n] == pytest.approx(share, rel=1e-4)
+        itself = ACTIVITY_WEIGHT * (log(USUAL_FILLS) - event["activity"])
+        share = min(1.0, max(0.0, itself / ENOUGH)) if takes(event) else 0.0
+        assert around.share[n] == pytest.approx(share, rel=1e-4, abs=1e-6)
         fellows = expected_rogues(tape[:n], event, event["app"]) if event["app"] else 0.0
         assert around.rogue[n, 1] == pytest.approx(fellows, rel=1e-4, abs=1e-5)
 
@@ -104,6 +113,18 @@ def test_a_group_that_sells_at_a_loss_is_no_crowd() -> None:
     around = Crowd().meet(rows_of(tape))
     assert not around.rogue.any()
     assert not around.weight.any()
+
+
+def test_a_resting_bid_that_others_hit_neither_joins_a_crowd_nor_is_judged_by_one() -> None:
+    tape = [
+        bare_order(event_id=f"e-{n}", ts=TS + n, api_key=f"k-{n}", app="x", maker=maker)
+        | {"odds": 12.0, "buyers": 0, "activity": -9.0}
+        for n, maker in enumerate([True] * 20 + [False] * 3 + [True])
+    ]
+    around = Crowd().meet(rows_of(tape))
+    assert around.rogue[:21].max() == 0.0
+    assert around.share[20:23].min() > 0.0
+    assert around.share[:20].max() == around.share[23] == 0.0
 
 
 def test_one_key_that_trades_a_thousand_times_is_no_crowd() -> None:

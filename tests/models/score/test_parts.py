@@ -12,12 +12,15 @@ from models.score.parts import (
     APP_CROWD_WEIGHT,
     CONDUCT_WEIGHT,
     CROWD_WEIGHT,
+    ENOUGH,
+    MET_BY_ALL,
     MOST_COMPANY,
     PARTS,
     PERSISTENCE_WEIGHT,
     WEIGHTS,
     contributions,
     parts_of,
+    standing,
 )
 from tests.factories import TS, bare_order, batch_of
 
@@ -111,3 +114,24 @@ def test_a_feature_contributes_what_it_added_in_both_weighings(told: np.ndarray)
     ):
         weight = WEIGHTS.get(name, 0.0) + evidence.WEIGHTS.get(name, 0.0)
         assert added == pytest.approx(weight * min(LIMIT, value), abs=1e-5)
+
+
+@given(surprises, activities)
+def test_company_counts_by_what_the_key_shows_itself_and_at_most_doubles_it(
+    told: np.ndarray, activity: float
+) -> None:
+    rows = fills(told[None], activity)
+    by_name = dict(zip(FEATURES, told.tolist(), strict=True))
+    own = sum(w * min(LIMIT, by_name[of]) for of, w in WEIGHTS.items() if of not in MET_BY_ALL)
+    own += CONDUCT_WEIGHT * min(USUAL, max(by_name[name] for name in CONDUCT))
+    own -= ACTIVITY_WEIGHT * (activity - np.log(USUAL_FILLS))
+    share = standing(rows)
+    assert share[0] == pytest.approx(min(1.0, max(0.0, own / ENOUGH)), abs=1e-5)
+    crowd = np.full((1, 2), 100.0, np.float32)
+    company = parts_of(rows, crowd, share.astype(np.float32))[0, [1, 2]].sum()
+    assert company <= max(0.0, own) * MOST_COMPANY / ENOUGH + 1e-4
+
+
+def test_what_all_buyers_of_a_market_have_alike_brings_a_key_no_company() -> None:
+    told = np.array([[4.0 if name in MET_BY_ALL else 0.0 for name in FEATURES]])
+    assert standing(fills(told, activity=float(np.log(USUAL_FILLS))))[0] == 0.0
