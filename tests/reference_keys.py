@@ -10,7 +10,17 @@ from typing import Final
 
 import numpy as np
 
-from models.keys.state import ALL_BUT, BASELINES, FEATURES, PRIORS, USUAL_FILLS
+from models.keys.state import (
+    ALL_BUT,
+    BASELINES,
+    FEATURES,
+    FEWEST_GAINS,
+    GAINS_FOR_LOSS,
+    PRIORS,
+    ROUND,
+    TOKEN,
+    USUAL_FILLS,
+)
 from tests.reference import DAY, HOUR, MINUTE, Context
 
 MONTH: Final = 30 * DAY
@@ -243,7 +253,8 @@ class NaiveKey:
     def _filled_by(self, name: str | None, market: str) -> float:
         return self.here(market, DAY, lambda f: f.notional * (f.counterparty == name))
 
-    def _tell_round_trips(self, fill: KeyFill, out: dict[str, float]) -> None:
+    def _closes(self, fill: KeyFill) -> Weighted:
+        """Gains of all closes in the fill's market, and what of each a day has left."""
         position = cost = 0.0
         gains: list[tuple[float, float]] = []
         for p in self.fills:
@@ -258,11 +269,26 @@ class NaiveKey:
                 cost = p.fill.price if abs(qty) > abs(position) else cost
             left = position + qty
             position = 0.0 if position * qty < 0 and abs(left) < 1e-9 * abs(qty) else left
-        faded = [(gain, exp(-(self.present - t) / DAY)) for t, gain in gains]
+        return [(gain, exp(-(self.present - t) / DAY)) for t, gain in gains]
+
+    def wins(self, fill: KeyFill) -> bool:
+        """Whether the key gains from its round trips, often and beside all that it trades."""
+        faded = self._closes(fill)
+        gains = sum(w for gain, w in faded if gain >= 0)
+        losses = sum(w for gain, w in faded if gain < 0)
+        steady = gains >= FEWEST_GAINS and gains >= GAINS_FOR_LOSS * losses
+        traded = self.here(fill.market, HOUR, lambda f: f.notional) + fill.notional
+        return steady and sum(gain * w for gain, w in faded) >= TOKEN * traded
+
+    def _tell_round_trips(self, fill: KeyFill, out: dict[str, float]) -> None:
+        faded = self._closes(fill)
         lost = max(0.0, -sum(gain * w for gain, w in faded))
         out["round_trip_loss"] = log(1 + lost / exp(self.estimate("size")[0]))
         streak = sum(w if gain < 0 else -w for gain, w in faded)
-        out["losing_streak"] = max(0.0, streak) / sqrt(sum(w for _, w in faded) + 1)
+        bought = self.here(fill.market, HOUR, lambda f: f.notional * f.buys)
+        sold = self.here(fill.market, HOUR, lambda f: f.notional * (not f.buys))
+        if fill.buys or bought >= ROUND * (sold + fill.notional):
+            out["losing_streak"] = max(0.0, streak) / sqrt(sum(w for _, w in faded) + 1)
 
     def _tell_habits(self, fill: KeyFill, out: dict[str, float]) -> None:
         if fill.network is not None:
@@ -271,7 +297,7 @@ class NaiveKey:
                 out["network_novelty"] = log(1 + min(len(self.networks), 200))
         app, loyalty = None, 0
         for p in self.fills:
-            if p.learned:
+            if p.learned and p.fill.buys:
                 app = p.fill.app if loyalty <= 0 else app
                 loyalty = min(loyalty + 1, 50) if p.fill.app == app else loyalty - 1
         if fill.app != app:
@@ -288,7 +314,7 @@ class NaiveKey:
     ) -> None:
         """Take the fill in, after `told`."""
         self.fills.append(Past(fill, self.now, self.present, learned, dict(values), chance))
-        if learned and fill.network is not None:
+        if learned and fill.buys and fill.network is not None:
             self.networks.append(fill.network)
 
     def hear(self, network: str | None) -> None:

@@ -198,7 +198,9 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
     lost = max(0.0, pair.lost_1d - pair.won_1d)
     out[k.F_ROUND_TRIP_LOSS] = np.log(1.0 + lost / np.exp(usual[k.SIZE]))
     closes = pair.losses_1d + pair.gains_1d
-    out[k.F_LOSING_STREAK] = max(0.0, pair.losses_1d - pair.gains_1d) / np.sqrt(closes + 1.0)
+    if side == BUY or pair.bought_1h >= k.ROUND * (pair.sold_1h + notional):
+        streak = max(0.0, pair.losses_1d - pair.gains_1d) / np.sqrt(closes + 1.0)
+        out[k.F_LOSING_STREAK] = streak
     if network != 0:
         known = False
         for i in range(k.NETWORKS):
@@ -223,6 +225,18 @@ def activity(key: Record) -> float:
     age = float(max(key.day - key.first, 0))
     days = (1.0 - np.exp(-age / k.MONTH)) * (k.MONTH / m.DAY)
     return float(np.log((fills + 2.0 * k.USUAL_FILLS) / (days + 2.0)))
+
+
+@njit(cache=True)
+def wins(pair: Record, notional: float) -> bool:
+    """Tell whether round trips in the market enrich the key, by more than a token beside its trade.
+
+    Who drains a key has it lose. The thief's own key, which sells to victims and buys back from
+    them, wins in strange company. A few small gains do not cover a large purchase.
+    """
+    steady = pair.gains_1d >= k.FEWEST_GAINS and pair.gains_1d >= k.GAINS_FOR_LOSS * pair.losses_1d
+    traded = pair.bought_1h + pair.sold_1h + notional
+    return bool(steady and pair.won_1d - pair.lost_1d >= k.TOKEN * traded)
 
 
 @njit(cache=True)
@@ -254,6 +268,8 @@ def learn_past(
     key.traded += notional
     if taker:
         key.taken += notional
+    if side != BUY:
+        return  # sales are seldom suspect: those of a sweep would make the thief's ways usual
     if key.app_orders <= 0.0:
         key.app = app
     key.app_orders = min(key.app_orders + 1.0, 50.0) if app == key.app else key.app_orders - 1.0

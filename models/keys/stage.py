@@ -186,6 +186,9 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             usual[i],
         )
         odds[i] = weigh(scale, features[i], side[i], surprises[i])
+        unusual = odds[i] > SUSPECT
+        if kernel.wins(pair, notional[i]):
+            odds[i] = NO_EVIDENCE
         persistence[i] = kernel.persistence(key)
         activity[i] = kernel.activity(key)
         home[i] = key.app if key.app_orders > 0.0 else np.uint64(0)
@@ -203,5 +206,5 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             price[i],
             notional[i],
         )
-        if odds[i] <= SUSPECT:
+        if not unusual:
             kernel.learn_past(key, pair, values[i], app, network, side[i], taker, notional[i])

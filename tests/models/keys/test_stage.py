@@ -11,8 +11,9 @@ from models.keys.stage import KeyStage
 from models.keys.state import BASELINES, F_PAIR_NOVELTY, F_PAIR_YOUTH, FEATURES
 from models.market.stage import MarketStage
 from models.market.state import CONTEXT, DAY, HOUR
+from models.orders.batch import BUY, SELL
 from models.rows import Rows
-from models.score.evidence import NO_EVIDENCE, SUSPECT, Scale, blank_scale, chance
+from models.score.evidence import NO_EVIDENCE, SUSPECT, Scale, blank_scale, chance, weigh
 from models.score.surprise import PLACES
 from tests.factories import TS, Event, bare_order, batch_of, market_tapes
 from tests.reference_keys import KeyFill, NaiveKey
@@ -96,7 +97,10 @@ def test_every_feature_equals_its_restatement_from_all_past_fills(
         assert rows.extra["activity"][row] == pytest.approx(key.activity(), rel=1e-3, abs=1e-3)
         odds, surprises = rows.extra["odds"][row], rows.extra["surprises"][row]
         rogue = chance(odds, surprises) if odds > NO_EVIDENCE else 0.0
-        key.remember(fill, values, learned=bool(odds <= SUSPECT), chance=rogue)
+        told = np.zeros(len(FEATURES), np.float32)
+        judged = weigh(scale, rows.extra["features"][row], BUY if fill.buys else SELL, told)
+        assert odds == pytest.approx(NO_EVIDENCE if key.wins(fill) else judged)
+        key.remember(fill, values, learned=bool(judged <= SUSPECT), chance=rogue)
 
 
 @settings(max_examples=30)
@@ -216,3 +220,50 @@ def test_the_tables_forget_the_longest_idle_keys_alike_however_cut() -> None:
     features = np.concatenate([part.extra["features"] for part in parts])
     assert features.tobytes() == at_once.extra["features"].tobytes()
     assert len(stage._keys.rows) == 20
+
+
+def alternating(prices: Sequence[float], start: int = 0, **changes: Any) -> list[Event]:
+    """Buys and sells in turn, ten seconds apart."""
+    tape = fills([start + n * 10_000 for n in range(len(prices))], symbol="THIN", **changes)
+    for n, (event, price) in enumerate(zip(tape, prices, strict=True)):
+        event |= {"event_id": f"r-{start}-{n}", "side": ("buy", "sell")[n % 2], "price": price}
+    return tape
+
+
+def test_a_key_that_wins_its_round_trips_is_not_the_drained_one() -> None:
+    won = assessed(alternating([1.0, 1.1] * 6, qty=500.0), NERVOUS).extra["odds"]
+    lost = assessed(alternating([1.1, 1.0] * 6, qty=500.0), NERVOUS).extra["odds"]
+    assert (won[8:] == NO_EVIDENCE).all()
+    assert (lost[8:] > SUSPECT).all()
+
+
+def test_a_key_that_loses_is_suspect_also_where_it_rests_and_the_thief_hits() -> None:
+    odds = assessed(alternating([1.1, 1.0] * 6, qty=500.0, maker=True), NERVOUS).extra["odds"]
+    assert (odds[8:] > SUSPECT).all()
+
+
+def test_small_gains_given_to_a_key_do_not_cover_a_large_purchase() -> None:
+    tape = alternating([1.0, 1.1] * 6, qty=5.0)
+    tape += alternating([2.0], start=HOUR // 2, qty=90_000.0)
+    assert assessed(tape, NERVOUS).extra["odds"][-1] > SUSPECT
+
+
+def test_an_old_position_sold_in_slices_at_a_loss_is_no_round_trip() -> None:
+    held = fills([0], symbol="THIN", qty=1_000.0, price=2.0)
+    slices = fills([DAY + n * 10_000 for n in range(10)], symbol="THIN", side="sell", qty=100.0)
+    for n, event in enumerate(slices):
+        event |= {"event_id": f"s-{n}", "price": 1.0 - 0.01 * n}
+    odds = assessed(held + slices, NERVOUS).extra["odds"]
+    assert (odds[1:] == NO_EVIDENCE).all()
+
+
+def test_the_sales_of_a_sweep_make_neither_the_thiefs_network_nor_its_app_usual() -> None:
+    calm = fills([n * HOUR for n in range(60)], app="x", network="home")
+    sweep = fills([60 * HOUR + n * 1_000 for n in range(9)], side="sell", app="y", network="tor")
+    for n, event in enumerate(sweep):
+        event |= {"event_id": f"s-{n}", "symbol": f"HELD{n}"}
+    bought = fills([60 * HOUR + 20_000], symbol="THIN", app="y", network="tor")
+    bought[0]["event_id"] = "b"
+    features = named(FEATURES, assessed(calm + sweep + bought).extra["features"][-1])
+    assert features["network_novelty"] > 3.0
+    assert features["app_change"] > 3.0
