@@ -202,7 +202,8 @@ def test_a_fill_is_measured_before_it_is_learned(tape: list[Event], qty: float) 
     # Another size, counterparty and network of the last fill change nothing that was said before.
     last = tape[-1] | {"qty": qty, "counterparty": "s9", "network": "elsewhere"}
     one, other = assessed(tape), assessed([*tape[:-1], last])
-    n = len(one) - (tape[-1]["api_key"] is not None)
+    # A last event without a key passes through if it is an offer, which its size decides.
+    n = min(len(one), len(other)) - (tape[-1]["api_key"] is not None)
     assert one.extra["features"][:n].tobytes() == other.extra["features"][:n].tobytes()
 
 
