@@ -18,9 +18,7 @@ from models.snapshot import Remembering
 
 STEPS: Final = (0.0, 2.0, 6.0)  # decades above the threshold from which a severity begins
 LARGE: Final = 10_000.0  # USD received from which the worst is assumed
-SMALL: Final = (
-    300.0  # USD received up to which nothing is held: honest resting orders receive so much
-)
+SMALL: Final = 300.0  # USD received up to which nothing is held: honest resting orders get that
 TINY: Final = 100.0  # and up to which it is no more than worth a look
 GROWN: Final = 4.0  # times what was last told: told again
 NEWS: Final = 64  # judged again when a 64th of the sprees that it met are alerted anew
