@@ -1,5 +1,6 @@
 """The alert stage: suspect fills of all keys in order of time, ranked, explained, told once."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Final
 
@@ -11,7 +12,7 @@ from models.alerts.envelope import Action, Alert, AlertType, Reason, Severity, d
 from models.alerts.incidents import Incident, Incidents
 from models.alerts.raising import Allegation, alert_of
 from models.alerts.reasons import KINDS, Words, explain
-from models.alerts.suspects import Suspect, suspect_of
+from models.alerts.suspects import Suspect, suspects_at
 from models.alerts.waiting import Waiting
 from models.apps.stage import AppStage
 from models.entities import put_back, saved_tables
@@ -88,28 +89,31 @@ class AlertStage:
         buys = suspects.orders.side == BUY
         worst = at_most(parts, around.share)
         hopeful = buys & (self._model.rank(worst) >= self._model.threshold)
+        chosen = np.flatnonzero((ranks >= self._noteworthy) | hopeful)
+        medians = self._model.medians
+        places, offers = notable[chosen].tolist(), np.flatnonzero(rows.extra["offer"]).tolist()
         alerts: list[Alert] = []
-        known = heard = 0  # rows that profiteers, and suspects that apps have heard of
-        for row in np.flatnonzero((ranks >= self._noteworthy) | hopeful).tolist():
-            alerts += self._profiteers.hear(rows, known, int(notable[row]))
-            known = int(notable[row])
-            self._apps.hear(suspects, heard, row + 1)
-            heard = row + 1
-            rank = float(ranks[row])
-            one = suspect_of(suspects, row, parts[row], rank, around, self._model.medians)
+        told = 0  # offers that profiteers have heard of
+        self._apps.begin(suspects)
+        picked = suspects_at(suspects, chosen, parts, ranks, around, medians)
+        for row, place, one in zip(chosen.tolist(), places, picked, strict=True):
+            if told < len(offers) and offers[told] < place:
+                before = bisect_left(offers, place)
+                alerts += self._profiteers.hear(rows, offers[told:before])
+                told = before
             alerted = False
-            if rank >= self._noteworthy:
+            if one.rank >= self._noteworthy:
                 self.watch(one, one.sighting.ts)
                 incident = self._note(one, one.time)
                 alerts += self._accuse(suspects, row, one, incident)
                 alerted = incident.alerted is not None
                 alerts += self._profiteers.bought(suspects, row, one, alerted=alerted)
-            if buys[row]:
+            if one.buys:
                 alerts += self._rouse(suspects, row, one, around)
                 if hopeful[row]:
                     self._waiting.add(one)
-        self._apps.hear(suspects, heard, len(suspects))
-        return alerts + self._profiteers.hear(rows, known, len(rows))
+        self._apps.end()
+        return alerts + self._profiteers.hear(rows, offers[told:])
 
     def _rouse(self, rows: Rows, row: int, by: Suspect, around: Around) -> list[Alert]:
         """Accuse those whose purchases of the last minutes prove rogue in the light of this one."""

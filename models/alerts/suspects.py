@@ -1,6 +1,7 @@
 """A suspect fill as the alert stage remembers it: all that an alert on it would say."""
 
 from dataclasses import replace
+from itertools import repeat
 
 import msgspec
 import numpy as np
@@ -10,7 +11,16 @@ from models.alerts.envelope import Place
 from models.alerts.incidents import Sighting
 from models.alerts.reasons import Finding
 from models.market.state import ADVERSE_MOVE
-from models.orders.batch import BUY, NONE, Float32s, Float64s, venue_and_symbol
+from models.orders.batch import (
+    BUY,
+    NONE,
+    Float32s,
+    Float64s,
+    Int32s,
+    Int64s,
+    Names,
+    venue_and_symbol,
+)
 from models.rows import Rows
 from models.score.evidence import CONDUCT_COLUMNS
 
@@ -51,43 +61,59 @@ class Suspect(msgspec.Struct):
         self.finding = replace(self.finding, rogue_around=around, rogue_fellows=fellows)
 
 
-def suspect_of(
-    rows: Rows, row: int, parts: Float64s, rank: float, around: Around, medians: Float64s
-) -> Suspect:
-    """Take one fill out of its batch.
+def suspects_at(
+    rows: Rows, chosen: Int64s, parts: Float64s, ranks: Float64s, around: Around, medians: Float64s
+) -> list[Suspect]:
+    """Take the fills at `chosen`, shape (k,), out of their batch of n, all at once: it is cheaper.
 
-    `parts`, shape (PARTS,), are its evidence, `around` tells of those around each fill of the
-    batch; `medians`, shape (FEATURES,), is what is usual.
+    `parts`, shape (n, PARTS), are the evidence of each, `ranks`, shape (n,), what it comes to;
+    `around` tells of those around each; `medians`, shape (FEATURES,), is what is usual.
     """
     orders, extra = rows.orders, rows.extra
-    market = orders.markets.strings[orders.market[row]]
-    app = orders.apps.strings[orders.app[row]] if orders.app[row] != NONE else None
-    place = Place(int(orders.partition[row]), int(orders.offset[row]))
-    surprises: Float32s = extra["surprises"][row]
-    return Suspect(
-        key=orders.keys.strings[orders.key[row]],
-        account=orders.accounts.strings[orders.account[row]],
-        app=app,
-        home=extra["home"][row].decode(),
-        market=market,
-        time=int(rows.merge_time[row]),
-        sighting=Sighting(rank, int(orders.ts[row]), orders.event_id[row], place),
-        notional=float(orders.notional[row]),
-        move=max(0.0, float(extra["context"][row, ADVERSE_MOVE])),
-        conduct=float(np.sort(surprises[CONDUCT_COLUMNS])[-2:].sum()),
-        parts=parts.tolist(),
-        share=float(around.share[row]),
-        surprises=surprises.tolist(),
-        finding=Finding(
-            symbol=venue_and_symbol(market)[1],
-            app=app,
-            buys=bool(orders.side[row] == BUY),
-            features=extra["features"][row].tolist(),
-            values=extra["values"][row].tolist(),
-            usual=extra["usual"][row].tolist(),
-            median=medians.tolist(),
-            rogue_around=float(around.rogue[row, 0]),
-            rogue_fellows=float(around.rogue[row, 1]),
-            persistence=float(np.float32(extra["persistence"][row])),
-        ),
+    surprises: Float32s = extra["surprises"][chosen]
+    markets = _names(orders.markets, orders.market[chosen])
+    apps = [
+        None if code == NONE else orders.apps.strings[code] for code in orders.app[chosen].tolist()
+    ]
+    places = map(Place, orders.partition[chosen].tolist(), orders.offset[chosen].tolist())
+    sightings = map(
+        Sighting,
+        ranks[chosen].tolist(),
+        orders.ts[chosen].tolist(),
+        (orders.event_id[row] for row in chosen.tolist()),
+        places,
     )
+    findings = map(
+        Finding,
+        (venue_and_symbol(market)[1] for market in markets),
+        apps,
+        (orders.side[chosen] == BUY).tolist(),
+        extra["features"][chosen].tolist(),
+        extra["values"][chosen].tolist(),
+        extra["usual"][chosen].tolist(),
+        repeat(medians.tolist()),
+        *around.rogue[chosen].T.tolist(),
+        extra["persistence"][chosen].astype(np.float32).tolist(),
+    )
+    suspects = map(
+        Suspect,
+        _names(orders.keys, orders.key[chosen]),
+        _names(orders.accounts, orders.account[chosen]),
+        apps,
+        (home.decode() for home in extra["home"][chosen].tolist()),
+        markets,
+        rows.merge_time[chosen].tolist(),
+        sightings,
+        orders.notional[chosen].tolist(),
+        np.maximum(0.0, extra["context"][chosen, ADVERSE_MOVE]).tolist(),
+        np.sort(surprises[:, CONDUCT_COLUMNS], axis=1)[:, -2:].sum(axis=1).tolist(),
+        parts[chosen].tolist(),
+        around.share[chosen].tolist(),
+        surprises.tolist(),
+        findings,
+    )
+    return list(suspects)
+
+
+def _names(table: Names, codes: Int32s) -> list[str]:
+    return [table.strings[code] for code in codes.tolist()]

@@ -11,13 +11,21 @@ import numpy as np
 from models.alerts.suspects import Suspect
 from models.orders.batch import Float32s
 from models.score.model import Model
-from models.score.parts import APP_CROWD, CROWD, company_of
+from models.score.parts import (
+    APP_CROWD,
+    APP_CROWD_WEIGHT,
+    CROWD,
+    CROWD_WEIGHT,
+    MOST_COMPANY,
+    company_of,
+)
 from models.snapshot import Remembering
 
 WINDOW_MS: Final = 120_000
 HINDSIGHT: Final = 0.3  # decades that it costs: many purchases wait, and any crowd may find some
 MOST: Final = 64  # purchases kept per market, one of each key
 SWEEP_MS: Final = 10 * WINDOW_MS
+TINY: Final = 1e-9  # of a sum that may be rounded
 
 
 class Waiting(Remembering):
@@ -52,6 +60,11 @@ class Waiting(Remembering):
         if not waiting:
             return []
         self._markets[by.market] = waiting
+        # Most later purchases tell nothing new, and the sum over all is the most of any.
+        around, fellows = crowd.tolist()
+        most = (1.0 + TINY) * min(MOST_COMPANY, CROWD_WEIGHT * around + APP_CROWD_WEIGHT * fellows)
+        if all(w.share * most <= w.parts[CROWD] + w.parts[APP_CROWD] for w in waiting):
+            return []
         fellow = np.array([[1.0, by.app is not None and by.app == w.app] for w in waiting])
         parts = np.array([w.parts for w in waiting])
         company = company_of(crowd * fellow, np.array([w.share for w in waiting]))

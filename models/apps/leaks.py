@@ -12,15 +12,14 @@ expect.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeAlias
 
 import numpy as np
 
 from models.market.state import DAY, MINUTE
 from models.orders.batch import Float64s
-from models.rows import Rows
 from models.snapshot import Remembering
 
 WINDOW_MS: Final = DAY
@@ -33,6 +32,8 @@ BESIDE: Final = 3.0  # -log10 of the chance of its share of the keys misused the
 OTHERS: Final = 50.0  # keys of others, half of one misused, that count beside those known
 HEARD: Final = 0.25  # share of an app's active keys that the alert stage hears of within a day
 NEWS: Final = 64  # an app is weighed again when a 64th of what is known of its misused keys is new
+
+Fill: TypeAlias = tuple[bytes, str, int]  # app that the key usually uses, the key, time (ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +96,12 @@ class AppLeaks(Remembering):
         self._apps: dict[str, App] = {}
         self._swept = 0
 
-    def hear(self, rows: Rows, start: int, stop: int) -> None:
-        """Note which keys of which apps are notable, row by row: an app's size."""
-        orders = rows.orders
-        homes = rows.extra["home"][start:stop].tolist()
-        keys = orders.key[start:stop].tolist()
-        times = rows.merge_time[start:stop].tolist()
-        for home, key, time in zip(homes, keys, times, strict=True):
+    def hear(self, fills: Iterable[Fill]) -> None:
+        """Note which keys of which apps are notable, fill by fill: an app's size."""
+        for home, key, time in fills:
             if home:
                 app = self._apps.setdefault(home.decode(), App())
-                app.heard[orders.keys.strings[key]] = time
+                app.heard[key] = time
             if abs(time - self._swept) > WINDOW_MS // 24:  # also after a leap was taken back
                 self._sweep(time)
 

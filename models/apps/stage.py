@@ -1,12 +1,14 @@
 """The app stage: what alerted keys add up to."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from models.alerts.envelope import Action, Alert, AlertType, Reason, Severity, digits
 from models.alerts.incidents import Incident
 from models.alerts.raising import Allegation, alert_of
 from models.alerts.suspects import Suspect
-from models.apps.leaks import AppLeaks, Leak, Misuse
+from models.apps.leaks import AppLeaks, Fill, Leak, Misuse
 from models.rows import Rows
 from models.score.model import Model
 
@@ -16,9 +18,12 @@ MANY: Final = 5  # keys from which a leak is critical
 class AppStage:
     """Apps of which keys were alerted lately."""
 
+    _fills: Iterator[Fill]  # of the batch, not heard of yet
+
     def __init__(self, model: Model) -> None:
         self._model = model
         self._leaks = AppLeaks(model.threshold)
+        self._fills, self._heard = iter(()), 0
 
     def save(self) -> bytes:
         """Give what is remembered."""
@@ -28,12 +33,23 @@ class AppStage:
         """Remember again what was saved."""
         self._leaks.restore(saved)
 
-    def hear(self, rows: Rows, start: int, stop: int) -> None:
-        """Take in the notable fills from `start` to `stop`: they tell the size of the apps."""
-        self._leaks.hear(rows, start, stop)
+    def begin(self, rows: Rows) -> None:
+        """Be told of a batch of notable fills: they tell the size of the apps."""
+        homes, times = rows.extra["home"].tolist(), rows.merge_time.tolist()
+        keys = [rows.orders.keys.strings[code] for code in rows.orders.key.tolist()]
+        self._fills, self._heard = zip(homes, keys, times, strict=True), 0
+
+    def end(self) -> None:
+        """Take in what is left of the batch."""
+        self._leaks.hear(self._fills)
 
     def misused(self, rows: Rows, row: int, suspect: Suspect, incident: Incident) -> list[Alert]:
-        """Take in a key that event `row` raised an alert on; gives that of its app, if it leaks."""
+        """Take in a key that event `row` raised an alert on; gives that of its app, if it leaks.
+
+        Later events of the batch count for nothing yet.
+        """
+        self._leaks.hear(islice(self._fills, row + 1 - self._heard))
+        self._heard = row + 1
         if not suspect.home:
             return []
         time = int(rows.merge_time[row])

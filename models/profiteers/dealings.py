@@ -136,7 +136,8 @@ class Dealings:
         seller.fills += 1
         seller.minutes += purchase.time // MINUTE > seller.last // MINUTE
         seller.last = max(seller.last, purchase.time)
-        seller.sightings = [*seller.sightings, purchase.sighting][-SIGHTINGS:]
+        seller.sightings.append(purchase.sighting)
+        del seller.sightings[:-SIGHTINGS]
         selling = seller.selling.setdefault(purchase.market, Selling(offer.usual_share))
         kept = decay(1.0, float(purchase.time - selling.last), HOUR)
         selling.recent = selling.recent * kept + purchase.notional

@@ -1,8 +1,7 @@
 """The profiteer stage: who sold what leaked keys bought."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
-
-import numpy as np
 
 from models.alerts.envelope import MAX_EVIDENCE, Action, Alert, AlertType, Severity
 from models.alerts.raising import Allegation, alert_of
@@ -34,11 +33,10 @@ class ProfiteerStage(Remembering):
         self._matching = Matching()
         self._dealings = Dealings()
 
-    def hear(self, rows: Rows, start: int, stop: int) -> list[Alert]:
-        """Take in the offers from `start` to `stop`; gives alerts on those that sold."""
-        offers = np.flatnonzero(rows.extra["offer"][start:stop]) + start
+    def hear(self, rows: Rows, offers: Sequence[int]) -> list[Alert]:
+        """Take in the offers, rows in order; gives alerts on those that sold."""
         alerts: list[Alert] = []
-        for row in offers.tolist():
+        for row in offers:
             offer = _offer(rows, row, int(rows.orders.account[row]))
             purchase = self._matching.purchase_for(_trade(rows, row), offer)
             if purchase is not None:

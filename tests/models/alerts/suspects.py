@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from models.alerts.crowd import Around
-from models.alerts.suspects import Suspect, suspect_of
+from models.alerts.suspects import Suspect, suspects_at
 from models.keys.state import BASELINES, FEATURES
 from models.market.state import ADVERSE_MOVE, CONTEXT
 from models.rows import Rows
@@ -109,4 +109,7 @@ def taken_out(
     nobody = np.zeros((len(rows), 2), np.float32)
     alone = Around(nobody, nobody, np.full(len(rows), share, np.float32))
     held = np.zeros(len(PARTS)) if parts is None else parts
-    return suspect_of(rows, row, held, rank, alone, np.zeros(len(FEATURES)))
+    n = len(rows)
+    every, ranks = np.tile(held, (n, 1)), np.full(n, rank)
+    (one,) = suspects_at(rows, np.array([row]), every, ranks, alone, np.zeros(len(FEATURES)))
+    return one

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from models.apps.leaks import NEWS, WINDOW_MS, App, AppLeaks, Leak, Misuse, surprise_of_counts
 from models.score.model import THRESHOLD
-from tests.models.alerts.suspects import rows_of, suspect
 
 NOW = 1_670_562_611_123
 DAY_MINUTES = 24 * 60
@@ -159,7 +158,7 @@ def test_an_app_is_measured_against_its_size(keys: int) -> None:
 
 def heard(leaks: AppLeaks, app: str, key: str, minute: int) -> None:
     """Let a notable fill of a key by its usual app be heard of."""
-    leaks.hear(rows_of([suspect(minute, app=app, api_key=key)]), 0, 1)
+    leaks.hear([(app.encode(), key, NOW + minute * 60_000)])
 
 
 def test_apps_that_come_and_go_are_forgotten_after_a_day() -> None:

@@ -34,15 +34,16 @@ def alerts_of(fills: Sequence[Event], rank: float = RANK) -> list[Alert]:
     """Alerts where some keys of two apps are known and each of `fills` raised an alert."""
     stage = AppStage(plain_model())
     known = [honest(app, n) for app in ("signalbot", "thieftool") for n in range(3)]
-    stage.hear(rows_of(known), 0, len(known))
+    stage.begin(rows_of(known))
+    stage.end()
     rows, alerts = rows_of(fills), []
+    stage.begin(rows)
     for row, fill in enumerate(fills):
         incident, place = Incident(), Place(0, row)
         early = Sighting(rank, fill["ts"] - MINUTE, f"early-{fill['event_id']}", place)
         raising = Sighting(rank, fill["ts"], fill["event_id"], place)
         for sighting in (early, raising):
             incident.add(sighting, sighting.ts, 100.0, 0.0)
-        stage.hear(rows, row, row + 1)
         one = taken_out(rows, row, rank)
         alerts += stage.misused(rows, row, one, incident)
     return alerts

@@ -58,7 +58,7 @@ def alerts_of(
     rows, alerts = rows_of(tape), []
     for row, event in enumerate(tape):
         if event["offer"]:
-            alerts += stage.hear(rows, row, row + 1)
+            alerts += stage.hear(rows, [row])
         else:
             buyer = taken_out(rows, row, RANK)
             told = alerted and buyer.account not in but
