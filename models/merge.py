@@ -130,16 +130,18 @@ class Merge:
             return None
         ending.sort(key=lambda part: part.place)  # what was had again may have come behind others
         self.seen = max(self.seen, *(part.seen for part in ending))
-        rows = Rows.concat([part.release(until) for part in ending])
+        released = [part.release(until) for part in ending]
+        rows = Rows.concat([part for part, _ in released])
         self._held = [part for part in self._held if part.earliest < NEVER]
         self._first = min(self._held, key=lambda part: part.earliest, default=None)
         self.held -= len(rows)
         self.late += int((rows.merge_time < self._released).sum())
         self._released = max(self._released, int(rows.merge_time.max()))
         order = _time_order(rows)
-        # Columns read in place cannot be written, and the kernels are compiled for such as can.
-        is_done = rows.time.flags.writeable and bool((order[1:] > order[:-1]).all())
-        return rows if is_done else rows.take(order)
+        # Columns read in place cannot be written, and the kernels are compiled for such as can; and
+        # whatever hangs on the order of names must not hang on the cuts.
+        is_done = rows.time.flags.writeable and all(is_whole for _, is_whole in released)
+        return rows if is_done and bool((order[1:] > order[:-1]).all()) else rows.take(order)
 
     @property
     def origin(self) -> int | None:
@@ -260,13 +262,17 @@ class _Part:
         times = self._rows.merge_time[self.held]
         return int(times[times >= time].min())
 
-    def release(self, until: int) -> Rows:
-        """Give the events before a time, and hold them no longer."""
+    def release(self, until: int) -> tuple[Rows, bool]:
+        """Give the events before a time, and hold them no longer; and whether these are all.
+
+        Where they are not, the names are those of all.
+        """
         times = self._rows.merge_time[self.held]
         is_due = times < until
         due, self.held = self.held[is_due], self.held[~is_due]
         self.earliest = int(times[~is_due].min(initial=NEVER))
-        return self._rows if len(due) == len(self._rows) else self._rows.take(due)
+        is_whole = len(due) == len(self._rows)
+        return (self._rows if is_whole else self._rows.select(due)), is_whole
 
 
 def _time_order(rows: Rows) -> Int64s:

@@ -28,12 +28,15 @@ class Rows:
 
     def take(self, rows: Int64s) -> Self:
         """Give the events at `rows`, in that order."""
-        return type(self)(
-            self.orders.take(rows),
-            self.time[rows],
-            self.merge_time[rows],
-            {name: column[rows] for name, column in self.extra.items()},
-        )
+        return self._at(rows, self.orders.take(rows))
+
+    def select(self, rows: Int64s) -> Self:
+        """Do so, but with all names: sooner done, for what is joined or taken from at once."""
+        return self._at(rows, self.orders.select(rows))
+
+    def _at(self, rows: Int64s, orders: OrderBatch) -> Self:
+        extra = {name: column[rows] for name, column in self.extra.items()}
+        return type(self)(orders, self.time[rows], self.merge_time[rows], extra)
 
     def with_columns(self, **columns: NDArray[Any]) -> Self:
         """Give the same events with more said of them."""

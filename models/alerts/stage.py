@@ -82,7 +82,7 @@ class AlertStage:
         if not len(rows):
             return []
         notable = np.flatnonzero(rows.extra["odds"] > NOTABLE)
-        suspects = rows if len(notable) == len(rows) else rows.take(notable)
+        suspects = rows if len(notable) == len(rows) else rows.select(notable)
         around = self._crowd.meet(suspects)
         parts = parts_of(suspects, around.weight, around.share)
         ranks = self._model.rank(parts)

@@ -129,6 +129,14 @@ class OrderBatch:
         fills: Bools = (self.status == Status.FILLED) | (self.status == Status.PARTIALLY_FILLED)
         return fills
 
+    def select(self, rows: Int64s) -> "OrderBatch":
+        """Give the events at `rows`, in that order, with all names: sooner done, but never kept."""
+        return OrderBatch(
+            [self.event_id[row] for row in rows.tolist()],
+            **{name: getattr(self, name)[rows] for name in _COLUMNS},
+            **{name: getattr(self, name) for name in TABLES},
+        )
+
     def take(self, rows: Int64s) -> "OrderBatch":
         """Give the events at `rows`, in that order, with the tables reduced to what they use."""
         taken: dict[str, Any] = {name: getattr(self, name)[rows] for name in _COLUMNS}

@@ -11,7 +11,7 @@ import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from models.orders.batch import Int32s, Int64s
 
-MAGIC: Final = b"rkf\x02"  # the last byte is the version: it changes when the layout changes
+MAGIC: Final = b"rkf\x03"  # the last byte is the version: it changes when the layout changes
 
 _PREFIX: Final = struct.Struct("<4sI")
 _ALIGNMENT: Final = 8
@@ -49,6 +49,14 @@ class Frame:
     word: bytes = b""  # whatever the sender has to say besides
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is said in a frame besides its columns and tables."""
+
+    meta: dict[str, int | str]
+    word: bytes = b""
+
+
 Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
 
 
@@ -61,8 +69,20 @@ class _Header(msgspec.Struct, array_like=True):
     word: bytes = b""
 
 
+class _Label(msgspec.Struct, array_like=True):
+    """The same, of which nothing is decoded that is not asked for."""
+
+    columns: msgspec.Raw
+    tables: msgspec.Raw
+    meta: dict[str, int | str]
+    word: bytes = b""
+
+
+T = TypeVar("T")
+
 _encode_header: Final = msgspec.msgpack.Encoder().encode
-_decode_header: Final = msgspec.msgpack.Decoder(_Header).decode
+_header: Final = msgspec.msgpack.Decoder(_Header)
+_label: Final = msgspec.msgpack.Decoder(_Label)
 
 
 def pack(
@@ -95,6 +115,22 @@ def pack(
 
 def unpack(data: bytes) -> Frame:
     """Read a frame without copying its columns; a `FrameError` says what is wrong with it."""
+    header, end = _read_header(data, _header)
+    columns: dict[str, Array] = {}
+    for name, (form, shape) in header.columns.items():
+        start = end + -end % _ALIGNMENT
+        columns[name], end = _array(data, start, name, form, shape)
+    return Frame(columns, header.tables, header.meta, header.word)
+
+
+def peek(data: bytes) -> Label:
+    """Read what is said in a frame and nothing else; a `FrameError` as far as that is wrong."""
+    label, _ = _read_header(data, _label)
+    return Label(label.meta, label.word)
+
+
+def _read_header(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> tuple[T, int]:
+    """Give the header, and at which byte it ends."""
     if len(data) < _PREFIX.size:
         raise FrameError(f"the frame has {len(data)} bytes; must have at least {_PREFIX.size}")
     magic, length = _PREFIX.unpack_from(data)
@@ -104,14 +140,9 @@ def unpack(data: bytes) -> Frame:
     if end > len(data):
         raise FrameError(f"the header ends at byte {end}; the frame has {len(data)} bytes")
     try:
-        header = _decode_header(memoryview(data)[_PREFIX.size : end])
+        return decoder.decode(memoryview(data)[_PREFIX.size : end]), end
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError(f"the header of the frame cannot be read: {error}") from None
-    columns: dict[str, Array] = {}
-    for name, (form, shape) in header.columns.items():
-        start = end + -end % _ALIGNMENT
-        columns[name], end = _array(data, start, name, form, shape)
-    return Frame(columns, header.tables, header.meta, header.word)
 
 
 def _dtype(form: str) -> np.dtype[Any] | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.rows import LONG_AGO, NEVER, Rows
 from streams.topics import FRAME_BYTES
-from streams.worker.frames import Frame, FrameError, pack, unpack
+from streams.worker.frames import FrameError, pack, peek, unpack
 from streams.worker.order_frames import orders_of, pack_orders
 
 MARGIN_BYTES = 4096  # that Kafka puts around a record
@@ -21,6 +21,7 @@ MARGIN_BYTES = 4096  # that Kafka puts around a record
 _TIME = "time"
 _MERGE_TIME = "merge_time"
 _WORDS = "words"
+_ROWS = "rows"
 _COLUMN = "column "  # so that no stage's column is taken for one of the two above
 
 
@@ -52,20 +53,23 @@ class RowFrame:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """The same, the rows not taken out yet: whoever has had them before need not."""
+    """The same, the rows not looked at yet: whoever has had them before need not."""
 
     word: Word
     more: tuple[Word, ...]
-    frame: Frame
+    count: int  # of rows
+    frame: bytes
 
     def __len__(self) -> int:
-        return len(self.frame.tables.get("event_id", ()))
+        return self.count
 
     def rows(self) -> Rows | None:
         """Take the rows out; a `FrameError` where they do not fit together."""
-        if not self.frame.tables:
+        if not self.count:
             return None
-        held = orders_of(self.frame)
+        held = orders_of(unpack(self.frame))
+        if len(held.batch) != self.count:
+            raise FrameError(f"the frame says that it holds {self.count} rows; must be all it has")
         extra = dict(held.extra)
         try:
             time, merge_time = extra.pop(_TIME), extra.pop(_MERGE_TIME)
@@ -84,10 +88,10 @@ def pack_rows(
     their own last row, behind which none of the following rows may lie.
     """
     if rows is None or not len(rows):
-        return [pack({}, {}, {}, _encode_word(word))]
+        return [pack({}, {}, {_ROWS: 0}, _encode_word(word))]
     columns = {_TIME: rows.time, _MERGE_TIME: rows.merge_time}
     columns |= {_COLUMN + name: column for name, column in rows.extra.items()}
-    frame = pack_orders(rows.orders, columns, word=_encode_word(word))
+    frame = pack_orders(rows.orders, columns, {_ROWS: len(rows)}, _encode_word(word))
     if len(frame) <= most_bytes or len(rows) == 1:
         return [frame]
     first, second = (rows.take(half) for half in np.array_split(np.arange(len(rows)), 2))
@@ -106,17 +110,20 @@ def pack_rows(
 
 def pack_words(words: Sequence[Word]) -> bytes:
     """Write what one or several sources say as one frame without rows."""
-    return pack({}, {}, {_WORDS: len(words)}, _encode_word(words))
+    return pack({}, {}, {_ROWS: 0, _WORDS: len(words)}, _encode_word(words))
 
 
 def unseal(data: bytes) -> Sealed:
     """Read what is said in a frame of rows; a `FrameError` where it is none."""
-    frame = unpack(data)
+    label = peek(data)
+    count = label.meta.get(_ROWS)
+    if not isinstance(count, int):
+        raise FrameError(f"the frame says that it holds {count} rows; must be a number")
     try:
-        if frame.meta.get(_WORDS):
-            first, *more = _decode_words(frame.word)
-            return Sealed(first, tuple(more), frame)
-        return Sealed(_decode_word(frame.word), (), frame)
+        if label.meta.get(_WORDS):
+            first, *more = _decode_words(label.word)
+            return Sealed(first, tuple(more), count, data)
+        return Sealed(_decode_word(label.word), (), count, data)
     except msgspec.MsgspecError as error:
         raise FrameError(f"the frame's source does not say what it has read: {error}") from None
 

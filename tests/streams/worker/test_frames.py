@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from models.orders.batch import Int32s
-from streams.worker.frames import MAGIC, FrameError, pack, route, unpack
+from streams.worker.frames import MAGIC, FrameError, pack, peek, route, unpack
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 numbers = (
@@ -108,6 +108,13 @@ def test_a_frame_that_breaks_off_is_refused(end: int) -> None:
 def test_another_version_is_refused() -> None:
     with pytest.raises(FrameError, match="must start with"):
         unpack(b"rkf\x01" + SAMPLE[4:])
+
+
+def test_what_is_said_in_a_frame_can_be_read_alone() -> None:
+    label, frame = peek(SAMPLE), unpack(SAMPLE)
+    assert (label.meta, label.word) == (frame.meta, frame.word)
+    with pytest.raises(FrameError, match="the frame has"):
+        peek(SAMPLE[:50])
 
 
 @given(st.integers(0, len(SAMPLE) - 1), st.integers(1, 255))

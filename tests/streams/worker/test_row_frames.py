@@ -67,8 +67,12 @@ def test_what_is_too_large_goes_in_parts_that_never_say_too_much(tape: list[Even
 
 
 def test_other_frames_are_refused() -> None:
-    with pytest.raises(FrameError, match=r"source does not say what it has read"):
+    with pytest.raises(FrameError, match=r"says that it holds None rows; must be a number"):
         unpack_rows(pack({}, {}, {}))
+    with pytest.raises(FrameError, match=r"source does not say what it has read"):
+        unpack_rows(pack({}, {}, {"rows": 0}))
     word = b"\x92\x00\x91\x00"  # source 0 has passed 0
     with pytest.raises(FrameError, match=r"holds no rows: 'time' is missing"):
-        unpack_rows(pack_orders(batch_of([order()]), word=word))
+        unpack_rows(pack_orders(batch_of([order()]), meta={"rows": 1}, word=word))
+    with pytest.raises(FrameError, match=r"says that it holds 2 rows; must be all it has"):
+        unpack_rows(pack_orders(batch_of([order()]), meta={"rows": 2}, word=word))
