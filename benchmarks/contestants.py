@@ -86,10 +86,10 @@ def installed(tell: Callable[[str], None]) -> Iterator[Peer]:
             yield peer
 
 
-def run_own(stand: Stand, model: Path, number: int, share: float) -> Cost:
+def run_own(stand: Stand, model: Path, number: int, share: float, core: int | None = None) -> Cost:
     """Let our worker work through its events, to the last that came of them."""
     events = int(OWN_EVENTS * share)
-    with own_worker(stand.address, model, stand.partitions, f"own-{number}") as worker:
+    with own_worker(stand.address, model, stand.partitions, f"own-{number}", core) as worker:
         first = worker.begin(events)
         last = worker.wait_for(events, until_done=True)
     return Cost(last.events - first.events, last.at - first.at, last.cpu_s - first.cpu_s)

@@ -85,8 +85,13 @@ class OwnWorker:
 
 
 @contextmanager
-def own_worker(address: str, model: Path, partitions: int, name: str) -> Iterator[OwnWorker]:
-    """Run a worker with default settings, in a group and with inner topics of its own."""
+def own_worker(
+    address: str, model: Path, partitions: int, name: str, core: int | None = None
+) -> Iterator[OwnWorker]:
+    """Run a worker with default settings, in a group and with inner topics of its own.
+
+    It stays on a `core`, where one is given.
+    """
     port = free_port()
     names = {"ROGUEKEY_KEYS_TOPIC": f"{name}.keys", "ROGUEKEY_SUSPECTS_TOPIC": f"{name}.suspects"}
     flags = {"brokers": address, "model": model, "partitions": partitions, "app-id": name}
@@ -95,6 +100,8 @@ def own_worker(address: str, model: Path, partitions: int, name: str) -> Iterato
     command += [part for flag, value in flags.items() for part in (f"--{flag}", str(value))]
     process = subprocess.Popen(command, env={**os.environ, **names}, stderr=subprocess.DEVNULL)
     try:
+        if core is not None:
+            os.sched_setaffinity(process.pid, {core})  # before it has threads
         yield OwnWorker(process, port)
     finally:
         process.send_signal(signal.SIGTERM)
