@@ -47,7 +47,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self._in_runs = in_runs
         self._answers: dict[Any, Any] = {}  # to the last fetch, by node
         self._asked_ms: dict[TP, int] = {}  # when the fetch was sent that was answered last
-        self._handed: dict[TP, int] = {}
+        self.handed: dict[TP, int] = {}  # offset behind the last record that left the driver
         self._wanted = asyncio.Event()  # somebody waits for records
         self.is_calm = False  # nobody waits to hear that a partition is empty
         super().__init__(*args, thread_loop=new_event_loop(), **kwargs)
@@ -70,7 +70,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if state is None or asked is None or state.highwater is None:
                 continue
             if state.has_valid_position and state.position >= state.highwater:
-                found[tp] = Quiet(asked, self._handed.get(tp, 0))
+                found[tp] = Quiet(asked, self.handed.get(tp, 0))
         return found
 
     @override
@@ -82,7 +82,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         for tp, records in fetched.items():
             last = records[-1]
             end = last.end if isinstance(last, Run) else last.offset + 1
-            self._handed[TP(tp.topic, tp.partition)] = end
+            self.handed[TP(tp.topic, tp.partition)] = end
         return fetched
 
     def _note(self, assignment: Any, request: Any, asked_ms: int) -> None:

@@ -58,15 +58,15 @@ def build_app(
     offset_reset: Literal["earliest", "latest"] = "earliest",
     commit_seconds: float = 1.0,
     fetch_bytes: int = 2 * MEBIBYTE,
-    fetch_runs: int = 32,
     buffered_runs: int = 8,
+    session_s: float = 45.0,
     **more: Any,
 ) -> App:
     """Faust app on `brokers` (`host:port` each), which coalesces the topics that ask for it.
 
     `group` is the consumer group, `instance` the static member id (a pod's name), `offset_reset`
-    where the very first start begins to read, `fetch_runs` how many runs (of other topics: records)
-    are taken at once from what was fetched, `buffered_runs` how many may wait for an agent.
+    where the very first start begins to read, `buffered_runs` how many runs may wait for an agent,
+    `session_s` after how long without a word from it the group gives its partitions to others.
     Anything else that Faust has a setting for goes into `more`, such as `broker_credentials`.
     """
     settings: dict[str, Any] = {
@@ -83,10 +83,11 @@ def build_app(
         "consumer_group_instance_id": instance,
         "consumer_auto_offset_reset": offset_reset,
         "consumer_max_fetch_size": fetch_bytes,
-        "broker_max_poll_records": fetch_runs,
+        "broker_max_poll_records": 32,  # of coalesced topics: runs
         "broker_commit_interval": commit_seconds,
-        "broker_session_timeout": 45.0,
-        "broker_request_timeout": 90.0,
+        "broker_session_timeout": session_s,
+        "broker_heartbeat_interval": min(3.0, session_s / 3),
+        "broker_request_timeout": max(90.0, session_s + 1.0),
         "stream_buffer_maxsize": buffered_runs,
         "stream_wait_empty": False,
         "producer_acks": -1,

@@ -119,6 +119,10 @@ class Consumer(driver.Consumer):
         self._in_flight[tp].append((message, run.end))
         return message
 
+    def handed(self, tp: TP) -> int:
+        """Give the offset behind the last record that was fetched and handed over, or 0."""
+        return self._thread.handed.get(tp, 0)
+
     async def quiet(self, partitions: Iterable[TP]) -> dict[TP, Quiet]:
         """Give those of the partitions that are read to their end, and as of when."""
         return {} if self.app.rebalancing else await self._thread.quiet(partitions)

@@ -56,6 +56,7 @@ JUDGED_AT_ONCE: Final = 1 << 18  # bytes: a suspect takes as long as hundreds of
 BUFFERED_RUNS: Final = 2  # what waits longer is better fetched as one larger run
 TELL_EVERY_S: Final = 0.01
 GO_ON_EVERY_S: Final = 0.003  # what is heard of meanwhile goes through the later stages together
+GO_ON_AT_LAST_S: Final = 0.03  # however many runs of orders are waiting
 JUDGED_AHEAD: Final = 512  # suspects: what is more waits on the topic, and is judged in portions
 TELL_AT_REST_S: Final = 0.25
 COUNTS_S: Final = 10.0
@@ -63,11 +64,9 @@ HELD_ROWS: Final = 200_000  # that may wait for slower partitions before faster 
 COMMITS_S: Final = 3600.0  # Faust's own commits; the keeper's come with each checkpoint
 
 P = TypeVar("P", bound=Partition)
+Handle = Callable[[Any, TP, Run], Awaitable[Sent]]
 
 log = logging.getLogger(__name__)
-
-
-Handle = Callable[[Any, TP, Run], Awaitable[Sent]]
 
 
 class Worker:
@@ -82,7 +81,7 @@ class Worker:
             buffered_runs=BUFFERED_RUNS,
             producer_linger=0.0,  # frames are batches already
             broker_credentials=faust_credentials(settings),
-            **session(settings.session_timeout_ms / 1000),
+            session_s=settings.session_timeout_ms / 1000,
         )
         self._names = names = TopicNames(**settings.topic_names())
         self._outlet = Outlet(self.app, names)
@@ -97,19 +96,12 @@ class Worker:
         self._limits: dict[int, RefusalLimit] = {}
         security = kafka_security(settings)
         self._told = Told(brokers, names.alerts, security)
+        specs = changelog_specs(group_of(settings), settings.partitions)
+        tables = [spec.name for spec in specs]
         self._keeper = Keeper(
             self.app,
             Changelog(brokers, security),
-            tables=dict(
-                zip(
-                    (names.orders, names.keys, names.suspects),
-                    (
-                        spec.name
-                        for spec in changelog_specs(group_of(settings), settings.partitions)
-                    ),
-                    strict=True,
-                )
-            ),
+            tables=dict(zip(self.topics, tables, strict=True)),
             make={
                 names.orders: self._new_market,
                 names.keys: self._new_key,
@@ -125,6 +117,7 @@ class Worker:
         self._alerting = asyncio.Lock()  # of its own: alerts that are held up hold up no orders
         self._telling = Telling()
         self._key_news, self._alert_news = asyncio.Event(), asyncio.Event()  # ahead of the topics
+        self._gone_on = 0.0  # when the key stage last went on
         self._agent(names.orders, self._observe, settings.batch_events)
         self._agent(names.keys, self._assess, FRAMES_AT_ONCE)
         self._agent(names.suspects, self._judge, FRAMES_AT_ONCE, JUDGED_AT_ONCE)
@@ -177,8 +170,20 @@ class Worker:
                 for part in parts:
                     if part.target in near:
                         near[part.target].hear(part.word, part.rows)
+            if self._has_read_all():
                 self._key_news.set()
             return sent
+
+    def _has_read_all(self) -> bool:
+        """Whether all orders that were fetched are read: a row waits for every partition.
+
+        With each run alone it would go on in small portions, of which each costs as much as all.
+        """
+        consumer, topic = self.app.consumer, self._names.orders
+        markets = self._recovered(topic, MarketPartition)
+        return not isinstance(consumer, Consumer) or all(
+            consumer.handed(TP(topic, number)) <= market.end for number, market in markets.items()
+        )
 
     async def _assess(self, keys: KeyPartition, _: TP, run: Run) -> Sent:
         async with self._one_at_a_time:
@@ -186,6 +191,9 @@ class Worker:
             suspects = keys.assess(run)
             if keys.received != before:
                 self._telling.wait_for(keys.waits_for)
+            if not suspects:
+                return []
+            self._alert_news.set()
             return await self._hand_on(suspects)
 
     async def _judge(self, stage: AlertPartition, _: TP, run: Run) -> Sent:
@@ -199,7 +207,6 @@ class Worker:
             for part in suspects:
                 if stage.held + stage.ahead + len(part.rows) <= JUDGED_AHEAD:
                     stage.hear(part.word, part.rows)
-        self._alert_news.set()
         return sent
 
     async def _alert(self, alerts: list[Alert]) -> Sent:
@@ -254,7 +261,10 @@ class Worker:
             now = time.monotonic()
             is_time = now - told >= TELL_AT_REST_S
             told = now if is_time else told
-            await self._tell_all(await self._quiet(even_in_vain=is_time))
+            quiet = await self._quiet(even_in_vain=is_time)
+            is_last = now - self._gone_on >= GO_ON_AT_LAST_S
+            if is_last or (quiet and self._has_read_all()):
+                await self._tell_all(quiet)
 
     async def _quiet(self, *, even_in_vain: bool) -> dict[int, int]:
         """Give when partitions of orders were last found to have nothing more, ms."""
@@ -278,6 +288,7 @@ class Worker:
         Whatever is heard of ahead of a topic is on its way there already, in the same order.
         """
         async with self._one_at_a_time:
+            self._gone_on = time.monotonic()
             await self._tell_keys(quiet)
             for number, keys in self._recovered(self._names.keys, KeyPartition).items():
                 if not keys.held:
@@ -287,6 +298,7 @@ class Worker:
                 if suspects:
                     sending = self._keeper.owe(TP(self._names.keys, number))
                     sending.set_result(await self._hand_on(suspects))
+                    self._alert_news.set()
             await self._tell_alerts()
 
     async def _tell_keys(self, quiet: Mapping[int, int]) -> None:
@@ -377,15 +389,6 @@ class Worker:
 
     def _new_alert(self, _: int) -> AlertPartition:
         return AlertPartition(self._partitions, self._partitions, AlertStage(self._stages.model))
-
-
-def session(timeout_s: float) -> dict[str, Any]:
-    """Give Faust's settings for a session: heard of three times, and requests that outlast it."""
-    return {
-        "broker_session_timeout": timeout_s,
-        "broker_heartbeat_interval": min(3.0, timeout_s / 3),
-        "broker_request_timeout": max(90.0, timeout_s + 1.0),
-    }
 
 
 def group_of(settings: Settings) -> str:

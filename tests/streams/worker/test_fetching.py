@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest
+from faust.types import TP
 
 from streams.kafka.broker import EmbeddedBroker
 from streams.worker.fetching import ConsumerThread
@@ -59,6 +60,13 @@ def answering(
         assignment, OTHER, FetchRequest(1, 1, 1, 0, [])
     )
     return fetch
+
+
+def test_it_knows_how_far_records_were_handed_over(reading: Reading, orders: str) -> None:
+    async def act(thread: ConsumerThread) -> None:
+        assert thread.handed == {TP(orders, 0): 1}
+
+    reading(act)
 
 
 def test_nothing_is_fetched_ahead_of_a_reader(

@@ -84,6 +84,20 @@ def test_live_alerts_are_those_of_a_replay_byte_for_byte(
     assert sum(committed().values()) == events
 
 
+def test_rows_go_on_when_all_that_was_fetched_is_read_without_a_last_resort(
+    trained: Trained,
+    broker: EmbeddedBroker,
+    running: Running,
+    replayed: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.worker.worker.GO_ON_AT_LAST_S", 1e9)
+    put_on_topic(broker, trained.tape, 4)
+    worker = Worker(FOUR, [broker.address], Stages(trained.model))
+    alerts = run_until(worker, running, broker, "alerts", len(replayed))
+    assert Counter(alert.value for alert in alerts) == Counter(replayed)
+
+
 def test_partitions_that_are_ahead_rest_while_too_much_waits_for_others_and_nothing_changes(
     trained: Trained,
     broker: EmbeddedBroker,
@@ -93,7 +107,9 @@ def test_partitions_that_are_ahead_rest_while_too_much_waits_for_others_and_noth
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("streams.worker.worker.HELD_ROWS", 100)
-    monkeypatch.setattr("streams.worker.worker.build_app", partial(build_app, fetch_runs=8))
+    monkeypatch.setattr(
+        "streams.worker.worker.build_app", partial(build_app, broker_max_poll_records=8)
+    )
     put_on_topic(broker, trained.tape, 4)
     rested = set[TP]()
 
