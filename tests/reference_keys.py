@@ -32,6 +32,7 @@ class KeyFill:
     """A fill of the key, as it came."""
 
     market: str
+    symbol: str
     buys: bool
     taker: bool
     price: float
@@ -229,8 +230,8 @@ class NaiveKey:
         out["pay_up"] = max(0.0, sign * c["from_reference_1h"]) / hourly
 
     def _tell_sweep(self, fill: KeyFill, out: dict[str, float]) -> float:
-        sales = [p for p in self.fills if not p.fill.buys and p.fill.market != fill.market]
-        recent = {p.fill.market for p in sales if self.now - p.time < HOUR}
+        sales = [p for p in self.fills if not p.fill.buys and p.fill.symbol != fill.symbol]
+        recent = {p.fill.symbol for p in sales if self.now - p.time < HOUR}
         proceeds = sum(p.fill.notional * exp(-(self.now - p.time) / HOUR) for p in sales)
         breadth = log(1 + len(recent))
         mean, deviation = self.estimate("breadth")

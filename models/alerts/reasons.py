@@ -157,7 +157,7 @@ def _pay_up(f: Finding) -> Words:
 
 def _sweep_breadth(f: Finding) -> Words:
     value, typical = (max(0.0, x - 1.0) for x in _past(f, k.BREADTH))
-    text = f"The key sold {value:.0f} other markets within the hour before; usual: {typical:.1f}."
+    text = f"The key sold {value:.0f} other symbols within the hour before; usual: {typical:.1f}."
     return Words(value, typical, text)
 
 

@@ -107,12 +107,15 @@ def _novelty(key: Record, pair: Record, out: Float32s) -> None:
 
 
 @njit(cache=True)
-def _sweep(key: Record, pair: Record, market: np.uint64, filled: float, out: Float32s) -> float:
-    """Measure what was sold elsewhere within the hour, and how much of it went into this market."""
+def _sweep(key: Record, pair: Record, symbol: np.uint64, filled: float, out: Float32s) -> float:
+    """Measure what else was sold within the hour, and how much of it went into this market.
+
+    What is sold at one venue and bought at another is a hedge, and no other coin.
+    """
     count, proceeds = 0, 0.0
     for i in range(k.SOLD):
         sale = key.sales[i]
-        if sale.time > 0 and sale.market != market:
+        if sale.time > 0 and sale.symbol != symbol:
             elapsed = float(key.time - sale.time)
             if elapsed < m.HOUR:
                 count += 1
@@ -150,7 +153,7 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
     pair: Record,
     context: Float32s,
     out: Float32s,
-    market: np.uint64,
+    symbol: np.uint64,
     app: np.uint64,
     network: np.uint64,
     side: int,
@@ -189,7 +192,7 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
     hourly = sigma * np.sqrt(m.HOUR / m.DAY)
     out[k.F_PAY_UP] = max(0.0, side * context[m.FROM_REFERENCE_1H]) / hourly
     if side == BUY:
-        values[k.BREADTH] = _sweep(key, pair, market, filled, out)
+        values[k.BREADTH] = _sweep(key, pair, symbol, filled, out)
         _crowd(context, out)
         out[k.F_NEW_SELLERS] = context[m.NEW_SELLER_SHARE]
     out[k.F_CONCENTRATION] = _concentration(pair)
@@ -296,7 +299,7 @@ def roll_windows(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
     key: Record,
     pair: Record,
     context: Float32s,
-    market: np.uint64,
+    symbol: np.uint64,
     order: np.uint64,
     counterparty: np.uint64,
     side: int,
@@ -317,25 +320,25 @@ def roll_windows(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
         pair.bought_1d += notional
     else:
         pair.sold_1h += notional
-        _remember_sale(key, market, notional)
+        _remember_sale(key, symbol, notional)
     _settle(pair, side, price, notional / price)
     if counterparty != 0:
         _remember_partner(pair, counterparty, notional)
 
 
 @njit(cache=True)
-def _remember_sale(key: Record, market: np.uint64, notional: float) -> None:
-    """Note the market sold; the one sold longest ago gives way."""
+def _remember_sale(key: Record, symbol: np.uint64, notional: float) -> None:
+    """Note the symbol sold; the one sold longest ago gives way."""
     place = 0
     for i in range(k.SOLD):
-        if key.sales[i].market == market:
+        if key.sales[i].symbol == symbol:
             place = i
             break
         if key.sales[i].time < key.sales[place].time:
             place = i
     sale = key.sales[place]
-    if sale.market != market:
-        sale.market = market
+    if sale.symbol != symbol:
+        sale.symbol = symbol
         sale.notional = 0.0
         sale.time = key.time
     sale.notional = decay(sale.notional, float(key.time - sale.time), m.HOUR) + notional

@@ -22,8 +22,11 @@ from models.orders.batch import (
     Int8s,
     Int32s,
     Int64s,
+    OrderBatch,
     UInt64s,
+    venue_and_symbol,
 )
+from models.orders.hashing import stable_hashes
 from models.rows import Rows
 from models.score.evidence import NO_EVIDENCE, NOTABLE, SUSPECT, Scale, chance, weigh
 from models.snapshot import Saved, Snapshot
@@ -83,6 +86,7 @@ class KeyStage:
             orders.keys.hashes,
             orders.key,
             orders.markets.hashes,
+            _symbols(orders),
             orders.market,
             orders.apps.hashes,
             orders.app,
@@ -119,6 +123,11 @@ class KeyStage:
         )
 
 
+def _symbols(orders: OrderBatch) -> UInt64s:
+    """Hash of each market's symbol, whatever its venue; shape (len(orders.markets),)."""
+    return stable_hashes([venue_and_symbol(market)[1] for market in orders.markets.strings])
+
+
 @njit(cache=True)
 def _hash_at(hashes: UInt64s, code: int) -> np.uint64:
     return hashes[code] if code >= 0 else np.uint64(0)
@@ -132,6 +141,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     key_hash: UInt64s,
     key_code: Int32s,
     market_hash: UInt64s,
+    symbol_hash: UInt64s,
     market_code: Int32s,
     app_hash: UInt64s,
     app_code: Int32s,
@@ -167,6 +177,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
                 kernel.learn_network(key, network)
             continue
         market = market_hash[market_code[i]]
+        symbol = symbol_hash[market_code[i]]
         app = _hash_at(app_hash, app_code[i])
         partner = _hash_at(account_hash, counterparty[i])
         pair = kernel.enter_pair(pairs, key, market)
@@ -176,7 +187,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             pair,
             context[i],
             features[i],
-            market,
+            symbol,
             app,
             network,
             side[i],
@@ -198,7 +209,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             key,
             pair,
             context[i],
-            market,
+            symbol,
             order_hash[i],
             partner,
             side[i],

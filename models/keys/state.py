@@ -11,7 +11,7 @@ import numpy as np
 
 from models.market.state import DAY
 
-SOLD: Final = 8  # markets remembered that a key sold lately
+SOLD: Final = 8  # symbols remembered that a key sold lately
 NETWORKS: Final = 4  # networks remembered per key
 COUNTERPARTIES: Final = 4  # accounts remembered per pair
 MEMORY: Final = 200.0  # a baseline weighs at most so many observations: older ones fade
@@ -34,7 +34,7 @@ BASELINES: Final = (
     "rate",  # 1 + orders within ten minutes
     "turnover",  # traded within a day, USD
     "slippage",  # 1 + adverse move in basis points
-    "breadth",  # 1 + markets sold within an hour
+    "breadth",  # 1 + symbols sold within an hour
 )
 SIZE, BURST, RATE, TURNOVER, SLIPPAGE, BREADTH = range(len(BASELINES))
 # For a key without a past: the usual mean, how much keys differ in it, how much one key varies.
@@ -54,7 +54,7 @@ MOMENTS: Final = np.dtype(
     align=True,
 )
 BASELINE: Final = np.dtype([("past", MOMENTS), ("today", MOMENTS), ("hour", MOMENTS)], align=True)
-SALE: Final = np.dtype([("market", "u8"), ("time", "i8"), ("notional", "f4")], align=True)
+SALE: Final = np.dtype([("symbol", "u8"), ("time", "i8"), ("notional", "f4")], align=True)
 PARTNER: Final = np.dtype([("hash", "u8"), ("notional", "f4")], align=True)
 
 KEY: Final = np.dtype(

@@ -41,6 +41,7 @@ def named(names: Sequence[str], values: Any) -> dict[str, float]:
 def key_tapes(draw: st.DrawFn) -> list[Event]:
     tape = draw(market_tapes())
     for event in tape:
+        event["venue"] = draw(st.sampled_from(["binance", "okx"]))
         event["app"] = draw(st.sampled_from([None, "x", "x", "y"]))
         event["counterparty"] = draw(st.sampled_from([None, "s1", "s2", "s3"]))
         event["qty"] = draw(st.sampled_from([0.01, 1.0, 40.0, 3_000.0]))
@@ -50,6 +51,7 @@ def key_tapes(draw: st.DrawFn) -> list[Event]:
 
 def fill_of(event: Event, context: dict[str, float]) -> KeyFill:
     return KeyFill(
+        f"{event['venue']} {event['symbol']}",
         event["symbol"],
         event["side"] == "buy",
         not event.get("maker", False),
@@ -268,3 +270,17 @@ def test_the_sales_of_a_sweep_make_neither_the_thiefs_network_nor_its_app_usual(
     features = named(FEATURES, assessed(calm + sweep + bought).extra["features"][-1])
     assert features["network_novelty"] > 3.0
     assert features["app_change"] > 3.0
+
+
+def test_to_sell_elsewhere_what_is_bought_is_a_hedge_and_no_sweep() -> None:
+    calm = fills([n * HOUR for n in range(60)])
+    last = 60 * HOUR
+    for symbols, swept in ((["THIN"] * 6, False), ([f"HELD{n}" for n in range(6)], True)):
+        sales = fills([last + n * 1_000 for n in range(6)], side="sell")
+        for n, (event, symbol) in enumerate(zip(sales, symbols, strict=True)):
+            event |= {"event_id": f"s-{n}", "venue": f"venue-{n}", "symbol": symbol}
+        bought = fills([last + 20_000], symbol="THIN")
+        bought[0]["event_id"] = "b"
+        features = named(FEATURES, assessed(calm + sales + bought).extra["features"][-1])
+        assert (features["sweep_breadth"] > 3.0) == swept
+        assert (features["sweep_funding"] > 0.0) == swept
