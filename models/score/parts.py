@@ -20,28 +20,29 @@ from models.score.evidence import CONDUCT_COLUMNS, LIMIT, USUAL
 PARTS: Final = ("own", "crowd", "app_crowd", "persistence")
 OWN, CROWD, APP_CROWD, PERSISTENCE = range(len(PARTS))
 WEIGHTS: Final[dict[str, float]] = {
-    "network_novelty": 0.5,
-    "app_change": 0.45,
-    "turnover": 0.4,
-    "participation": 0.4,
-    "sweep_breadth": 0.4,
-    "losing_streak": 0.35,
+    "app_share": 0.65,
+    "app_change": 0.6,
+    "slippage": 0.35,
     "surge": 0.3,
-    "slippage": 0.25,
-    "app_share": 0.25,
-    "taker_excess": 0.2,
-    "pay_up": 0.15,
+    "network_novelty": 0.3,
+    "participation": 0.25,
+    "sweep_funding": 0.2,
+    "burst": 0.15,
+    "losing_streak": 0.15,
+    "pair_novelty": 0.1,
     "push": 0.1,
+    "sweep_breadth": 0.1,
     "new_sellers": 0.1,
-    "round_trip_loss": 0.1,
+    "concentration": 0.1,
+    "taker_excess": 0.1,
 }
-CONDUCT_WEIGHT: Final = 0.3  # of what is most unusual for the key itself, up to USUAL
-ACTIVITY_WEIGHT: Final = 0.5  # a key with many fills a day has many chances to look rogue
-CROWD_WEIGHT: Final = 1.9
-APP_CROWD_WEIGHT: Final = 1.25
-PERSISTENCE_WEIGHT: Final = 0.4
+CONDUCT_WEIGHT: Final = 0.35  # of what is most unusual for the key itself, up to USUAL
+ACTIVITY_WEIGHT: Final = 0.7  # a key with many fills a day has many chances to look rogue
+CROWD_WEIGHT: Final = 1.55
+APP_CROWD_WEIGHT: Final = 1.35
+PERSISTENCE_WEIGHT: Final = 0.65
 MOST_COMPANY: Final = 5.0  # that a crowd and its app's part of it can give together
-ENOUGH: Final = 5.0  # evidence of the key's own doing from which its company counts in full
+ENOUGH: Final = 3.0  # evidence of the key's own doing from which its company counts in full
 # What all who buy in a market at one time have alike, or their app: no doing of the key's.
 MET_BY_ALL: Final = ("surge", "pay_up", "new_sellers", "app_share")
 
@@ -71,9 +72,9 @@ def company_of(crowd: Float32s | Float64s, share: Float32s | Float64s) -> Float6
 def standing(fills: Rows) -> Float64s:
     """Share of its company's evidence that counts for each of n fills, 0 to 1, shape (n,).
 
-    It grows with what the key does by itself, so that company strengthens what a key shows, at
-    most doubles it, and never stands in its place: whoever buys where a theft drives the price is
-    in the worst of companies.
+    It grows with what the key does by itself, so that company strengthens what a key shows, and
+    never stands in its place: whoever buys where a theft drives the price is in the worst of
+    companies.
     """
     share: Float64s = np.clip(_held(fills, _ITSELF) / ENOUGH, 0.0, 1.0)
     return share

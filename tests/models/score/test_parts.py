@@ -117,9 +117,7 @@ def test_a_feature_contributes_what_it_added_in_both_weighings(told: np.ndarray)
 
 
 @given(surprises, activities)
-def test_company_counts_by_what_the_key_shows_itself_and_at_most_doubles_it(
-    told: np.ndarray, activity: float
-) -> None:
+def test_company_counts_by_what_the_key_shows_itself(told: np.ndarray, activity: float) -> None:
     rows = fills(told[None], activity)
     by_name = dict(zip(FEATURES, told.tolist(), strict=True))
     own = sum(w * min(LIMIT, by_name[of]) for of, w in WEIGHTS.items() if of not in MET_BY_ALL)
