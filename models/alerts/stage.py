@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from models.alerts.campaigns import Campaigns
 from models.alerts.crowd import Around, Crowd
 from models.alerts.envelope import Action, Alert, AlertType, Reason, Severity, digits
 from models.alerts.incidents import Incident, Incidents
@@ -44,6 +45,7 @@ class _Values(msgspec.Struct, array_like=True):
     apps: bytes
     profiteers: bytes
     waiting: bytes
+    campaigns: bytes
 
 
 class AlertStage:
@@ -59,11 +61,12 @@ class AlertStage:
         self._apps = AppStage(model)
         self._profiteers = ProfiteerStage(model)
         self._waiting = Waiting()
+        self._campaigns = Campaigns()
 
     def snapshot(self) -> Snapshot:
         """Give the state as it is now."""
         records, crowd = saved_tables(self._crowd)
-        parts = (self._incidents, self._apps, self._profiteers, self._waiting)
+        parts = (self._incidents, self._apps, self._profiteers, self._waiting, self._campaigns)
         return Snapshot(
             records, msgspec.msgpack.encode(_Values(crowd, *(part.save() for part in parts)))
         )
@@ -76,6 +79,7 @@ class AlertStage:
         self._apps.restore(found.apps)
         self._profiteers.restore(found.profiteers)
         self._waiting.restore(found.waiting)
+        self._campaigns.restore(found.campaigns)
 
     def judge(self, rows: Rows) -> list[Alert]:
         """Take notable fills and offers in order of time and give the alerts that they raise."""
@@ -101,6 +105,7 @@ class AlertStage:
                 before = bisect_left(offers, place)
                 alerts += self._profiteers.hear(rows, offers[told:before])
                 told = before
+            self._campaigns.meet(one, self._model)
             alerted = False
             if one.rank >= self._noteworthy:
                 self.watch(one, one.sighting.ts)

@@ -43,6 +43,7 @@ class Suspect(msgspec.Struct):
     surprises: list[float]
     finding: Finding
     noted: bool = False  # as part of its key's incident
+    earlier: int = 0  # keys of its app that looked rogue in the market hours before
 
     @property
     def rank(self) -> float:
@@ -56,9 +57,15 @@ class Suspect(msgspec.Struct):
 
     def seen_again(self, rank: float, rogue: Float32s) -> None:
         """Take in that more of those around it look rogue than did at the time."""
-        self.sighting = replace(self.sighting, rank=rank)
         around, fellows = rogue.tolist()
         self.finding = replace(self.finding, rogue_around=around, rogue_fellows=fellows)
+        self.rerank(rank)
+
+    def rerank(self, rank: float) -> None:
+        """Take in another rank, and those of its app that came before."""
+        self.sighting = replace(self.sighting, rank=rank)
+        fellows = self.finding.rogue_fellows + self.earlier
+        self.finding = replace(self.finding, rogue_fellows=fellows)
 
 
 def suspects_at(

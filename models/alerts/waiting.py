@@ -17,6 +17,7 @@ from models.score.parts import (
     CROWD,
     CROWD_WEIGHT,
     MOST_COMPANY,
+    campaign_of,
     company_of,
 )
 from models.snapshot import Remembering
@@ -63,11 +64,14 @@ class Waiting(Remembering):
         # Most later purchases tell nothing new, and the sum over all is the most of any.
         around, fellows = crowd.tolist()
         most = (1.0 + TINY) * min(MOST_COMPANY, CROWD_WEIGHT * around + APP_CROWD_WEIGHT * fellows)
-        if all(w.share * most <= w.parts[CROWD] + w.parts[APP_CROWD] for w in waiting):
+        if not any(
+            w.share * most + _earlier(w) > w.parts[CROWD] + w.parts[APP_CROWD] for w in waiting
+        ):
             return []
         fellow = np.array([[1.0, by.app is not None and by.app == w.app] for w in waiting])
         parts = np.array([w.parts for w in waiting])
         company = company_of(crowd * fellow, np.array([w.share for w in waiting]))
+        company[:, 1] += [_earlier(w) for w in waiting]
         more = company.sum(axis=1) > parts[:, [CROWD, APP_CROWD]].sum(axis=1)
         more &= np.array([w.key != by.key for w in waiting])
         if not more.any():
@@ -99,3 +103,8 @@ def _recent(waiting: list[Suspect], now: int) -> list[Suspect]:
 def _alone(suspect: Suspect) -> float:
     """Evidence but for the company."""
     return sum(suspect.parts) - suspect.parts[CROWD] - suspect.parts[APP_CROWD]
+
+
+def _earlier(suspect: Suspect) -> float:
+    """Evidence from those of its app that came hours before."""
+    return campaign_of(suspect.earlier, suspect.share) if suspect.earlier else 0.0

@@ -41,6 +41,8 @@ ACTIVITY_WEIGHT: Final = 0.7  # a key with many fills a day has many chances to 
 CROWD_WEIGHT: Final = 1.55
 APP_CROWD_WEIGHT: Final = 1.35
 PERSISTENCE_WEIGHT: Final = 0.65
+CAMPAIGN_WEIGHT: Final = 1.5
+MOST_EARLIER: Final = 3  # keys robbed before, of one campaign, that count
 MOST_COMPANY: Final = 5.0  # that a crowd and its app's part of it can give together
 ENOUGH: Final = 3.0  # evidence of the key's own doing from which its company counts in full
 # What all who buy in a market at one time have alike, or their app: no doing of the key's.
@@ -67,6 +69,14 @@ def company_of(crowd: Float32s | Float64s, share: Float32s | Float64s) -> Float6
     company *= MOST_COMPANY / np.maximum(company.sum(axis=1, keepdims=True), MOST_COMPANY)
     company *= share[:, np.newaxis]
     return company
+
+
+def campaign_of(earlier: int, share: float) -> float:
+    """Evidence from so many keys of the same app that looked rogue in the market hours before.
+
+    `share`: how much of its company counts for the fill.
+    """
+    return share * CAMPAIGN_WEIGHT * float(np.log1p(min(earlier, MOST_EARLIER)))
 
 
 def standing(fills: Rows) -> Float64s:

@@ -1,0 +1,57 @@
+"""Campaigns: keys of one app that are robbed in one market one after the other, hours apart.
+
+Each of them is alone at its time, where no crowd is to be seen. So an app's keys that looked rogue
+in a market, or nearly so, are remembered there for some days.
+"""
+
+from typing import ClassVar, Final
+
+import numpy as np
+
+from models.alerts.suspects import Suspect
+from models.market.state import HOUR, MINUTE
+from models.orders.batch import MARKET_SEPARATOR
+from models.score.model import Model
+from models.score.parts import APP_CROWD, campaign_of
+from models.snapshot import Remembering
+
+WINDOW_MS: Final = 36 * HOUR
+APART_MS: Final = 20 * MINUTE  # whoever is nearer in time belongs to the crowd around
+NEARLY: Final = 0.5  # decades below the alerts' threshold from which a purchase is remembered
+
+
+class Campaigns(Remembering):
+    """Keys that looked rogue lately, by market and app, and when they last did, ms."""
+
+    remembered: ClassVar = {"_seen": dict[str, dict[str, int]], "_swept": int}
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[str, int]] = {}
+        self._swept = 0
+
+    def meet(self, suspect: Suspect, model: Model) -> None:
+        """Weigh a purchase again if it is not its app's first there, and remember it."""
+        if suspect.app is None or suspect.share <= 0.0:
+            return
+        now, alone = suspect.time, suspect.rank
+        place = suspect.market + MARKET_SEPARATOR + suspect.app
+        seen = self._seen.get(place, {})
+        suspect.earlier = sum(
+            key != suspect.key and APART_MS <= now - last <= WINDOW_MS for key, last in seen.items()
+        )
+        if suspect.earlier:
+            suspect.parts[APP_CROWD] += campaign_of(suspect.earlier, suspect.share)
+            suspect.rerank(float(model.rank(np.array([suspect.parts]))[0]))
+        if alone >= model.threshold - NEARLY:
+            self._forget(now)
+            self._seen.setdefault(place, {})[suspect.key] = now
+
+    def _forget(self, now: int) -> None:
+        """Drop what is too long ago, once an hour."""
+        if abs(now - self._swept) > HOUR:  # also after a time far ahead was taken back
+            recent = {
+                place: {key: last for key, last in seen.items() if abs(now - last) <= WINDOW_MS}
+                for place, seen in self._seen.items()
+            }
+            self._seen = {place: seen for place, seen in recent.items() if seen}
+            self._swept = now
