@@ -18,6 +18,7 @@ PRECISION: Final = 1e-9
 BY_ACCIDENT: Final = 0.2  # rogue fills that anybody may meet in a market
 THRESHOLD: Final = 2.0  # -log10 of the chance from which an account is alerted
 LEAST: Final = 0.2  # share of its sales that must have gone to keys under suspicion
+CRUMBS: Final = 0.01  # of what the keys spent: who received less did not take the money
 DOUBTFUL: Final = 0.7  # decades above the alerts' threshold up to which a key proves nothing
 CERTAIN: Final = 1.4  # and beyond that, from which the keys are misused without doubt
 DOMINANT: Final = 0.5  # share of all sales there from which on the keys' part adds to that
@@ -56,13 +57,14 @@ class Suspicion:
     def convicts(self) -> bool:
         """Whether this is worth an alert.
 
-        Where the keys are misused beyond doubt, the count is enough; that the market and the
-        account live on them alone removes doubt, that others buy there adds to it. Otherwise it
-        takes what only a thief does: for long, and far more than others there, to live on a good
-        part of what they spend, and no doubt of one of them.
+        Who received no more than crumbs had resting orders that a theft ran over. Where the keys
+        are misused beyond doubt, the count is enough; that the market and the account live on them
+        alone removes doubt, that others buy there adds to it. Otherwise it takes what only a thief
+        does: for long, and far more than others there, to live on a good part of what they spend,
+        and no doubt of one of them.
         """
         is_chance = self.chance < THRESHOLD or self.counted < LIFT * self.expected
-        if is_chance or self.devotion < LEAST:
+        if is_chance or self.devotion < LEAST or self.part < CRUMBS:
             return False
         far_more = self.devotion >= FAR_MORE * self.surrounding
         is_devoted = far_more or self.devotion >= MOST

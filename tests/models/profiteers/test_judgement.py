@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import exp, factorial, log10
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from models.profiteers.dealings import Dealings
 from models.profiteers.judgement import (
+    CRUMBS,
     DOUBTFUL,
     LONG,
     THRESHOLD,
@@ -56,6 +58,12 @@ def test_who_sells_mostly_to_others_is_not() -> None:
     served = judged(dealt(keys=6, offers=offer(sold_1h=50_000.0, all_sold_1h=60_000.0)))
     assert served.devotion < 0.1
     assert not served.convicts
+
+
+def test_who_received_no_more_than_crumbs_is_not() -> None:
+    suspicion = judged(dealt(keys=3))
+    assert replace(suspicion, part=CRUMBS).convicts
+    assert not replace(suspicion, part=0.99 * CRUMBS).convicts
 
 
 def test_keys_that_are_hardly_suspect_make_no_profiteer_of_a_short_meeting() -> None:
