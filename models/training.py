@@ -33,10 +33,10 @@ FEWEST_FILLS: Final = 1000
 SEED: Final = 20180307  # the day of the first incident; any would do
 
 # Strength that one benign key-day in a thousand reaches: what simulated exchanges say beforehand,
-# with a margin for exchanges with more thefts, whose bystanders look rogue, too; moved a little by
+# with a margin for exchanges with more thefts, whose bystanders look rogue, too; moved as far as
 # what the most unusual four per cent of this tape's key-days reach. Beyond that lie the leaked
 # keys, if there are any, so that the tape itself cannot say more.
-USUAL_CRITICAL: Final = 9.6
+USUAL_CRITICAL: Final = 9.7
 MOST_USUAL: Final = 0.96
 USUAL_QUANTILE: Final = 5.4
 QUANTILE_COUNTS: Final = 1.0

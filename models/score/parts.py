@@ -21,15 +21,15 @@ from models.score.evidence import CONDUCT_COLUMNS, LIMIT, USUAL
 PARTS: Final = ("own", "crowd", "app_crowd", "persistence")
 OWN, CROWD, APP_CROWD, PERSISTENCE = range(len(PARTS))
 WEIGHTS: Final[dict[str, float]] = {
-    "app_share": 0.65,
     "app_change": 0.6,
+    "app_share": 0.5,
+    "network_novelty": 0.4,
     "slippage": 0.35,
+    "participation": 0.35,
     "surge": 0.3,
-    "network_novelty": 0.3,
-    "participation": 0.25,
+    "losing_streak": 0.25,
     "sweep_funding": 0.2,
     "burst": 0.15,
-    "losing_streak": 0.15,
     "pair_novelty": 0.1,
     "push": 0.1,
     "sweep_breadth": 0.1,
