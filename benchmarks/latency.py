@@ -14,7 +14,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -78,8 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     use_fresh_kernels()
     count = SHORT_EVENTS if flags.short else EVENTS
     lines = simulated(count, days=DAYS * count / EVENTS, keys=KEYS)
-    core = _core_of_its_own()
-    with tempfile.TemporaryDirectory() as name:
+    with _core_of_its_own() as core, tempfile.TemporaryDirectory() as name:
         model = _eager_model(Path(name), lines)
         rates = flags.rate or (
             RATES[:1] if flags.short else [*RATES, _nearly_all(lines, name, core)]
@@ -103,15 +103,19 @@ def _eager_model(folder: Path, lines: list[bytes]) -> Path:
     return folder / "model"
 
 
-def _core_of_its_own() -> int | None:
-    """Give a core to the worker alone, if there are several; brokers start on the others."""
+@contextmanager
+def _core_of_its_own() -> Iterator[int | None]:
+    """Leave a core to the worker alone, if there are several; brokers start on the others."""
     if sys.platform == "win32" or sys.platform == "darwin":  # which cannot say so
-        return None
-    first, *others = sorted(os.sched_getaffinity(0))
-    if not others:
-        return None
-    os.sched_setaffinity(0, others)
-    return first
+        yield None
+        return
+    cores = os.sched_getaffinity(0)
+    first, *others = sorted(cores)
+    os.sched_setaffinity(0, others or cores)
+    try:
+        yield first if others else None
+    finally:
+        os.sched_setaffinity(0, cores)  # whoever called goes on with all
 
 
 def _nearly_all(lines: list[bytes], folder: str, core: int | None) -> float:

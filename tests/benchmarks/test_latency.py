@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_alerts_are_timed_from_the_sending_of_their_orders(tmp_path: Path) -> None:
+    cores = os.sched_getaffinity(0)
     assert main(["--short", "--out", str(tmp_path)]) == 0
+    assert os.sched_getaffinity(0) == cores
     (run,) = json.loads((tmp_path / "latency.json").read_text())
     assert run["rate"] == RATES[0]
     assert run["delays_ms"]
