@@ -1,7 +1,7 @@
 """Campaigns: keys of one app that are robbed in one market one after the other, hours apart.
 
 Each of them is alone at its time, where no crowd is to be seen. So an app's keys that looked rogue
-in a market, or nearly so, are remembered there for some days.
+in a market, or nearly so, are remembered there for a day and a half.
 """
 
 from typing import ClassVar, Final

@@ -49,14 +49,6 @@ class Frame:
     word: bytes = b""  # whatever the sender has to say besides
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What is said in a frame besides its columns and tables."""
-
-    meta: dict[str, int | str]
-    word: bytes = b""
-
-
 Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
 
 
@@ -69,8 +61,8 @@ class _Header(msgspec.Struct, array_like=True):
     word: bytes = b""
 
 
-class _Label(msgspec.Struct, array_like=True):
-    """The same, of which nothing is decoded that is not asked for."""
+class Label(msgspec.Struct, array_like=True):
+    """The same, its columns and tables left as they are: what is said besides costs little."""
 
     columns: msgspec.Raw
     tables: msgspec.Raw
@@ -82,7 +74,7 @@ T = TypeVar("T")
 
 _encode_header: Final = msgspec.msgpack.Encoder().encode
 _header: Final = msgspec.msgpack.Decoder(_Header)
-_label: Final = msgspec.msgpack.Decoder(_Label)
+_label: Final = msgspec.msgpack.Decoder(Label)
 
 
 def pack(
@@ -126,7 +118,7 @@ def unpack(data: bytes) -> Frame:
 def peek(data: bytes) -> Label:
     """Read what is said in a frame and nothing else; a `FrameError` as far as that is wrong."""
     label, _ = _read_header(data, _label)
-    return Label(label.meta, label.word)
+    return label
 
 
 def _read_header(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> tuple[T, int]:

@@ -191,10 +191,7 @@ class Worker:
             suspects = keys.assess(run)
             if keys.received != before:
                 self._telling.wait_for(keys.waits_for)
-            if not suspects:
-                return []
-            self._alert_news.set()
-            return await self._hand_on(suspects)
+            return await self._hand_on(suspects) if suspects else []
 
     async def _judge(self, stage: AlertPartition, _: TP, run: Run) -> Sent:
         async with self._alerting:
@@ -207,6 +204,7 @@ class Worker:
             for part in suspects:
                 if stage.held + stage.ahead + len(part.rows) <= JUDGED_AHEAD:
                     stage.hear(part.word, part.rows)
+        self._alert_news.set()
         return sent
 
     async def _alert(self, alerts: list[Alert]) -> Sent:
@@ -298,7 +296,6 @@ class Worker:
                 if suspects:
                     sending = self._keeper.owe(TP(self._names.keys, number))
                     sending.set_result(await self._hand_on(suspects))
-                    self._alert_news.set()
             await self._tell_alerts()
 
     async def _tell_keys(self, quiet: Mapping[int, int]) -> None:
