@@ -255,22 +255,32 @@ class NaiveKey:
         return self.here(market, DAY, lambda f: f.notional * (f.counterparty == name))
 
     def _closes(self, fill: KeyFill) -> Weighted:
-        """Gains of all closes in the fill's market, and what of each a day has left."""
+        """Gains of all round trips in the fill's market, and what of each a day has left."""
         position = cost = 0.0
         gains: list[tuple[float, float]] = []
-        for p in self.fills:
-            if p.fill.market != fill.market:
-                continue
+        here = [p for p in self.fills if p.fill.market == fill.market]
+        for i, p in enumerate(here):
             qty = p.fill.notional / p.fill.price * (1 if p.fill.buys else -1)
             if position * qty >= 0:
                 cost += (p.fill.price - cost) * (qty / (position + qty))
             else:
                 closed = min(abs(qty), abs(position)) * (1 if position > 0 else -1)
-                gains.append((p.present, closed * (p.fill.price - cost)))
+                if self._closes_a_round_trip(here[: i + 1]):
+                    gains.append((p.present, closed * (p.fill.price - cost)))
                 cost = p.fill.price if abs(qty) > abs(position) else cost
             left = position + qty
             position = 0.0 if position * qty < 0 and abs(left) < 1e-9 * abs(qty) else left
         return [(gain, exp(-(self.present - t) / DAY)) for t, gain in gains]
+
+    def _closes_a_round_trip(self, here: list[Past]) -> bool:
+        """Whether enough was bought in the day before the last of these, where that is a sale."""
+        last = here[-1]
+        bought = sold = 0.0
+        for p in here:
+            past = last.present - p.present
+            bought += p.fill.notional * p.fill.buys * exp(-past / DAY)
+            sold += p.fill.notional * (not p.fill.buys) * exp(-past / HOUR)
+        return last.fill.buys or bought >= ROUND * sold
 
     def wins(self, fill: KeyFill) -> bool:
         """Whether the key gains from its round trips, often and beside all that it trades."""

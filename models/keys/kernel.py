@@ -347,7 +347,11 @@ def _remember_sale(key: Record, symbol: np.uint64, notional: float) -> None:
 
 @njit(cache=True)
 def _settle(pair: Record, side: int, price: float, qty: float) -> None:
-    """Book the fill against the position at average cost; what it closes is a gain or a loss."""
+    """Book the fill against the position at average cost; what it closes is a gain or a loss.
+
+    A sale of what was held for longer than a day is neither: it is no round trip, and a thief may
+    well begin by selling what the key held of the coin that he wants it to buy.
+    """
     signed = side * qty
     if pair.position * signed >= 0.0:
         total = pair.position + signed
@@ -358,10 +362,11 @@ def _settle(pair: Record, side: int, price: float, qty: float) -> None:
     closed = min(qty, abs(pair.position))
     gain = closed * (price - pair.cost) * (1.0 if pair.position > 0.0 else -1.0)
     gain = min(max(gain, -k.MOST), k.MOST)
-    if gain < 0.0:
+    is_round_trip = side == BUY or pair.bought_1d >= k.ROUND * pair.sold_1h
+    if is_round_trip and gain < 0.0:
         pair.lost_1d -= gain
         pair.losses_1d += 1.0
-    else:
+    elif is_round_trip:
         pair.won_1d += gain
         pair.gains_1d += 1.0
     if qty > abs(pair.position):

@@ -99,8 +99,8 @@ PAIR: Final = np.dtype(
         ("cost", "f8"),  # average price of the position
         ("lost_1d", "f4"),  # realised loss, USD
         ("won_1d", "f4"),  # realised gain, USD
-        ("losses_1d", "f4"),  # closing fills that lost
-        ("gains_1d", "f4"),  # closing fills that gained
+        ("losses_1d", "f4"),  # fills that closed a round trip and lost
+        ("gains_1d", "f4"),  # fills that closed a round trip and gained
         ("partners", PARTNER, (COUNTERPARTIES,)),
         ("partnered", "f4"),  # USD filled by known counterparties
     ],

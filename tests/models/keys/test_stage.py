@@ -245,6 +245,15 @@ def test_a_key_that_loses_is_suspect_also_where_it_rests_and_the_thief_hits() ->
     assert (odds[8:] > SUSPECT).all()
 
 
+def test_a_gain_on_what_the_key_held_for_long_covers_nothing() -> None:
+    held = fills([0], symbol="THIN", qty=20_000.0, price=1.0)
+    sold = fills([9 * DAY + n * 100 for n in range(8)], symbol="THIN", side="sell", qty=2_500.0)
+    for n, event in enumerate(sold):
+        event |= {"event_id": f"s-{n}", "price": 2.0}
+    bought = alternating([2.5], start=9 * DAY + 60_000, qty=90_000.0)
+    assert assessed(held + sold + bought, NERVOUS).extra["odds"][-1] > SUSPECT
+
+
 def test_small_gains_given_to_a_key_do_not_cover_a_large_purchase() -> None:
     tape = alternating([1.0, 1.1] * 6, qty=5.0)
     tape += alternating([2.0], start=HOUR // 2, qty=90_000.0)
