@@ -12,6 +12,7 @@ from typing import Final
 SPEED: Final = (
     "forest",
     "decoding",
+    "compression",
     "kernels",
     "memory",
     "recovery",
