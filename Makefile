@@ -6,6 +6,9 @@ STAMP := $(VENV)/.installed
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/.installed
 
+# Where it is set, each of the tests' many processes compiles all its imports anew: half a minute.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all test-kafka lint types bench asyncapi lock clean
 
@@ -15,7 +18,7 @@ help: ## list the targets
 $(STAMP): deploy/requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement deploy/requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement deploy/requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
 
