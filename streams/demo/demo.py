@@ -33,7 +33,7 @@ from streams.settings import PREFIX, Settings
 from streams.topics import TopicNames, ensure_topics, topic_specs
 
 LOOK_S: Final = 0.1  # between two looks at the brokers
-PATIENCE_S: Final = 120.0  # without any progress
+PATIENCE_S: Final = 600.0  # without any progress, on however slow a machine
 
 # At an hour a second, what two partitions show at the same moment lies minutes apart: the worker
 # has to wait for the slower one, or alerts would depend on the machine.
@@ -223,30 +223,25 @@ def _stand(plan: Plan, settings: Settings, stack: ExitStack) -> Settings:
 def _train(tape: DemoTape, environment: Mapping[str, str], folder: Path) -> None:
     arguments = ["train", "--input", str(tape.history)]
     with Command(arguments, environment, folder / "train.log") as training:
-        _wait_until(lambda: training.exit_code is not None, training.name)
+        while training.exit_code is None:  # as long as it takes: it may have to compile first
+            time.sleep(LOOK_S)
         if training.exit_code:
             raise DemoError(f"{training.name}: {training.last_words()}")
 
 
 def _wait_for_worker(worker: Command, topics: DemoTopics) -> None:
-    def is_ready() -> bool:
+    deadline = time.monotonic() + PATIENCE_S
+    _must_run(worker)
+    while not topics.has_worker():
+        if time.monotonic() > deadline:
+            raise DemoError(f"{worker.name} is not ready after {PATIENCE_S:.0f} s")
+        time.sleep(LOOK_S)
         _must_run(worker)
-        return topics.has_worker()
-
-    _wait_until(is_ready, worker.name)
 
 
 def _must_run(worker: Command) -> None:
     if worker.exit_code is not None:
         raise DemoError(f"{worker.name} ended by itself: {worker.last_words()}")
-
-
-def _wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise DemoError(f"{what} is not ready after {PATIENCE_S:.0f} s")
-        time.sleep(LOOK_S)
 
 
 class _Stopwatch:

@@ -9,7 +9,7 @@ from benchmarks.ablation import main
 from benchmarks.taken_out import counted_features, families
 from models.score.evidence import CONDUCT, WEIGHTS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from benchmarks.detection import main
 from benchmarks.detector_scores import WHOLE, WITHOUT_FOREST, WITHOUT_PARTS
 from models.evaluation.figures import ALL
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 METHODS = {LIVE, FOREIGN, WHOLE, WITHOUT_FOREST, *WITHOUT_PARTS, FOREST, PRODUCT, RUSH}
 

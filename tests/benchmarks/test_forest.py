@@ -6,7 +6,7 @@ import pytest
 from benchmarks.forest import AT_ONCE, main
 from benchmarks.forest_scorers import ISOTREE, OURS, SKLEARN
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 def test_every_scorer_has_a_figure_for_each_number_of_rows_and_scores_as_scikit_learn_does(

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.kernels import SHORT_KEYS, SHORT_MARKETS, main
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 def test_every_kernel_has_a_figure_for_each_size(tmp_path: Path) -> None:

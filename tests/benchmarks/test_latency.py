@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.latency import RATES, main
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 def test_alerts_are_timed_from_the_sending_of_their_orders(tmp_path: Path) -> None:

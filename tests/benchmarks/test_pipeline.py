@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.pipeline import OURS, main
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 def test_our_worker_and_the_floor_take_all_their_events(tmp_path: Path) -> None:

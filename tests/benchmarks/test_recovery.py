@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.recovery import SHARES, SHORT_KEYS, main
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 def test_the_state_of_each_size_is_saved_and_read_back(tmp_path: Path) -> None:

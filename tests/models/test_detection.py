@@ -15,7 +15,7 @@ from models.orders.batch import OrderBatch
 from models.simulation import regime_of, simulate, to_orders
 from models.training import train
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 # Of no other tapes. Several, since weeks differ: the first one's only blitz robs eight keys of no
 # common app, of which one is found.

@@ -1,9 +1,8 @@
 """What is left when workers have lived and died: their alerts, commits and states."""
 
 import asyncio
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -23,12 +22,12 @@ from streams.worker.checkpoints import Identity, find, layout_of
 from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition
 from streams.worker.warmup import Stages
 from streams.worker.worker import group_of
+from tests.patience import PATIENCE_S, wait_until
 from tests.streams.conftest import values_on
 
 if TYPE_CHECKING:
     from streams.worker.partitions import Partition
 
-PATIENCE_S: Final = 240.0
 
 State = dict[str, dict[str, Any]]  # by stage and partition: records by name, and the values
 
@@ -71,10 +70,11 @@ def alerts_on(settings: Settings) -> list[bytes]:
 
 def wait_for(settings: Settings, events: int, alerts: set[bytes]) -> None:
     """Wait until so many events are committed and all of these alerts are there."""
-    deadline = time.monotonic() + PATIENCE_S
-    while committed(settings) < events or not alerts <= set(alerts_on(settings)):
-        assert time.monotonic() < deadline, (committed(settings), events)
-        time.sleep(0.3)
+    wait_until(
+        lambda: committed(settings) >= events and alerts <= set(alerts_on(settings)),
+        lambda: (committed(settings), events),
+        seconds=2 * PATIENCE_S,
+    )
 
 
 def saved_state(settings: Settings, model: Model) -> State:

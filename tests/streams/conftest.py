@@ -28,6 +28,7 @@ from streams.tapes.topic import TopicTape
 from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
 from streams.worker.runtime import DEFAULT_GROUP
 from tests.models.simulation.worlds import small_tape
+from tests.patience import PATIENCE_S
 from tests.streams.kafka.cluster import KafkaCluster, class_path, what_is_missing
 from tests.streams.kafka.secured import Secured, secured_cluster
 from tests.streams.lives import Lives
@@ -121,7 +122,7 @@ def produce(broker: EmbeddedBroker) -> Produce:
                 producer.begin_transaction()
             chunk = values[start : start + (commit_every or len(values))]
             for sent in [producer.send(topic, value, partition=partition) for value in chunk]:
-                sent.get(timeout=10)
+                sent.get(timeout=PATIENCE_S)
             if commit_every:
                 producer.commit_transaction()
         producer.close()
@@ -154,7 +155,7 @@ def running() -> Running:
 
     @asynccontextmanager
     async def run(app: faust.App) -> AsyncIterator[None]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await app.start()
             try:
                 yield
@@ -254,7 +255,7 @@ def run_command(*arguments: str, values: Mapping[str, str]) -> subprocess.Comple
         env=variables(values),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from streams.kernel_cache import use_fresh_kernels
+from tests.patience import wait_until
 
-SAID_S: Final = 60.0
 MOMENTS: Final = (  # at whose beginning or end a worker may die
     ("streams.worker.changelog", "Changelog", "read"),
     ("streams.worker.changelog", "Changelog", "write"),
@@ -75,11 +75,7 @@ class Lives:
 
     def until(self, is_so: Callable[[], bool]) -> None:
         """Wait for something that workers bring about."""
-        deadline = time.monotonic() + SAID_S
-        while not is_so():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"it did not come about: {self.said()[-2000:]}")
-            time.sleep(0.05)
+        wait_until(is_so, lambda: self.said()[-2000:])
 
     def _lines_of(self, pid: int) -> list[str]:
         return [line for line in self.said().splitlines() if line.startswith(f"{pid} ")]

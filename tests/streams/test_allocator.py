@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+from tests.patience import PATIENCE_S
+
 PROGRAM = """
 import sys, threading
 from streams.allocator import share_arenas
@@ -22,7 +24,11 @@ print(sum(end - start in range(1, 1 << 26) and start % (1 << 26) == 0 for start,
 
 def arenas(how: str) -> list[str]:
     done = subprocess.run(  # noqa: S603 - this interpreter, and our own program
-        [sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", PROGRAM, how],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_S,
     )
     return done.stdout.split()
 

@@ -15,6 +15,7 @@ from streams.worker.runs import Run
 from streams.worker.stages import KeyPartition, MarketPartition, frames_of
 from streams.worker.warmup import Stages
 from tests.factories import NOW_MS, TS, encode, order
+from tests.patience import PATIENCE_S
 from tests.streams.aftermath import committed, make_topics
 from tests.streams.conftest import Trained, as_values
 from tests.streams.lives import Lives
@@ -72,7 +73,7 @@ def test_events_of_a_mebibyte_are_read_and_refused_ones_kept_byte_for_byte(
         bootstrap_servers=settings.bootstrap_servers(), max_request_size=2 * MEBIBYTE
     )
     for value in (good, bad, good):
-        producer.send(settings.orders_topic, value, partition=0).get(timeout=30)
+        producer.send(settings.orders_topic, value, partition=0).get(timeout=PATIENCE_S)
     producer.close()
     pid = lives.start(as_values(settings))
     lives.until(lambda: committed(settings) == 3)

@@ -35,7 +35,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def answer_and_cache_hits(package: Path) -> list[str]:
-    command = [sys.executable, "-c", RUN, str(package.parent)]
+    command = [sys.executable, "-B", "-c", RUN, str(package.parent)]  # no stale bytecode
     done = subprocess.run(  # noqa: S603 - this interpreter, and a program that stands above
         command, capture_output=True, text=True, check=True
     )

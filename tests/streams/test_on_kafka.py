@@ -18,7 +18,7 @@ from streams.worker.worker import group_of
 from tests.streams.aftermath import make_topics
 from tests.streams.conftest import Trained, as_values, run_command, values_on, variables
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.kafka
 
 PATIENT_MS = 2000  # on a busy machine a partition may rest for long
 

@@ -29,6 +29,7 @@ from streams.replay.replay import AlertFile, replay
 from streams.settings import Settings
 from streams.tapes.intake import Intake
 from tests.factories import encode, order
+from tests.patience import wait_until
 from tests.streams.aftermath import alerts_on, make_topics, put
 from tests.streams.conftest import Trained, as_values, variables
 from tests.streams.kafka.cluster import KafkaCluster
@@ -41,9 +42,8 @@ STILL_S = 3.0
 PATIENT_MS = 2000
 SESSION_S = 6.0
 MOST_GROWN = 130e6  # bytes, where the events and their columns are far more
-PATIENCE_S = 120.0
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.kafka
 
 
 def noise(seed: int, size: int) -> str:
@@ -122,10 +122,7 @@ class Watched:
 
     def until(self, is_so: Callable[[], bool]) -> None:
         """Wait for something that the worker brings about."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not is_so():
-            assert time.monotonic() < deadline, self._running.log.read_text()[-2000:]
-            time.sleep(0.1)  # between two looks
+        wait_until(is_so, lambda: self._running.log.read_text()[-2000:])
 
     def until_still(self) -> tuple[int, int]:
         """Wait until it does not get on any more; gives its counts."""

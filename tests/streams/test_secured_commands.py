@@ -20,7 +20,7 @@ from streams.topics import TopicNames, ensure_topics, topic_specs
 from tests.streams.conftest import Trained, names_of_its_own, run_command, values_on, variables
 from tests.streams.kafka.secured import GUEST, PASSWORD, Secured
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.kafka
 
 Told = Callable[[list[str], dict[str, str]], tuple[int, str, str]]
 

@@ -9,6 +9,7 @@ import pytest
 
 from streams.cli import SERVICES
 from streams.signals import GRACE_S, ended_by_sigterm, was_told
+from tests.patience import PATIENCE_S
 
 PROGRAM = "from streams.cli import main; main()"
 LOST = """
@@ -55,7 +56,11 @@ def test_an_end_that_was_dropped_is_remembered_as_long_as_it_would_hold() -> Non
 def test_an_end_that_python_drops_in_a_finalizer_is_enforced() -> None:
     assert GRACE_S < 10.0
     done = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, "-c", LOST], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", LOST],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (0, "told\n")
 
@@ -72,4 +77,4 @@ def test_a_service_ends_with_0_from_before_it_loads_anything_large(service: str)
         os.sched_yield()
     assert "numpy" not in Path(f"/proc/{process.pid}/maps").read_text("utf-8")
     process.terminate()
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=PATIENCE_S) == 0

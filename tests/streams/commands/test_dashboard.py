@@ -1,6 +1,5 @@
 import os
 import socket
-import time
 from pathlib import Path
 
 import httpx
@@ -9,6 +8,7 @@ import pytest
 from streams.cli import run
 from streams.kafka.broker import free_port
 from streams.kafka.children import Command
+from tests.patience import wait_until
 
 LOCAL = ["--brokers", "127.0.0.1:9"]
 
@@ -52,10 +52,7 @@ def test_sigterm_ends_it_as_done(tmp_path: Path) -> None:
     port = str(free_port())
     arguments = ["dashboard", *LOCAL, "--dashboard-data", str(tmp_path), "--dashboard-port", port]
     with Command(arguments, dict(os.environ), tmp_path / "log") as running:
-        deadline = time.monotonic() + 60
-        while not answers(port) and time.monotonic() < deadline:
-            time.sleep(0.05)  # between two looks
-        assert answers(port), running.last_words()
+        wait_until(lambda: answers(port), running.last_words)
     assert running.exit_code == 0
 
 

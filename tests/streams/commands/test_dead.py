@@ -13,6 +13,7 @@ from streams.dead.letters import Letter
 from streams.kafka.broker import EmbeddedBroker
 from streams.topics import TopicNames, ensure_topics, topic_specs
 from tests.factories import encode, order
+from tests.patience import PATIENCE_S
 
 WILD = b"\x1b[31m\xff\n"
 GOOD = encode(order(api_key="abcdefghijklmnop"))
@@ -46,7 +47,7 @@ class Desk:
         producer = KafkaProducer(bootstrap_servers=self.address)
         for each in letters:
             headers = list(each.headers()) if each.topic else []
-            producer.send(self.dead, each.value, headers=headers).get(timeout=10)
+            producer.send(self.dead, each.value, headers=headers).get(timeout=PATIENCE_S)
         producer.close()
 
     def run(self, name: str, *arguments: str) -> Result:

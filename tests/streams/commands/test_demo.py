@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from models.evaluation.labels import Labels
 from models.evaluation.scoreboard import score_alerts
 from streams.demo.tape import MALFORMED
 from streams.kafka.broker import EmbeddedBroker
+from tests.patience import PATIENCE_S, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 PROGRAM = "from streams.cli import main; main()"
 
@@ -120,16 +120,10 @@ def test_it_leaves_no_process_behind_whenever_it_is_ended(
     tmp_path: Path, moment: str, number: int, code: int
 ) -> None:
     run = demo(tmp_path, TMPDIR=str(tmp_path))
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.rglob(moment)):
-        assert run.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: run.poll() is not None or list(tmp_path.rglob(moment)))
+    assert run.poll() is None
     run.send_signal(number)
-    _, err = run.communicate(timeout=30)
+    _, err = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == code
     assert "Traceback" not in err
-    deadline = time.monotonic() + 10
-    while left := left_behind(tmp_path):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.05)
+    wait_until(lambda: not left_behind(tmp_path), lambda: left_behind(tmp_path))

@@ -12,6 +12,7 @@ from streams.cli import run
 from streams.freeze.assembly import assembled
 from streams.freeze.service import Service
 from streams.kafka.broker import EmbeddedBroker
+from tests.patience import PATIENCE_S
 from tests.streams.freeze.kafka_stand import exchange, put, settings_for
 from tests.streams.freeze.stand import app_leak, leak
 
@@ -33,7 +34,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        service = started.get(timeout=30)
+        service = started.get(timeout=PATIENCE_S)
         now = time.time_ns() // 1_000_000
         put(embedded.address, [leak(key="key-of-a-user", event_ts=now)])
         put(embedded.address, [app_leak(["a", "b"], event_ts=now)])

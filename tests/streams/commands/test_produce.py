@@ -11,6 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from streams.commands.produce import command
 from streams.kafka.broker import EmbeddedBroker
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -82,5 +83,5 @@ def test_ctrl_c_ends_it_quietly_with_130(broker: EmbeddedBroker, orders: str, ta
         assert process.poll() is None
     consumer.close()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err.strip()) == (130, b"", b"")

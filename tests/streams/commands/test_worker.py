@@ -12,6 +12,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 
 from streams.commands.worker import command
 from streams.kafka.broker import EmbeddedBroker
+from tests.patience import PATIENCE_S
 from tests.streams.conftest import Trained, everything_on, put_on_topic
 
 PROGRAM = "from streams.cli import main; main()"
@@ -37,7 +38,7 @@ def topics_on(address: str) -> set[str]:
 
 def stop(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, out + err
     assert "Traceback" not in err
 
@@ -60,7 +61,7 @@ def test_without_brokers_it_runs_one_and_says_where(trained: Trained) -> None:
     while "orders.dead" not in topics_on(said[1]):
         assert process.poll() is None, process.communicate()
     producer = KafkaProducer(bootstrap_servers=said[1])
-    producer.send("orders", b"bad").get(timeout=10)
+    producer.send("orders", b"bad").get(timeout=PATIENCE_S)
     producer.close()
     while not everything_on(said[1], "orders.dead"):
         assert process.poll() is None, process.communicate()
@@ -96,6 +97,6 @@ def test_told_to_end_at_any_moment_of_its_start_it_ends_in_time(
     assert any(moment in line for line in process.stdout)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, "Traceback" in out) == (0, False), out
     assert time.monotonic() - began < 10.0

@@ -16,6 +16,7 @@ from streams.kafka.broker import EmbeddedBroker, free_port
 from streams.replay.replay import AlertFile, replay
 from streams.tapes.intake import Intake
 from streams.worker.runtime import EXIT_FAILED
+from tests.patience import PATIENCE_S
 from tests.streams.conftest import Produce, Trained, everything_on, put_on_topic
 
 PROGRAM = "from streams.cli import main; main()"
@@ -38,7 +39,7 @@ def worker(
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def metrics_of(client: httpx.Client) -> dict[str, float]:
@@ -97,7 +98,7 @@ def test_a_producer_of_garbage_stops_it_before_the_topic_is_drained(
     put_on_topic(broker, trained.tape, 1)
     produce("orders", 0, GARBAGE)
     with worker(broker, trained, "--partitions", "1", "--dead-letter-window", "200") as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == EXIT_FAILED
     assert re.search(
         r"TooManyRefusedError: orders\[0\]: 101 of the last 200 events were refused, more than "
@@ -121,7 +122,7 @@ def test_a_second_worker_that_is_given_the_same_port_is_refused_in_one_line(
         assert first.stdout is not None
         assert first.stdout.readline().startswith("health and metrics at")
         with worker(broker, trained, *flags) as second:
-            _, said = second.communicate(timeout=30)
+            _, said = second.communicate(timeout=PATIENCE_S)
     assert second.returncode == 2
     assert said == (
         f"roguekey: error: http_port is {port}; must be free on 127.0.0.1, or 0 for none: "

@@ -3,9 +3,8 @@
 import json
 import os
 import shutil
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker, free_port
 from streams.kafka.children import Command
 from streams.settings import PREFIX
 from streams.topics import TopicNames, ensure_topics, topic_specs
+from tests.patience import PATIENCE_S, wait_until
 from tests.streams.dashboard.samples import places
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -26,8 +26,7 @@ FLAGS: Final = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-START_S: Final = 120.0
-SIGHT_MS: Final = 20_000  # patience for what should be there at once, on a busy machine
+SIGHT_MS: Final = 1000 * PATIENCE_S
 
 expect.set_options(timeout=SIGHT_MS)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -62,7 +61,7 @@ class Stand:
         self._running = ExitStack()
         log = self.folder / "dashboard.log"
         dashboard = self._running.enter_context(Command(["dashboard"], self.environment, log))
-        wait_until(lambda: dashboard.exit_code is not None or self._serves(), "the dashboard")
+        wait_until(lambda: dashboard.exit_code is not None or self._serves())
         assert dashboard.exit_code is None, log.read_text()
 
     def stop(self) -> None:
@@ -85,7 +84,7 @@ class Stand:
             sent = self._producer.send(
                 "alerts", one.encode(), key=one.subject.encode(), headers=headers
             )
-        sent.get(timeout=10)
+        sent.get(timeout=PATIENCE_S)
 
     def ask(self, path: str) -> Any:
         """Read from the API."""
@@ -106,14 +105,6 @@ class Stand:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close(timeout=1)
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float = START_S) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} is not there after {seconds:.0f} s"
-        time.sleep(0.05)
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from models.alerts.envelope import AlertType
+from tests.patience import wait_until
 from tests.streams.dashboard.samples import HOSTILE, KEY, NOW, alert
-from tests.streams.dashboard.stand import Stand, Watched, needs_chromium, wait_until
+from tests.streams.dashboard.stand import Stand, Watched, needs_chromium
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 
@@ -29,7 +30,7 @@ def filled(stand: Stand) -> Stand:
         alert(41, type=AlertType.APP_LEAK, keys=[f"{KEY}1", f"{KEY}2"]),
         alert(42, type=AlertType.PROFITEER, from_keys=[f"{KEY}1"]),
     )
-    wait_until(lambda: stand.ask("/api/alerts?limit=1")["total"] >= 42, "the alerts")
+    wait_until(lambda: stand.ask("/api/alerts?limit=1")["total"] >= 42)
     return stand
 
 
@@ -116,7 +117,7 @@ def test_nothing_that_attackers_name_runs_or_breaks_the_page(
         alert(400 + n, type=AlertType.PROFITEER, account=name) for n, name in enumerate(HOSTILE)
     ]
     filled.put(*nasty, *leaks, *thieves)
-    wait_until(lambda: filled.ask("/api/alerts?q=HYPERLINK")["total"] >= 3, "the last of them")
+    wait_until(lambda: filled.ask("/api/alerts?q=HYPERLINK")["total"] >= 3)
     with Watched(browser, filled.url) as page:
         for path in (
             "/",
@@ -207,15 +208,13 @@ def test_no_alert_is_lost_when_dashboard_or_broker_go_and_come_back(
         expect(page.locator(".state.bad")).to_contain_text("Dashboard unreachable since")
         filled.put(*(alert(n) for n in range(501, 504)))
         filled.start()
-        expect(page.locator(".pill")).to_have_text("3 new", timeout=20_000)
+        expect(page.locator(".pill")).to_have_text("3 new")
         filled.stop_broker()
-        expect(page.locator(".state.bad")).to_contain_text(
-            "Brokers unreachable since", timeout=20_000
-        )
+        expect(page.locator(".state.bad")).to_contain_text("Brokers unreachable since")
         filled.broker.start()
-        expect(page.locator(".state.bad")).to_be_hidden(timeout=20_000)
+        expect(page.locator(".state.bad")).to_be_hidden()
         filled.put(*(alert(n) for n in range(504, 509)))
-        expect(page.locator(".pill")).to_have_text("8 new", timeout=20_000)
+        expect(page.locator(".pill")).to_have_text("8 new")
         page.locator(".pill").click()
         listed = filled.ask("/api/alerts?limit=8")["alerts"]
         assert {row["account"] for row in listed} == {f"account-{n}" for n in range(501, 509)}
@@ -226,7 +225,7 @@ def test_no_alert_is_lost_when_dashboard_or_broker_go_and_come_back(
 def test_one_decision_settles_all_alerts_of_a_key(filled: Stand, browser: Browser) -> None:
     escalated = [alert(n, key="escalated-key", symbol="STAIRS") for n in range(601, 604)]
     filled.put(*escalated)
-    wait_until(lambda: filled.ask("/api/alerts?q=stairs")["total"] == 3, "its alerts")
+    wait_until(lambda: filled.ask("/api/alerts?q=stairs")["total"] == 3)
     with Watched(browser, filled.url) as page:
         page.goto(f"/alerts/{escalated[0].id}")
         page.get_by_role("button", name="Confirm leak").click()
@@ -235,9 +234,7 @@ def test_one_decision_settles_all_alerts_of_a_key(filled: Stand, browser: Browse
         dialog.get_by_label("Reason").fill("The owner did not place these orders")
         dialog.get_by_role("button", name="Confirm leak").click()
         expect(page.locator(".alert-head")).to_contain_text("Confirmed")
-        wait_until(
-            lambda: filled.ask("/api/alerts?q=stairs&status=confirmed")["total"] == 3, "all decided"
-        )
+        wait_until(lambda: filled.ask("/api/alerts?q=stairs&status=confirmed")["total"] == 3)
 
 
 def test_where_no_worker_runs_the_health_page_says_what_is_known(

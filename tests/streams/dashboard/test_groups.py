@@ -9,6 +9,7 @@ from streams.dashboard.groups import ask_groups, groups_of
 from streams.kafka.broker import EmbeddedBroker
 from streams.settings import Settings
 from streams.topics import TopicNames, ensure_topics, topic_specs
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
         ensure_topics([broker.address], topic_specs(TopicNames(), 1))
         producer = KafkaProducer(bootstrap_servers=broker.address)
         for _ in range(3):
-            producer.send("orders", b"{}", partition=0).get(timeout=10)
+            producer.send("orders", b"{}", partition=0).get(timeout=PATIENCE_S)
         producer.close()
         consumer = KafkaConsumer(
             bootstrap_servers=broker.address, group_id=groups_of(made)["worker"]

@@ -17,11 +17,12 @@ from models.alerts.envelope import Action
 from streams.dispositions import Disposition, Outcome
 from streams.kafka.broker import free_port
 from streams.kafka.children import Command
+from tests.patience import wait_until
 from tests.streams.conftest import Trained, everything_on
 from tests.streams.dashboard.samples import alert
-from tests.streams.dashboard.stand import Stand, Watched, needs_chromium, wait_until
+from tests.streams.dashboard.stand import Stand, Watched, needs_chromium
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600), needs_chromium]
+pytestmark = [pytest.mark.browser, needs_chromium]
 
 POLICY = """
 mode = "approve"
@@ -50,7 +51,7 @@ def incident(tmp_path_factory: pytest.TempPathFactory, trained: Trained) -> Iter
         stand = Stand(folder, stack, **settings)
         arguments = ["mock-exchange", "--secret-file", str(secret), "--port", str(port)]
         stack.enter_context(Command(arguments, stand.environment, folder / "exchange.log"))
-        wait_until(secret.exists, "the secret of the mock exchange")
+        wait_until(secret.exists)
         for name in ("worker", "freeze-hook"):
             stack.enter_context(Command([name], stand.environment, folder / f"{name}.log"))
         stand.exchange = f"http://127.0.0.1:{port}"
@@ -84,15 +85,15 @@ def test_an_incident_is_seen_understood_decided_and_its_key_frozen(
         expect(page.get_by_text("No alerts yet")).to_be_visible()
         produce = ["produce", "--input", str(trained.tape)]
         with Command(produce, incident.environment, tmp_path / "produce.log") as produced:
-            wait_until(lambda: produced.exit_code is not None, "the end of the tape")
+            wait_until(lambda: produced.exit_code is not None)
         expect(page.locator(".row").first).to_be_visible(timeout=240_000)
-        wait_until(lambda: pending(incident), "a case that waits for approval")
+        wait_until(lambda: pending(incident))
         page.goto("/?kind=leaked_key&sort=severity")
         waiting = page.locator(".row", has_text="Awaits approval").first
-        expect(waiting).to_be_visible(timeout=30_000)
+        expect(waiting).to_be_visible()
         shoot(page, "live")
         waiting.get_by_role("link").first.click()
-        expect(page.locator(".chart canvas")).to_be_visible(timeout=20_000)
+        expect(page.locator(".chart canvas")).to_be_visible()
         expect(page.locator(".legend")).to_contain_text(re.compile(r"Key bought\s*[1-9]"))
         expect(page.locator(".reasons > li").first).to_be_visible()
         expect(page.locator(".evidence tbody tr").first).to_contain_text(re.compile(r"\d"))
@@ -106,7 +107,7 @@ def test_an_incident_is_seen_understood_decided_and_its_key_frozen(
         act(page, "Confirm leak", "The owner did not place these orders")
         expect(page.locator(".alert-head")).to_contain_text("Confirmed")
         act(page, "Approve freeze", "Pump under way")
-        expect(page.locator(".alert-head")).to_contain_text("Frozen", timeout=30_000)
+        expect(page.locator(".alert-head")).to_contain_text("Frozen")
         expect(page.locator(".timeline")).to_contain_text("Freeze done")
         shoot(page, "frozen")
         assert_frozen(incident, alert_id, trained)
@@ -117,7 +118,7 @@ def test_an_incident_is_seen_understood_decided_and_its_key_frozen(
         shoot(page, "freezes")
         page.goto(f"/alerts/{alert_id}")
         act(page, "Unfreeze", "The owner called back")
-        expect(page.locator(".alert-head")).to_contain_text("Unfrozen", timeout=30_000)
+        expect(page.locator(".alert-head")).to_contain_text("Unfrozen")
 
 
 def test_a_key_that_the_hook_left_alone_is_frozen_by_hand(
@@ -129,8 +130,7 @@ def test_a_key_that_the_hook_left_alone_is_frozen_by_hand(
         lambda: (
             incident.ask("/api/alerts?q=account-700")["alerts"]
             and incident.ask(f"/api/alerts/{watched.id}")["freeze"] == "refused"
-        ),
-        "the hook's refusal",
+        )
     )
     with Watched(browser, incident.url) as page:
         page.goto(f"/alerts/{watched.id}")
@@ -142,7 +142,7 @@ def test_a_key_that_the_hook_left_alone_is_frozen_by_hand(
         expect(dialog).to_be_visible()  # it takes a reason
         dialog.get_by_label("Reason").fill("The owner called: it was not him")
         dialog.get_by_role("button", name="Freeze").click()
-        expect(page.locator(".alert-head")).to_contain_text("Frozen", timeout=30_000)
+        expect(page.locator(".alert-head")).to_contain_text("Frozen")
         expect(page.locator(".toast")).to_contain_text("the exchange confirmed")
         expect(page.locator(".timeline")).to_contain_text("The owner called: it was not him")
         shoot(page, "by-hand")
@@ -151,9 +151,9 @@ def test_a_key_that_the_hook_left_alone_is_frozen_by_hand(
         page.locator(".alert-head h1 a").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("Key")
         act(page, "Unfreeze", "He found the order in his own program")
-        expect(page.locator(".page-head")).to_contain_text("Unfrozen", timeout=30_000)
+        expect(page.locator(".page-head")).to_contain_text("Unfrozen")
         act(page, "Freeze", "He was wrong")
-        expect(page.locator(".page-head")).to_contain_text("Frozen", timeout=30_000)
+        expect(page.locator(".page-head")).to_contain_text("Frozen")
         assert state_of(incident)["keys"]["watched-key-of-nobody"] == "frozen"
 
 

@@ -4,7 +4,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,22 +20,16 @@ from streams.kafka.broker import EmbeddedBroker
 from streams.kafka.children import Command
 from streams.settings import Settings
 from streams.topics import TopicNames
+from tests.patience import wait_until
 from tests.streams.freeze.kafka_stand import entries, put, settings_for
 from tests.streams.freeze.stand import SECRET, leak
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 KILLS = 25
 ALERTS_A_LIFE = 6
 ASKED_A_LIFE = 2  # freezes that people ask for
 READY = "freeze hook in mode"
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def is_ready(hook: Command) -> bool:

@@ -1,7 +1,6 @@
 """The hook on a real Apache Kafka, which goes away and comes back."""
 
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,18 +12,12 @@ from streams.freeze.audit import verify
 from streams.kafka.children import Command
 from streams.settings import Settings
 from streams.topics import TopicNames
+from tests.patience import wait_until
 from tests.streams.freeze.kafka_stand import audit, exchange, put, settings_for
 from tests.streams.freeze.stand import leak
 from tests.streams.kafka.cluster import KafkaCluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+pytestmark = pytest.mark.kafka
 
 
 def is_frozen(mock: MockExchange, key: str) -> bool:

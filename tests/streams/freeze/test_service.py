@@ -17,6 +17,7 @@ from streams.freeze.service import Service
 from streams.kafka.broker import EmbeddedBroker
 from streams.settings import ConfigError, Settings
 from streams.topics import TopicNames
+from tests.patience import PATIENCE_S
 from tests.streams.freeze.kafka_stand import entries, exchange, put, settings_for
 from tests.streams.freeze.stand import leak
 
@@ -54,7 +55,7 @@ def running(settings: Settings) -> Iterator[None]:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    service = started.get(timeout=20)
+    service = started.get(timeout=PATIENCE_S)
     try:
         yield
     finally:

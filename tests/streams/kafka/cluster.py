@@ -22,7 +22,7 @@ from streams.kafka.children import end, start
 POM: Final = Path(__file__).parent / "pom.xml"
 CACHE: Final = Path(__file__).parents[3] / ".kafka"
 RESOLVE_SECONDS: Final = 900.0
-START_SECONDS: Final = 90.0
+START_SECONDS: Final = 180.0
 STOP_SECONDS: Final = 30.0
 STARTED: Final = "Kafka Server started"  # what a broker says when it serves
 

@@ -3,14 +3,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from streams.kafka.broker import BrokerError, EmbeddedBroker
 from streams.topics import TopicSpec, ensure_topics
+from tests.patience import PATIENCE_S, wait_until
 
 PARENT = """
 import signal, socket, sys
@@ -28,13 +28,6 @@ with EmbeddedBroker() as broker:
 def accepts(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -99,13 +92,13 @@ def test_it_dies_with_its_parent_and_its_folder_goes_too(
     assert folder.is_dir()
     parent.send_signal(number)
     wait_until(lambda: not accepts(port) and not folder.exists())
-    assert parent.wait(10) == -number
+    assert parent.wait(PATIENCE_S) == -number
 
 
 def test_ctrl_c_leaves_it_to_the_parent_to_stop_it(parent: subprocess.Popen[str]) -> None:
     port, folder = broker_of(parent)
     os.killpg(parent.pid, signal.SIGINT)
-    output, _ = parent.communicate(timeout=10)
+    output, _ = parent.communicate(timeout=PATIENCE_S)
     assert output.strip() == "still served"
     assert parent.returncode == 0
     assert not accepts(port)

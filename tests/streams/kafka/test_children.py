@@ -2,12 +2,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from streams.kafka.children import Command, undisturbed
+from tests.patience import wait_until
 
 PARENT = """
 import os, sys, time
@@ -30,10 +30,7 @@ def is_alive(pid: int) -> bool:
 
 def test_a_command_says_how_it_ended_and_its_last_words(tmp_path: Path) -> None:
     with Command(["doctor"], dict(os.environ), tmp_path / "log") as child:
-        deadline = time.monotonic() + 30
-        while child.exit_code is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: child.exit_code is not None)
         assert child.exit_code == 1
     assert child.name == "roguekey doctor"
     assert "checks failed" in child.last_words()
@@ -51,10 +48,7 @@ def test_a_command_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         assert parent.stdout
         child = int(parent.stdout.readline())
         parent.kill()
-    deadline = time.monotonic() + 10
-    while is_alive(child):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not is_alive(child))
 
 
 def test_a_signal_is_held_back_and_not_lost() -> None:

@@ -7,6 +7,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.settings import Settings
 from streams.topics import TopicNames, TopicSpec, ensure_topics, topic_specs
+from tests.patience import PATIENCE_S
 from tests.streams.kafka.cluster import KafkaCluster, class_path
 
 pytestmark = pytest.mark.kafka
@@ -16,7 +17,7 @@ ORDERS = TopicPartition("cluster.orders", 0)
 
 def put(address: str, value: bytes) -> None:
     producer = KafkaProducer(bootstrap_servers=address)
-    producer.send(ORDERS.topic, value, partition=0).get(timeout=20)
+    producer.send(ORDERS.topic, value, partition=0).get(timeout=PATIENCE_S)
     producer.close()
 
 

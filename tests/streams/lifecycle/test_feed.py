@@ -7,6 +7,7 @@ from streams.kafka.broker import EmbeddedBroker
 from streams.lifecycle.feed import FeedError, KafkaFeed
 from streams.lifecycle.store import Place
 from streams.topics import TopicSpec, ensure_topics
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def address() -> Iterator[str]:
 def put(address: str, topic: str, partition: int, *values: bytes) -> None:
     producer = KafkaProducer(bootstrap_servers=address)
     for value in values:
-        producer.send(topic, value, partition=partition, timestamp_ms=77).get(timeout=10)
+        producer.send(topic, value, partition=partition, timestamp_ms=77).get(timeout=PATIENCE_S)
     producer.close()
 
 

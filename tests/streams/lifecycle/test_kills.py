@@ -24,13 +24,14 @@ from streams.kafka.broker import EmbeddedBroker
 from streams.lifecycle.entries import Entry, Kind, decode_entry
 from streams.tapes.topic import TopicTape
 from streams.topics import TopicNames, ensure_topics, topic_specs
+from tests.patience import PATIENCE_S
 from tests.streams.lifecycle.worlds import START, order
 
 SECRET = "whsec_" + "A" * 32
 KEYS = [f"key-{number:03d}" for number in range(24)]
 KILLS = 4  # while notices go out, and again while keys are removed
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 class Notifier:
@@ -90,7 +91,7 @@ class Killed:
 
     def until(self, condition: Callable[[], bool], most_kills: int = 0) -> None:
         """Let it live until the condition holds, but for kills a few calls after each start."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         mortal_at = self._calls() + self._random.randint(1, 12)
         while not condition():
             assert time.monotonic() < deadline

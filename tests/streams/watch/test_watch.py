@@ -19,6 +19,7 @@ from streams.watch.watch import Watch
 from streams.watch.watchdog import Progress
 from streams.worker.runtime import EXIT_FAILED, EXIT_HUNG, build_app
 from streams.worker.transport import coalesced_topic
+from tests.patience import PATIENCE_S
 from tests.streams.conftest import Running
 
 pytestmark = pytest.mark.slow  # each starts a process and waits for its end
@@ -79,7 +80,7 @@ class Hanging:
         assert self._process.stdout.readline() == "1\n"
 
     def send(self, value: bytes) -> None:
-        self._producer.send(self._topic, value).get(timeout=10)
+        self._producer.send(self._topic, value).get(timeout=PATIENCE_S)
         self.sent += 1
 
     def end(self) -> tuple[int, str]:
@@ -105,7 +106,7 @@ class Hanging:
     def stop(self) -> int:
         """Tell it to end, and give its exit code."""
         self._process.terminate()
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=PATIENCE_S)
         return self._process.returncode
 
 

@@ -14,6 +14,7 @@ from streams.worker.checkpoints import StateError
 from streams.worker.warmup import Stages
 from streams.worker.worker import Worker, group_of
 from tests.factories import TS, encode, order
+from tests.patience import PATIENCE_S
 from tests.streams.conftest import Committed, Produce, Trained
 
 SETTINGS = Settings(partitions=1, checkpoint_interval_ms=50)
@@ -28,7 +29,7 @@ def topics(broker: EmbeddedBroker) -> EmbeddedBroker:
 
 async def until(worker: Worker, committed: Committed, offset: int) -> None:
     """Run a worker until it has committed so far, or has crashed."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         await worker.app.start()
         try:
             while worker.app.crash_reason is None and (
@@ -78,7 +79,7 @@ def test_no_checkpoint_is_complete_before_what_came_of_it_lies_with_the_brokers(
             await asyncio.sleep(0.01)
 
     async def scenario() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             await worker.app.start()
             try:
                 await wait_until(lambda: keys in worker._keeper._owned and worker.is_recovered())

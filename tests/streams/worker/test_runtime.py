@@ -5,18 +5,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 
 import faust
 import pytest
 from faust.types import StreamT
 from faust.types.enums import ProcessingGuarantee
+from kafka import codec
 
 from streams.kafka.broker import EmbeddedBroker, free_port
 from streams.signals import ended_by_sigterm
 from streams.worker.runs import Run
 from streams.worker.runtime import EXIT_FAILED, EXIT_HUNG, build_app, raw_topic, run_worker
 from streams.worker.transport import coalesced_topic
+from tests.patience import PATIENCE_S
 from tests.streams.conftest import Committed, Produce
 
 WORKER = """
@@ -53,7 +55,7 @@ def run_process(address: str, hang: float) -> subprocess.CompletedProcess[str]:
     """A worker that stops at its first run, and hangs for so many seconds then."""
     command = [sys.executable, "-c", WORKER, address, str(hang)]
     return subprocess.run(  # noqa: S603 - our own script
-        command, capture_output=True, text=True, timeout=30, check=False
+        command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 
@@ -69,6 +71,11 @@ def test_the_configuration_is_the_safe_one() -> None:
     assert str(conf.processing_guarantee) == str(ProcessingGuarantee.AT_LEAST_ONCE)
     assert not attrgetter("autodiscover")(conf)  # whose annotation in Faust is a method's
     assert conf.key_serializer == conf.value_serializer == "raw"
+
+
+def test_it_writes_what_kafka_python_reads_without_further_packages() -> None:
+    written = build_app(["127.0.0.1:9092"]).conf.producer_compression_type
+    assert methodcaller(f"has_{written}")(codec)
 
 
 def test_further_settings_go_to_faust() -> None:

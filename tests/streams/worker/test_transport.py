@@ -15,6 +15,7 @@ from streams.topics import TopicSpec, changelog_spec, ensure_topics
 from streams.worker.runs import Run
 from streams.worker.runtime import build_app, raw_topic
 from streams.worker.transport import Consumer, coalesced_topic, rest
+from tests.patience import PATIENCE_S
 from tests.streams.conftest import Committed, Produce, Running
 
 # Reads with late acks; checkpoints the count of each partition, with the offset up to which it
@@ -330,7 +331,7 @@ def test_a_worker_killed_between_checkpoints_counts_every_event_once(
     def work(deadly: int) -> subprocess.CompletedProcess[str]:
         arguments = [sys.executable, "-c", CHECKPOINTING, broker.address, str(deadly)]
         done = subprocess.run(  # noqa: S603 - our own script
-            arguments, capture_output=True, text=True, timeout=120, check=False
+            arguments, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
         broker.restart()
         return done
