@@ -78,7 +78,7 @@ def _product(fills: Rows) -> Float64s:
     Impact is the adverse move of a fill over what the order's size explains by the square-root law.
     """
     features = fills.extra["features"].astype(np.float64)
-    excess = np.maximum(0.0, np.maximum(features[:, k.F_SIZE], features[:, k.F_BURST]))
+    excess = np.maximum(0.0, np.maximum(features[:, k.F_SIZE], features[:, k.F_ACCUMULATION]))
     told = fills.extra["context"].astype(np.float64)
     explained = told[:, m.SIGMA] * np.sqrt(told[:, m.ORDER_NOTIONAL] / told[:, m.DAILY_VOLUME])
     adverse = np.where(fills.orders.maker, 0.0, np.maximum(0.0, told[:, m.ADVERSE_MOVE]))

@@ -36,11 +36,11 @@ SEED: Final = 20180307  # the day of the first incident; any would do
 # with a margin for exchanges with more thefts, whose bystanders look rogue, too; moved as far as
 # what the most unusual four per cent of this tape's key-days reach. Beyond that lie the leaked
 # keys, if there are any, so that the tape itself cannot say more.
-USUAL_CRITICAL: Final = 9.7
+USUAL_CRITICAL: Final = 8.8
 MOST_USUAL: Final = 0.96
-USUAL_QUANTILE: Final = 5.4
+USUAL_QUANTILE: Final = 4.8
 QUANTILE_COUNTS: Final = 1.0
-FURTHEST: Final = 0.7
+FURTHEST: Final = 1.0
 
 Tape = Callable[[], Iterable[OrderBatch]]
 

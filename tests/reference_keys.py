@@ -24,6 +24,7 @@ from models.keys.state import (
 from tests.reference import DAY, HOUR, MINUTE, Context
 
 MONTH: Final = 30 * DAY
+OF_PURCHASES: Final = {"accumulation", "breadth"}  # quantities that a sale does not have
 Weighted = list[tuple[float, float]]  # values and what each weighs
 
 
@@ -104,7 +105,8 @@ class NaiveKey:
         days, hours = self.starts(DAY), self.starts(HOUR)
         past: Weighted = []
         taken = 0
-        learned = [p for p in self.fills if p.learned and (which != "breadth" or p.fill.buys)]
+        of_sales = which not in OF_PURCHASES
+        learned = [p for p in self.fills if p.learned and (of_sales or p.fill.buys)]
         for day in days[1:]:
             hour = max(h for h in hours if h <= day)
             due = [p for p in learned[taken:] if p.time < hour]
@@ -157,11 +159,12 @@ class NaiveKey:
         out = dict.fromkeys(FEATURES, 0.0)
         values = self._values(fill)
         self._tell_novelty(fill, out)
-        for which in ("size", "burst", "rate", "turnover", "slippage"):
-            mean, deviation = self.estimate(which)
-            out[which] = (values[which] - mean) / deviation
+        for which in ("size", "rate", "turnover", "slippage"):
+            out[which] = self._beyond(which, values)
         self._tell_market(fill, out)
         if fill.buys:
+            values["accumulation"] = log(fill.notional + self._gathered(fill.market))
+            out["accumulation"] = max(0.0, self._beyond("accumulation", values))
             values["breadth"] = self._tell_sweep(fill, out)
             self._tell_app(fill.context, out)
             out["new_sellers"] = fill.context["new_seller_share"]
@@ -169,6 +172,20 @@ class NaiveKey:
         self._tell_round_trips(fill, out)
         self._tell_habits(fill, out)
         return out, values
+
+    def _beyond(self, which: str, values: dict[str, float]) -> float:
+        mean, deviation = self.estimate(which)
+        return (values[which] - mean) / deviation
+
+    def _gathered(self, market: str) -> float:
+        """What is left of a day's purchases when each sale has taken from those before it."""
+        flows: Weighted = []  # USD bought, or less than nothing where sold, and when
+        for p in self.fills:
+            if p.fill.market == market:
+                left = sum(usd * exp(-(p.present - t) / DAY) for t, usd in flows)
+                sold = min(p.fill.notional, max(0.0, left))
+                flows.append((p.present, p.fill.notional if p.fill.buys else -sold))
+        return max(0.0, sum(usd * exp(-(self.present - t) / DAY) for t, usd in flows))
 
     def _values(self, fill: KeyFill) -> dict[str, float]:
         c = fill.context
@@ -183,7 +200,7 @@ class NaiveKey:
         day = self.total(DAY, lambda p: p.fill.notional)
         return {
             "size": log(c["order_notional"]),
-            "burst": log(self._same_side(fill) + fill.notional),
+            "accumulation": 0.0,
             "rate": log(2 + rate),
             "turnover": log(day + fill.notional),
             "slippage": log(1 + 1e4 * adverse),

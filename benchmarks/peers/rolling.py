@@ -24,7 +24,7 @@ PARTNERS: Final = 4  # of a pair, remembered
 NETWORKS: Final = 4  # of a key, remembered
 MARKET_WINDOWS: Final = (("10m", 10 * MINUTE), ("7d", 7 * DAY))
 KEY_WINDOWS: Final = (("orders_10m", 10 * MINUTE), ("traded_1d", DAY), ("bought_1d", DAY))
-BASELINES: Final = ("size", "burst", "rate", "turnover", "slippage", "breadth")
+BASELINES: Final = ("size", "accumulation", "rate", "turnover", "slippage", "breadth")
 
 
 def is_keyed_fill(order: Order) -> bool:
@@ -142,7 +142,7 @@ def measure_key(key: State, order: Order, told: Sequence[float]) -> list[float]:
     sold = {name: sale for name, sale in key["sold"].items() if now - sale[0] < HOUR}
     seen = {
         "size": math.log(max(notional, 0.01)),
-        "burst": math.log(max(pair["bought_1h"] + notional, 0.01)),
+        "accumulation": math.log(max(pair["accumulation"] + notional, notional, 0.01)),
         "rate": math.log1p(key["orders_10m"]),
         "turnover": math.log(max(key["traded_1d"] + notional, 0.01)),
         "slippage": math.log1p(1e4 * slippage),
@@ -175,9 +175,10 @@ def measure_key(key: State, order: Order, told: Sequence[float]) -> list[float]:
 
 
 def _new_pair(now: float) -> State:
-    rolling = {"fills": 0.0, "bought_1h": 0.0, "push": 0.0, "lost": 0.0, "losses": 0.0}
-    holding: State = {"gains": 0.0, "position": 0.0, "cost": 0.0, "partners": {}}
-    return {"time": now, "first": now} | rolling | holding
+    rolling = {"fills": 0.0, "bought_1h": 0.0, "accumulation": 0.0, "push": 0.0}
+    closed = {"lost": 0.0, "losses": 0.0, "gains": 0.0}
+    holding: State = {"position": 0.0, "cost": 0.0, "partners": {}}
+    return {"time": now, "first": now} | rolling | closed | holding
 
 
 def _fade(pair: State, now: float) -> None:
@@ -186,7 +187,7 @@ def _fade(pair: State, now: float) -> None:
     pair["bought_1h"] *= math.exp(-elapsed / HOUR)
     pair["push"] *= math.exp(-elapsed / (10 * MINUTE))
     fade = math.exp(-elapsed / DAY)
-    for name in ("lost", "losses", "gains"):
+    for name in ("accumulation", "lost", "losses", "gains"):
         pair[name] *= fade
 
 
@@ -231,6 +232,7 @@ def _learn_pair(pair: State, order: Order, notional: float, push: float) -> None
     price, qty = order["price"], order["qty"]
     pair["fills"] += 1.0
     pair["push"] += push
+    pair["accumulation"] += notional if order["side"] == "buy" else -notional
     if order["side"] == "buy":
         pair["bought_1h"] += notional
         held = pair["position"] + qty

@@ -101,11 +101,11 @@ def _size(f: Finding) -> Words:
     return Words(value, typical, text)
 
 
-def _burst(f: Finding) -> Words:
-    value, typical = _past(f, k.BURST)
+def _accumulation(f: Finding) -> Words:
+    value, typical = _past(f, k.ACCUMULATION)
     text = (
-        f"{_money(value)} {_verb(f)} in {f.symbol} within the hour, "
-        f"where this key usually trades {_money(typical)} in one market."
+        f"Within a day the key gathered {_money(value)} of {f.symbol} beyond what it sold there, "
+        f"where {_money(typical)} of one coin are usual for it."
     )
     return Words(value, typical, text)
 
@@ -241,7 +241,7 @@ KINDS: Final[dict[str, str]] = {
     "pair_novelty": "novelty",
     "pair_youth": "novelty",
     "size": "conduct",
-    "burst": "conduct",
+    "accumulation": "conduct",
     "rate": "conduct",
     "turnover": "conduct",
     "taker_excess": "conduct",
@@ -268,7 +268,7 @@ _WRITERS: Final[dict[str, Callable[[Finding], Words]]] = {
     "pair_novelty": _pair_novelty,
     "pair_youth": _pair_youth,
     "size": _size,
-    "burst": _burst,
+    "accumulation": _accumulation,
     "rate": _rate,
     "turnover": _turnover,
     "slippage": _slippage,

@@ -78,6 +78,7 @@ def enter_pair(pairs: Table, key: Record, market: np.uint64) -> Record:
         pair.push_10m = decay(pair.push_10m, elapsed, 10.0 * m.MINUTE)
         day = np.exp(-elapsed / m.DAY)
         pair.bought_1d *= day
+        pair.sold_1d *= day
         pair.lost_1d *= day
         pair.won_1d *= day
         pair.losses_1d *= day
@@ -172,7 +173,6 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
     same_side = pair.bought_1h if side == BUY else pair.sold_1h
     adverse = max(0.0, context[m.ADVERSE_MOVE]) if taker else 0.0
     values[k.SIZE] = np.log(filled)
-    values[k.BURST] = np.log(same_side + notional)
     values[k.RATE] = np.log(2.0 + key.orders_10m)
     values[k.TURNOVER] = np.log(key.traded_1d + notional)
     values[k.SLIPPAGE] = np.log(1.0 + 1e4 * adverse)
@@ -181,7 +181,6 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
         out[k.F_PAIR_NOVELTY] = 0.0  # selling what was never bought here is how deposits leave
         out[k.F_PAIR_YOUTH] = 0.0
     out[k.F_SIZE] = surprise(key.baselines[k.SIZE], k.SIZE, values[k.SIZE])
-    out[k.F_BURST] = surprise(key.baselines[k.BURST], k.BURST, values[k.BURST])
     out[k.F_RATE] = surprise(key.baselines[k.RATE], k.RATE, values[k.RATE])
     out[k.F_TURNOVER] = surprise(key.baselines[k.TURNOVER], k.TURNOVER, values[k.TURNOVER])
     out[k.F_SLIPPAGE] = surprise(key.baselines[k.SLIPPAGE], k.SLIPPAGE, values[k.SLIPPAGE])
@@ -192,6 +191,9 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
     hourly = sigma * np.sqrt(m.HOUR / m.DAY)
     out[k.F_PAY_UP] = max(0.0, side * context[m.FROM_REFERENCE_1H]) / hourly
     if side == BUY:
+        values[k.ACCUMULATION] = np.log(notional + max(0.0, pair.bought_1d - pair.sold_1d))
+        beyond = surprise(key.baselines[k.ACCUMULATION], k.ACCUMULATION, values[k.ACCUMULATION])
+        out[k.F_ACCUMULATION] = max(0.0, beyond)  # as of a sale, which gathers nothing
         values[k.BREADTH] = _sweep(key, pair, symbol, filled, out)
         _crowd(context, out)
         out[k.F_NEW_SELLERS] = context[m.NEW_SELLER_SHARE]
@@ -262,7 +264,7 @@ def learn_past(
 ) -> None:
     """Let a fill become part of what is usual for the key; never called for what was flagged."""
     for i in range(len(k.BASELINES)):
-        if i != k.BREADTH or side == BUY:
+        if side == BUY or i not in k.OF_PURCHASES:
             learn(key.baselines[i], values[i])
     if pair.fills == 0.0:
         key.openings += 1.0
@@ -320,6 +322,7 @@ def roll_windows(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
         pair.bought_1d += notional
     else:
         pair.sold_1h += notional
+        pair.sold_1d += min(notional, max(0.0, pair.bought_1d - pair.sold_1d))
         _remember_sale(key, symbol, notional)
     _settle(pair, side, price, notional / price)
     if counterparty != 0:

@@ -30,13 +30,14 @@ ROUNDING: Final = 1e-9  # a position this small beside the fill that closed it i
 # The quantities of which each key has a baseline: natural logarithms all.
 BASELINES: Final = (
     "size",  # order notional, USD
-    "burst",  # bought (or sold) in one market within an hour, USD
+    "accumulation",  # bought in one market within a day beyond what was sold there, USD
     "rate",  # 1 + orders within ten minutes
     "turnover",  # traded within a day, USD
     "slippage",  # 1 + adverse move in basis points
     "breadth",  # 1 + symbols sold within an hour
 )
-SIZE, BURST, RATE, TURNOVER, SLIPPAGE, BREADTH = range(len(BASELINES))
+SIZE, ACCUMULATION, RATE, TURNOVER, SLIPPAGE, BREADTH = range(len(BASELINES))
+OF_PURCHASES: Final = (ACCUMULATION, BREADTH)  # those that a sale neither has nor teaches
 # For a key without a past: the usual mean, how much keys differ in it, how much one key varies.
 PRIORS: Final = np.array(
     [
@@ -93,6 +94,7 @@ PAIR: Final = np.dtype(
         ("bought_1h", "f4"),  # USD
         ("sold_1h", "f4"),  # USD
         ("bought_1d", "f4"),  # USD
+        ("sold_1d", "f4"),  # USD, of what was bought within the day
         ("push_10m", "f4"),  # sum of adverse log moves
         ("taken_1h", "f4"),  # USD taken from the book
         ("position", "f8"),  # bought minus sold, base currency at the USD rate
@@ -112,7 +114,7 @@ FEATURES: Final = (
     "pair_novelty",
     "pair_youth",
     "size",
-    "burst",
+    "accumulation",
     "rate",
     "turnover",
     "slippage",
@@ -135,7 +137,7 @@ FEATURES: Final = (
     F_PAIR_NOVELTY,
     F_PAIR_YOUTH,
     F_SIZE,
-    F_BURST,
+    F_ACCUMULATION,
     F_RATE,
     F_TURNOVER,
     F_SLIPPAGE,

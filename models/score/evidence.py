@@ -19,28 +19,29 @@ from models.score.surprise import PLACES, surprise_of
 LIMIT: Final = 4.0  # no single surprise counts for more
 WEIGHTS: Final[dict[str, float]] = {
     "surge": 1.2,
-    "pay_up": 1.05,
+    "pay_up": 1.1,
     "participation": 0.85,
     "app_share": 0.7,
     "turnover": 0.65,
-    "rate": 0.5,
+    "rate": 0.55,
     "app_change": 0.5,
-    "losing_streak": 0.45,
-    "pair_novelty": 0.35,
-    "sweep_breadth": 0.35,
+    "losing_streak": 0.4,
+    "pair_novelty": 0.3,
     "pair_youth": 0.3,
-    "burst": 0.25,
-    "taker_excess": 0.25,
-    "push": 0.25,
-    "concentration": 0.2,
-    "network_novelty": 0.1,
-    "round_trip_loss": 0.05,
+    "sweep_breadth": 0.3,
+    "taker_excess": 0.3,
+    "concentration": 0.25,
+    "accumulation": 0.2,
+    "push": 0.15,
+    "network_novelty": 0.15,
+    "slippage": 0.1,
+    "round_trip_loss": 0.1,
 }
 BIAS: Final = -4.95  # of a fill that surprises in nothing
 # What the key itself does otherwise than it used to; the rest is its market.
 CONDUCT: Final = (
     "size",
-    "burst",
+    "accumulation",
     "rate",
     "turnover",
     "sweep_breadth",
@@ -56,17 +57,17 @@ ROUND_TRIP: Final = 1.0  # a sale counts only where losing round trips surprise 
 # What makes a rogue buyer of one among others. In a hot, thin market everybody pays up and weighs
 # much, followers of a signal above all; a thief's victims besides do what they never did.
 PERSONAL: Final[dict[str, float]] = {
-    "rate": 0.8,
-    "network_novelty": 0.65,
-    "burst": 0.6,
-    "app_change": 0.45,
-    "sweep_breadth": 0.4,
-    "concentration": 0.35,
-    "taker_excess": 0.35,
-    "turnover": 0.3,
-    "participation": 0.3,
+    "rate": 0.85,
+    "accumulation": 0.8,
+    "network_novelty": 0.55,
+    "app_change": 0.4,
     "sweep_funding": 0.25,
-    "new_sellers": 0.2,
+    "sweep_breadth": 0.2,
+    "concentration": 0.2,
+    "taker_excess": 0.2,
+    "participation": 0.2,
+    "turnover": 0.15,
+    "new_sellers": 0.1,
 }
 SHARED: Final = 0.5  # of the log odds, the surge left out: others around share much of them
 RARITY: Final = 4.35  # the log odds are for even chances; so much rarer are rogue buyers

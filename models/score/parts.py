@@ -4,7 +4,7 @@ Two questions, two sets of weights. `models.score.evidence` asks of every fill w
 rogue rather than usual. Here the few fills that do are told from the most unusual honest ones, such
 as losing bots, big gamblers and signal groups, with whom a leaked key has much in common: its pair
 is new, its orders are large. What is left to tell them apart weighs here. These weights, too, are
-prior knowledge, fitted over many exchanges that three simulators made, ours among them
+prior knowledge, fitted over many exchanges that five simulators made, ours among them
 (benchmarks/weights.py).
 """
 
@@ -21,27 +21,26 @@ from models.score.evidence import CONDUCT_COLUMNS, LIMIT, USUAL
 PARTS: Final = ("own", "crowd", "app_crowd", "persistence")
 OWN, CROWD, APP_CROWD, PERSISTENCE = range(len(PARTS))
 WEIGHTS: Final[dict[str, float]] = {
-    "app_change": 0.6,
-    "app_share": 0.5,
-    "network_novelty": 0.4,
-    "slippage": 0.35,
-    "participation": 0.35,
-    "surge": 0.3,
-    "losing_streak": 0.25,
-    "sweep_funding": 0.2,
-    "burst": 0.15,
-    "pair_novelty": 0.1,
-    "push": 0.1,
-    "sweep_breadth": 0.1,
-    "new_sellers": 0.1,
-    "concentration": 0.1,
+    "surge": 0.55,
+    "app_share": 0.4,
+    "app_change": 0.4,
+    "network_novelty": 0.35,
+    "losing_streak": 0.3,
+    "pay_up": 0.25,
+    "slippage": 0.25,
+    "sweep_breadth": 0.25,
+    "accumulation": 0.2,
+    "turnover": 0.2,
+    "round_trip_loss": 0.2,
+    "participation": 0.15,
     "taker_excess": 0.1,
+    "push": 0.05,
 }
-CONDUCT_WEIGHT: Final = 0.35  # of what is most unusual for the key itself, up to USUAL
-ACTIVITY_WEIGHT: Final = 0.7  # a key with many fills a day has many chances to look rogue
-CROWD_WEIGHT: Final = 1.55
+CONDUCT_WEIGHT: Final = 0.3  # of what is most unusual for the key itself, up to USUAL
+ACTIVITY_WEIGHT: Final = 0.4  # a key with many fills a day has many chances to look rogue
+CROWD_WEIGHT: Final = 2.0
 APP_CROWD_WEIGHT: Final = 1.35
-PERSISTENCE_WEIGHT: Final = 0.65
+PERSISTENCE_WEIGHT: Final = 0.5
 CAMPAIGN_WEIGHT: Final = 1.5
 MOST_EARLIER: Final = 3  # keys robbed before, of one campaign, that count
 MOST_COMPANY: Final = 5.0  # that a crowd and its app's part of it can give together

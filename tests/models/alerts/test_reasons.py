@@ -45,7 +45,7 @@ def test_a_reason_is_one_plain_sentence_with_finite_numbers(finding: Finding, na
         assert nothing not in words.text
 
 
-@pytest.mark.parametrize("name", ["pair_novelty", "burst", "push", "surge", "losing_streak"])
+@pytest.mark.parametrize("name", ["pair_novelty", "accumulation", "push", "surge", "losing_streak"])
 @given(findings)
 def test_names_stand_in_a_reason_as_they_are(name: str, finding: Finding) -> None:
     assert finding.symbol in explain(name, finding).text

@@ -19,7 +19,7 @@ from tests.factories import TS, Event
 from tests.models.alerts.suspects import MINUTE, plain_model, rows_of, suspect
 
 LOW, MEDIUM, HIGH, CRITICAL = (THRESHOLD + above for above in (0.1, 0.6, 1.1, 2.1))
-CONDUCT = dict.fromkeys(("rate", "turnover", "burst"), 3.0)
+CONDUCT = dict.fromkeys(("rate", "turnover", "accumulation"), 3.0)
 
 
 def alerts_of(tape: list[Event], model: Model | None = None, cut: int = 0) -> list[Alert]:

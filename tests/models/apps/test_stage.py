@@ -118,7 +118,7 @@ def test_followers_who_do_as_they_used_to_accuse_no_app() -> None:
     assert alerts_of(fills) == []
 
 
-@pytest.mark.parametrize("spent", ["size", "burst", "sweep_breadth"])
+@pytest.mark.parametrize("spent", ["size", "accumulation", "sweep_breadth"])
 def test_whatever_is_unusual_for_its_keys_speaks_against_the_app(spent: str) -> None:
     assert alerts_of([misused(n, surprises={spent: 4.0}) for n in range(2)])
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.entities import Record
 from models.keys.baselines import close_day, close_hour, estimate, learn, surprise
-from models.keys.state import BASELINE, BASELINES, BURST, MEMORY, PRIORS, SETTLED, SIZE
+from models.keys.state import ACCUMULATION, BASELINE, BASELINES, MEMORY, PRIORS, SETTLED, SIZE
 
 values = st.floats(-12.0, 20.0, width=32)  # logarithms of money, rates and shares
 hours = st.lists(values, max_size=12)
@@ -116,10 +116,10 @@ def test_the_running_hour_never_counts(
     past: list[list[float]], today: list[float], burst: list[float]
 ) -> None:
     baseline = lived(past, [today])
-    before = estimate(baseline, BURST)
+    before = estimate(baseline, ACCUMULATION)
     for value in burst:
         learn(baseline, value)
-        assert estimate(baseline, BURST) == before
+        assert estimate(baseline, ACCUMULATION) == before
 
 
 @given(st.lists(values, min_size=int(SETTLED), max_size=20))

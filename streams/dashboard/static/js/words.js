@@ -25,7 +25,7 @@ export const RULES = {
 };
 
 export const FEATURES = {
-  pair_novelty: "New market", pair_youth: "Young acquaintance", size: "Order size", burst: "Spent within the hour", rate: "Order rate",
+  pair_novelty: "New market", pair_youth: "Young acquaintance", size: "Order size", accumulation: "Gathered within a day", rate: "Order rate",
   turnover: "Turnover within a day", slippage: "Slippage", push: "Own push on the price", participation: "Share of the market",
   surge: "Volume surge", pay_up: "Pays up", sweep_breadth: "Markets sold before", sweep_funding: "Funded by a sell-off",
   app_share: "Newcomers of one app", new_sellers: "New sellers", concentration: "Few counterparties",
