@@ -10,6 +10,7 @@ import numpy as np
 
 from models.alerts.envelope import Alert
 from models.alerts.stage import AlertStage, Watch
+from models.entities import Table
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.merge import Merge
@@ -28,7 +29,7 @@ class Detector:
         self._model = model
         self._markets = [MarketStage() for _ in range(partitions)]
         self._keys = KeyStage(model.scale)
-        self._start_over()
+        self._start_over(AlertStage(model))
 
     def clock(self, partition: int = 0) -> int:
         """Time up to which a partition has been read, ms; 0 before its first event."""
@@ -49,6 +50,11 @@ class Detector:
         """Events of keys that came after the time had passed that they belong to."""
         return self._by_key.late
 
+    @property
+    def followers(self) -> Table:
+        """Keys that are used to the company of others of their app."""
+        return self._alerts.followers
+
     def observe(self, batch: OrderBatch, partition: int = 0) -> list[Alert]:
         """Learn the next events of a partition and give the alerts that are due."""
         market = self._markets[partition]
@@ -61,18 +67,21 @@ class Detector:
         return self._go_on()
 
     def end_warmup(self) -> None:
-        """Learn what was held back, and forget the counts and what would have been alerted."""
+        """Learn what was held back, and forget the counts and what would have been alerted.
+
+        Which keys are followers is kept.
+        """
         for partition, market in enumerate(self._markets):
             self.idle(partition)
             market.duplicates = market.ahead = 0
-        self._start_over()
+        self._start_over(AlertStage(self._model, self._alerts.followers))
 
     def watch(self, watch: Watch) -> None:
         """Let `watch` know every notable fill and its rank from now on, whatever is alerted."""
         self._alerts.watch = watch
 
-    def _start_over(self) -> None:
-        self._alerts = AlertStage(self._model)
+    def _start_over(self, alerts: AlertStage) -> None:
+        self._alerts = alerts
         self._by_key = Merge(len(self._markets))
         self._by_alert = Merge(1)
 

@@ -5,7 +5,8 @@ buy, but how many of those who buy look rogue each by itself: n expected rogue b
 for log(1 + n) n / (N + 1/2). A buyer is judged by its company only as far as it shows something
 itself (`models.score.parts.standing`): a bystander whom a theft's price meets does not. Sales have
 no part in it: a group that stops out loses all together. Nor have resting bids that others hit: who
-quotes, or waits for a dip, chose neither the time nor the company.
+quotes, or waits for a dip, chose neither the time nor the company. Nor have followers: keys that
+are used to such company (`models.alerts.followers`).
 """
 
 from typing import Final, NamedTuple
@@ -13,7 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numba import njit
 
-from models.entities import Table, find_or_add, joint_hash, new_table, with_room
+from models.alerts.followers import FOLLOWERS, follows
+from models.entities import Record, Table, find_or_add, joint_hash, new_table, with_room
 from models.market.clocks import decay
 from models.market.state import APP_BUYERS, BUYERS, CROWD_MS
 from models.orders.batch import BUY, Bools, Float32s, Int32s, Int64s, UInt64s
@@ -24,7 +26,15 @@ from models.score.parts import standing
 MAX_ENTITIES: Final = 1_000_000
 
 # A market, an app in a market, or a key in a market: the rogue buyers that one must expect there.
-SUSPECTS: Final = np.dtype([("hash", "u8"), ("time", "i8"), ("expected", "f4")], align=True)
+SUSPECTS: Final = np.dtype(
+    [
+        ("hash", "u8"),
+        ("time", "i8"),
+        ("expected", "f4"),
+        ("unusual", "f4"),  # of them, those for whom it is not usual
+    ],
+    align=True,
+)
 
 
 class Around(NamedTuple):
@@ -38,10 +48,16 @@ class Around(NamedTuple):
 class Crowd:
     """Suspects of the last minutes, by market, by app and market, and by key and market."""
 
-    def __init__(self) -> None:
+    def __init__(self, followers: Table | None = None) -> None:
         self._markets = new_table(SUSPECTS, 256)
         self._app_markets = new_table(SUSPECTS, 256)
         self._pairs = new_table(SUSPECTS, 1024)
+        self._followers = new_table(FOLLOWERS, 1024) if followers is None else followers
+
+    @property
+    def followers(self) -> Table:
+        """Keys that are used to the company of others of their app."""
+        return self._followers
 
     def meet(self, rows: Rows) -> Around:
         """Tell each fill of the others around it, then count it."""
@@ -49,6 +65,7 @@ class Crowd:
         self._markets = with_room(self._markets, n, MAX_ENTITIES)
         self._app_markets = with_room(self._app_markets, n, MAX_ENTITIES)
         self._pairs = with_room(self._pairs, n, MAX_ENTITIES)
+        self._followers = with_room(self._followers, n, MAX_ENTITIES)
         joins = (orders.side == BUY) & ~orders.maker
         share = np.where(joins, standing(rows), 0.0).astype(np.float32)
         around = Around(np.zeros((n, 2), np.float32), np.zeros((n, 2), np.float32), share)
@@ -56,7 +73,9 @@ class Crowd:
             self._markets,
             self._app_markets,
             self._pairs,
+            self._followers,
             rows.time,
+            rows.merge_time,
             orders.markets.hashes,
             orders.market,
             orders.keys.hashes,
@@ -78,14 +97,20 @@ def _enter(table: Table, name: np.uint64, now: int) -> int:
     row = find_or_add(table, name)
     entity = table.rows[row]
     if entity.time > 0:
-        entity.expected = decay(entity.expected, float(now - entity.time), CROWD_MS)
+        elapsed = float(now - entity.time)
+        entity.expected = decay(entity.expected, elapsed, CROWD_MS)
+        entity.unusual = decay(entity.unusual, elapsed, CROWD_MS)
     entity.time = now
     return row
 
 
 @njit(cache=True)
-def _weight(rogue: float, buyers: float) -> float:
-    return float(np.log(1.0 + rogue) * min(1.0, rogue / (buyers + 0.5)))
+def _tell(group: Record, own: Record, buyers: float, around: Around, i: int, which: int) -> None:
+    """Say how many rogue buyers to expect in a group, but for the key itself and for followers."""
+    rogue = max(0.0, group.unusual - own.unusual)
+    others = max(0.0, buyers - (group.expected - group.unusual))
+    around.rogue[i, which] = rogue
+    around.weight[i, which] = np.log(1.0 + rogue) * min(1.0, rogue / (others + 0.5))
 
 
 @njit(cache=True)
@@ -93,7 +118,9 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     markets: Table,
     app_markets: Table,
     pairs: Table,
+    followers: Table,
     time: Int64s,
+    merge_time: Int64s,
     market_hash: UInt64s,
     market: Int32s,
     key_hash: UInt64s,
@@ -112,18 +139,20 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         name = market_hash[market[i]]
         whole = markets.rows[_enter(markets, name, time[i])]
         own = pairs.rows[_enter(pairs, joint_hash(key_hash[key[i]], name), time[i])]
-        known = own.expected
-        others = max(0.0, whole.expected - known)
-        around.rogue[i, 0] = others
-        around.weight[i, 0] = _weight(others, context[i, BUYERS])
-        itself = chance(odds[i], surprises[i])
-        more = max(0.0, itself - known)
-        whole.expected += more
-        own.expected += more
+        more = max(0.0, chance(odds[i], surprises[i]) - own.expected)
+        unusual = more
         if app[i] >= 0:
             fellows_hash = joint_hash(app_hash[app[i]], name)
             fellows = app_markets.rows[_enter(app_markets, fellows_hash, time[i])]
-            others = max(0.0, fellows.expected - known)
-            around.rogue[i, 1] = others
-            around.weight[i, 1] = _weight(others, context[i, APP_BUYERS])
+            follower = joint_hash(app_hash[app[i]], key_hash[key[i]])
+            company = fellows.expected - own.expected
+            if follows(followers, follower, merge_time[i], company):
+                unusual = 0.0
+            _tell(fellows, own, context[i, APP_BUYERS], around, i, 1)
             fellows.expected += more
+            fellows.unusual += unusual
+        _tell(whole, own, context[i, BUYERS], around, i, 0)
+        own.expected += more
+        own.unusual += unusual
+        whole.expected += more
+        whole.unusual += unusual

@@ -16,8 +16,8 @@ from models.alerts.reasons import KINDS, Words, explain
 from models.alerts.suspects import Suspect, suspects_at
 from models.alerts.waiting import Waiting
 from models.apps.stage import AppStage
-from models.entities import put_back, saved_tables
-from models.orders.batch import BUY
+from models.entities import Table, put_back, saved_tables
+from models.orders.batch import BUY, Int64s
 from models.profiteers.stage import ProfiteerStage
 from models.rows import Rows
 from models.score.evidence import NOTABLE
@@ -49,14 +49,17 @@ class _Values(msgspec.Struct, array_like=True):
 
 
 class AlertStage:
-    """Open incidents of all keys."""
+    """Open incidents of all keys.
+
+    `followers` are those of another stage, which has run through a history.
+    """
 
     watch: Watch = staticmethod(nobody)
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, followers: Table | None = None) -> None:
         self._model = model
         self._noteworthy = min(NOTEWORTHY, model.threshold)
-        self._crowd = Crowd()
+        self._crowd = Crowd(followers)
         self._incidents = Incidents()
         self._apps = AppStage(model)
         self._profiteers = ProfiteerStage(model)
@@ -81,12 +84,20 @@ class AlertStage:
         self._waiting.restore(found.waiting)
         self._campaigns.restore(found.campaigns)
 
+    @property
+    def followers(self) -> Table:
+        """Keys that are used to company: all that a history teaches this stage."""
+        return self._crowd.followers
+
+    def learn(self, rows: Rows) -> None:
+        """Take notable fills of a history in order of time, and learn only what is usual."""
+        self._crowd.meet(_notable(rows)[1])
+
     def judge(self, rows: Rows) -> list[Alert]:
         """Take notable fills and offers in order of time and give the alerts that they raise."""
         if not len(rows):
             return []
-        notable = np.flatnonzero(rows.extra["odds"] > NOTABLE)
-        suspects = rows if len(notable) == len(rows) else rows.select(notable)
+        notable, suspects = _notable(rows)
         around = self._crowd.meet(suspects)
         parts = parts_of(suspects, around.weight, around.share)
         ranks = self._model.rank(parts)
@@ -186,6 +197,11 @@ class AlertStage:
             for place, name in enumerate(names[:REASONS])
             if credit[name] > 0.0 or place < FEWEST_REASONS
         ]
+
+
+def _notable(rows: Rows) -> tuple[Int64s, Rows]:
+    notable = np.flatnonzero(rows.extra["odds"] > NOTABLE)
+    return notable, rows if len(notable) == len(rows) else rows.select(notable)
 
 
 def _reason(name: str, words: Words, share: float) -> Reason:

@@ -7,11 +7,12 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 
+from models.alerts.stage import AlertStage
 from models.bounds import BOUNDS, Bounds
+from models.detector import suspects_of
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.merge import Merge
-from models.rows import Rows
 from models.score.model import Model
 from streams.kafka.clients import connect
 from streams.kafka.partitioning import by_key, by_partition
@@ -28,6 +29,7 @@ class Stages:
     bounds: Bounds = BOUNDS
     markets: dict[int, MarketStage] = field(default_factory=dict)
     keys: dict[int, KeyStage] = field(default_factory=dict)
+    alerts: AlertStage | None = None
 
     def market(self, partition: int) -> MarketStage:
         """Give the market stage of a partition of orders."""
@@ -36,6 +38,11 @@ class Stages:
     def key(self, partition: int) -> KeyStage:
         """Give the key stage of a partition of keys."""
         return self.keys.pop(partition, None) or KeyStage(self.model.scale, self.bounds)
+
+    def alert(self) -> AlertStage:
+        """Give the one alert stage."""
+        warm, self.alerts = self.alerts, None
+        return warm or AlertStage(self.model)
 
 
 def warm_stages(
@@ -59,16 +66,28 @@ def warm_stages(
         {number: MarketStage(bounds) for number in numbers},
         {number: KeyStage(model.scale, bounds) for number in numbers},
     )
-    merge = Merge(partitions)
+    merge, by_alert, alerts = Merge(partitions), Merge(1), AlertStage(model)
+
+    def go_on() -> None:
+        ready = merge.ready()
+        if ready is not None:
+            for number, part in by_key(ready, partitions):
+                by_alert.hold(suspects_of(stages.keys[number].assess(part)))
+        by_alert.add(0, None, merge.watermark)
+        due = by_alert.ready()
+        if due is not None:
+            alerts.learn(due)
+
     for batch in Intake().read(history, progress):
         for number, part in by_partition(batch, partitions):
             market = stages.markets[number]
             merge.add(number, market.observe(part), market.clock)
-        _assess(stages, merge.ready())
+        go_on()
     for number in numbers:
         merge.idle(number)
         stages.markets[number].duplicates = stages.markets[number].ahead = 0
-    _assess(stages, merge.ready())
+    go_on()
+    stages.alerts = AlertStage(model, alerts.followers)
     return stages
 
 
@@ -93,9 +112,3 @@ def is_first_start(
     finally:
         admin.close()
     return not any(tp.topic == topic and found.offset >= 0 for tp, found in offsets.items())
-
-
-def _assess(stages: Stages, ready: Rows | None) -> None:
-    if ready is not None:
-        for number, part in by_key(ready, len(stages.keys)):
-            stages.keys[number].assess(part)

@@ -24,7 +24,6 @@ from faust.streams import Stream
 from faust.types import TP, StreamT
 
 from models.alerts.envelope import Alert
-from models.alerts.stage import AlertStage
 from streams.dead.letters import RefusalLimit
 from streams.kafka.security import faust_credentials, kafka_security
 from streams.settings import Settings
@@ -385,7 +384,7 @@ class Worker:
         return KeyPartition(number, self._partitions, self._stages.key(number))
 
     def _new_alert(self, _: int) -> AlertPartition:
-        return AlertPartition(self._partitions, self._partitions, AlertStage(self._stages.model))
+        return AlertPartition(self._partitions, self._partitions, self._stages.alert())
 
 
 def group_of(settings: Settings) -> str:

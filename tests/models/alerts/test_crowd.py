@@ -7,15 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.alerts.crowd import Around, Crowd
+from models.entities import saved
 from models.keys.state import FEATURES, USUAL_FILLS
-from models.market.state import APP_BUYERS, BUYERS, CONTEXT, CROWD_MS
+from models.market.state import APP_BUYERS, BUYERS, CONTEXT, CROWD_MS, DAY
 from models.rows import Rows
 from models.score.evidence import chance
 from models.score.parts import ACTIVITY_WEIGHT, ENOUGH
 from tests.factories import TS, Event, bare_order, batch_of
 
 OF_STAGES = ("odds", "buyers", "activity")
-steps = st.sampled_from([0, 1, 5_000, 60_000, 900_000, 7_200_000])
+steps = st.sampled_from([0, 1, 5_000, 60_000, 900_000])  # within a day: none follows yet
 
 
 @st.composite
@@ -134,3 +135,63 @@ def test_one_key_that_trades_a_thousand_times_is_no_crowd() -> None:
     ]
     around = Crowd().meet(rows_of(tape))
     assert around.rogue == pytest.approx(0.0, abs=1e-3)
+
+
+def together(day: int, keys: int, app: str = "x") -> list[Event]:
+    """Keys of an app that look rogue within a second, the last of them to be told of the others."""
+    return [
+        bare_order(event_id=f"{app}{day}-{n}", ts=TS + day * DAY + n, api_key=f"{app}-{n}", app=app)
+        | {"odds": 40.0, "buyers": 0, "activity": -9.0}
+        for n in range(keys)
+    ]
+
+
+def last_told(*groups: list[Event]) -> tuple[float, float]:
+    """Rogue buyers around the last of them, and of its app."""
+    tape = [event for group in groups for event in group]
+    market, fellows = Crowd().meet(rows_of(tape)).rogue[-1]
+    return float(market), float(fellows)
+
+
+def test_who_stood_in_company_before_is_no_company_to_anybody() -> None:
+    assert last_told(together(0, 20), together(9, 20))[1] < 1.0
+    assert last_told(together(0, 20), together(9, 20))[0] < 1.0
+
+
+def test_one_and_the_same_crowd_makes_no_followers() -> None:
+    day = together(9, 20)
+    assert last_told(day, day) == pytest.approx(last_told(day), rel=1e-3)
+
+
+def test_followers_do_not_cover_the_victims_among_them() -> None:
+    victims = together(9, 40)[20:]
+    alone = last_told(victims)
+    assert last_told(together(0, 20), together(9, 20), victims) == pytest.approx(alone, abs=1.0)
+
+
+def test_who_followed_through_one_app_does_not_follow_through_another() -> None:
+    moved = [event | {"app": "y"} for event in together(9, 20)]
+    assert last_told(together(0, 20), moved) == pytest.approx(last_told(moved))
+
+
+def test_followers_dilute_no_other_crowd() -> None:
+    followers = together(0, 20), together(9, 20)
+    victims = [event | {"buyers": n} for n, event in enumerate(together(9, 20, "y"))]
+    beside = [event | {"buyers": n + 20} for n, event in enumerate(together(9, 20, "y"))]
+    alone = Crowd().meet(rows_of(victims)).weight[-1, 0]
+    tape = [event for group in (*followers, beside) for event in group]
+    assert Crowd().meet(rows_of(tape)).weight[-1, 0] == pytest.approx(alone, rel=0.1)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=6), st.integers(1, 30))
+def test_followers_do_not_depend_on_how_the_tape_is_cut(days: list[int], cut: int) -> None:
+    tape = [event for n, day in enumerate(sorted(days)) for event in together(day, 3 + n)]
+    rows, crowd, at_once = rows_of(tape), Crowd(), Crowd()
+    whole = at_once.meet(rows).weight
+    parts = [
+        crowd.meet(rows.take(np.arange(n, min(n + cut, len(tape))))).weight
+        for n in range(0, len(tape), cut)
+    ]
+    assert np.concatenate(parts).tobytes() == whole.tobytes()
+    assert saved(crowd.followers).array.tobytes() == saved(at_once.followers).array.tobytes()

@@ -1,5 +1,9 @@
+import pytest
+
 from models.bounds import Bounds
+from models.entities import saved
 from streams.kafka.broker import EmbeddedBroker
+from streams.replay.replay import warmed_detector
 from streams.worker.warmup import Stages, is_first_start, warm_stages
 from tests.models.simulation.worlds import small_tape
 from tests.streams.conftest import Trained
@@ -19,6 +23,18 @@ def test_a_stage_is_handed_out_once_and_then_anew(trained: Trained) -> None:
     assert stages.market(0).clock == 0
     assert stages.key(0) is not stages.key(0)
     assert Stages(trained.model).market(7).clock == 0
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_the_alert_stage_knows_whose_company_is_usual_as_a_replay_does(
+    trained: Trained, partitions: int
+) -> None:
+    stages = warm_stages(trained.model, [trained.tape], partitions)
+    warmed = warmed_detector(trained.model, partitions, [trained.tape], small_tape().ts.max())
+    followers = saved(stages.alert().followers).array
+    assert len(followers)
+    assert followers.tobytes() == saved(warmed.followers).array.tobytes()
+    assert not len(saved(stages.alert().followers).array)  # it is handed out once
 
 
 def test_stages_warm_or_new_remember_no_more_than_their_bounds_allow(trained: Trained) -> None:
