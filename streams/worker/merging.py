@@ -66,7 +66,7 @@ class Merging(Partition):
         """Take what a source in this worker says, before it comes from the topic."""
         ahead = self._ahead[word.source]
         ahead.append((word, rows))
-        self._catch_up(word.source)
+        self._catch_up(word.source, self.end)
         if len(ahead) > AHEAD:
             ahead.clear()  # all of it comes from the topic
 
@@ -123,7 +123,7 @@ class Merging(Partition):
         for word in frame.more:
             self.holes += not self._hear(word, 0, _nothing, offset)
         for word in (frame.word, *frame.more):
-            self._catch_up(word.source)
+            self._catch_up(word.source, offset)  # the run may go on with what is caught up with
         return self._merge.ready()
 
     def _resume(self, frame: Sealed, offset: int) -> None:
@@ -132,14 +132,17 @@ class Merging(Partition):
         if rows is not None:
             self._merge.resume(word.source, word.first, rows, seen=word.seen, origin=offset)
 
-    def _catch_up(self, source: int) -> None:
-        """Take what a source in this worker has said, as far as nothing before it is missing."""
+    def _catch_up(self, source: int, origin: int) -> None:
+        """Take what a source in this worker has said, as far as nothing before it is missing.
+
+        `origin`: an offset from which on its rows lie on the topic.
+        """
         ahead = self._ahead[source]
         while ahead and self._merge.is_whole:
             word, rows = ahead[0]
             if word.born > self._known[source].born:  # what it said before may be on its way
                 return
-            if not self._hear(word, _count(ahead[0]), partial(_given, rows), self.end):
+            if not self._hear(word, _count(ahead[0]), partial(_given, rows), origin):
                 return
             ahead.popleft()
 

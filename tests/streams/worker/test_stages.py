@@ -292,9 +292,13 @@ class Topic:
         """Lose what was not with the brokers yet, and go on from the state at this moment."""
         lost = self._draw(st.integers(0, len(self.frames) - self._safe))
         del self.frames[len(self.frames) - lost :]
+        self.move()
+        self.restart()
+
+    def move(self) -> None:
+        """Let another worker go on with the key stage; its sources send nothing again."""
         self.keys = again(self.keys, keys_of(self._model, 2))
         self._read = self.keys.again_from
-        self.restart()
 
     def _note(self, suspects: list[Part]) -> None:
         for part in suspects:
@@ -310,7 +314,7 @@ EACH = 12  # events of a source
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
-def test_what_is_heard_ahead_of_its_topic_changes_nothing_whoever_crashes(
+def test_what_is_heard_ahead_of_its_topic_changes_nothing_whoever_crashes_or_leaves(
     model: Model, data: st.DataObject
 ) -> None:
     undisturbed = Topic(model, data)
@@ -319,9 +323,9 @@ def test_what_is_heard_ahead_of_its_topic_changes_nothing_whoever_crashes(
     undisturbed.end()
     topic = Topic(model, data)
     for _ in range(data.draw(st.integers(1, 15))):
-        what = data.draw(st.sampled_from(["send", "send ahead", "read", "crash"]))
-        if what == "crash":
-            topic.crash()
+        what = data.draw(st.sampled_from(["send", "send ahead", "read", "crash", "move"]))
+        if what in {"crash", "move"}:
+            getattr(topic, what)()
         elif what == "read":
             topic.read(data.draw(st.integers(1, 4)))
         else:
@@ -346,6 +350,21 @@ def test_what_follows_a_gap_is_kept_until_the_topic_has_filled_it(model: Model) 
     assert (keys.received, keys.ahead) == (6, 0)
     keys.assess(run_of(frames[2:], 2))
     assert (keys.received, keys.holes, keys.end) == (6, 0, 3)
+
+
+def test_what_filled_a_gap_in_the_midst_of_a_run_is_had_again_by_the_next_worker(
+    model: Model,
+) -> None:
+    source, keys = market(), keys_of(model, 2)  # nothing is heard of the other one: all is held
+    parts = [source.observe(orders_run(2, first), NOW_MS)[0][0] for first in (0, 2)]
+    keys.hear(parts[1].word, parts[1].rows)
+    frames = [frame for _, frame in frames_of(parts)]
+    keys.assess(run_of(frames))
+    assert (keys.held, keys.again_from) == (4, 0)
+    moved = again(keys, keys_of(model, 2))
+    moved.assess(run_of(frames))
+    assert moved.held == 4
+    assert moved._merge.is_whole
 
 
 def test_what_waits_for_the_topic_is_bounded(model: Model) -> None:
