@@ -72,6 +72,7 @@ class Owned:
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # `delivered` has moved
     waiting: deque[Worked] = field(default_factory=deque)  # for an acknowledgement
     owed: list[Sending] = field(default_factory=list)  # what came of more than the input so far
+    is_revoked: bool = False  # until it is assigned again, or gone
     is_gone: bool = False
 
     def drop(self) -> None:
@@ -229,6 +230,7 @@ class Keeper:
         _, revoked = sent  # Faust sends the app first
         for tp in revoked:
             if tp in self._owned:
+                self._owned[tp].is_revoked = True
                 self._owned[tp].waiting.clear()  # all of it is read again
 
     async def _on_assigned(self, *sent: Any, **_: Any) -> None:
@@ -248,6 +250,7 @@ class Keeper:
                 await before.settled.wait()
             if before is not None and await _patiently(partial(self._is_current, before)):
                 if self._owned.get(owned.tp) is owned:
+                    before.is_revoked = False
                     self._owned[owned.tp] = before
                 owned.drop()
                 return
@@ -282,6 +285,9 @@ class Keeper:
         if found is None:
             partition.born = time.time_ns() // 1_000_000
             await self._save(owned, partition)
+            if owned.is_revoked:  # its next owner may have looked before this was written, and
+                owned.drop()  # who hears of two beginnings listens to the later one alone
+                return
         else:
             await asyncio.to_thread(partition.restore, found.records, found.values)
             owned.written, owned.saved = end, found.header.end

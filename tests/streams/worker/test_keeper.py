@@ -1,8 +1,9 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
+from aiokafka import TopicPartition
 from faust.types import TP
 from kafka import KafkaAdminClient
 
@@ -10,7 +11,7 @@ from models.score.model import Model
 from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.settings import Settings
 from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
-from streams.worker.checkpoints import StateError
+from streams.worker.checkpoints import Message, StateError
 from streams.worker.warmup import Stages
 from streams.worker.worker import Worker, group_of
 from tests.factories import TS, encode, order
@@ -96,6 +97,39 @@ def test_no_checkpoint_is_complete_before_what_came_of_it_lies_with_the_brokers(
 
     asyncio.run(scenario())
     assert committed() == {0: 1}
+
+
+def test_a_state_that_begins_while_its_partition_is_taken_away_says_nothing(
+    topics: EmbeddedBroker, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its next owner may not have seen it, and begin another; listeners would hear of both."""
+    worker = Worker(SETTINGS, [topics.address], Stages(trained.model))
+    keeper, orders = worker._keeper, TP(TopicNames().orders, 0)
+    write = keeper._changelog.write
+
+    async def revoked_meanwhile(log: TopicPartition, records: Sequence[Message]) -> int | None:
+        await keeper._on_revoked(worker.app, {orders})
+        return await write(log, records)
+
+    async def wait_until(is_so: Callable[[], bool]) -> None:
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+    async def scenario() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            with monkeypatch.context() as patch:
+                patch.setattr(keeper._changelog, "write", revoked_meanwhile)
+                await worker.app.start()
+                await wait_until(lambda: orders in keeper._owned and keeper._owned[orders].is_gone)
+            try:
+                assert not keeper.recovered(orders.topic)
+                await keeper._on_assigned(worker.app, set(keeper._owned))
+                await wait_until(worker.is_recovered)
+                assert keeper.recovered(orders.topic)
+            finally:
+                await worker.app.stop()
+
+    asyncio.run(scenario())
 
 
 def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one(
