@@ -352,9 +352,7 @@ def test_what_follows_a_gap_is_kept_until_the_topic_has_filled_it(model: Model) 
     assert (keys.received, keys.holes, keys.end) == (6, 0, 3)
 
 
-def test_what_filled_a_gap_in_the_midst_of_a_run_is_had_again_by_the_next_worker(
-    model: Model,
-) -> None:
+def test_what_filled_a_gap_within_a_run_is_had_again_by_the_next_worker(model: Model) -> None:
     source, keys = market(), keys_of(model, 2)  # nothing is heard of the other one: all is held
     parts = [source.observe(orders_run(2, first), NOW_MS)[0][0] for first in (0, 2)]
     keys.hear(parts[1].word, parts[1].rows)
