@@ -10,7 +10,6 @@ import numpy as np
 
 from models.alerts.envelope import Alert
 from models.alerts.stage import AlertStage, Watch
-from models.entities import Table
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.merge import Merge
@@ -49,11 +48,6 @@ class Detector:
     def late(self) -> int:
         """Events of keys that came after the time had passed that they belong to."""
         return self._by_key.late
-
-    @property
-    def followers(self) -> Table:
-        """Keys that are used to the company of others of their app."""
-        return self._alerts.followers
 
     def observe(self, batch: OrderBatch, partition: int = 0) -> list[Alert]:
         """Learn the next events of a partition and give the alerts that are due."""

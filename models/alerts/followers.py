@@ -34,18 +34,13 @@ FOLLOWERS: Final = np.dtype(
 @njit(cache=True)
 def follows(followers: Table, name: np.uint64, now: int, company: float) -> bool:
     """Tell whether a key stood in company before, and note how much of it it has now."""
-    row = find(followers, name)
-    if row == FREE:
-        if company >= COMPANY:
-            new = followers.rows[find_or_add(followers, name)]
-            new.time = now
-            new.crowds = 1.0
-        return False
+    if company < COMPANY and find(followers, name) == FREE:
+        return False  # nothing to remember
     known = followers.rows[find_or_add(followers, name)]
     known.time = min(known.time, now)  # a time far ahead may have been taken back
     if now - known.time > MEMORY:
         known.crowds = 0.0
-    is_new = now - known.time > SPELL
+    is_new = known.crowds == 0.0 or now - known.time > SPELL
     before = known.crowds if is_new else known.crowds - 1.0
     if is_new and company >= COMPANY:
         known.time = now

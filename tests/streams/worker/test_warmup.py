@@ -33,7 +33,7 @@ def test_the_alert_stage_knows_whose_company_is_usual_as_a_replay_does(
     warmed = warmed_detector(trained.model, partitions, [trained.tape], small_tape().ts.max())
     followers = saved(stages.alert().followers).array
     assert len(followers)
-    assert followers.tobytes() == saved(warmed.followers).array.tobytes()
+    assert followers.tobytes() == saved(warmed._alerts.followers).array.tobytes()
     assert not len(saved(stages.alert().followers).array)  # it is handed out once
 
 
