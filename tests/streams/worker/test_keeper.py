@@ -42,6 +42,11 @@ async def until(worker: Worker, committed: Committed, offset: int) -> None:
             await worker.app.stop()
 
 
+async def wait_until(is_so: Callable[[], bool]) -> None:
+    while not is_so():
+        await asyncio.sleep(0.01)
+
+
 def live(
     broker: EmbeddedBroker, committed: Committed, model: Model, offset: int, **changes: object
 ) -> Worker:
@@ -75,10 +80,6 @@ def test_no_checkpoint_is_complete_before_what_came_of_it_lies_with_the_brokers(
     worker = Worker(SETTINGS, [topics.address], Stages(trained.model))
     keys = TP(TopicNames().keys, 0)
 
-    async def wait_until(is_so: Callable[[], bool]) -> None:
-        while not is_so():
-            await asyncio.sleep(0.01)
-
     async def scenario() -> None:
         async with asyncio.timeout(PATIENCE_S):
             await worker.app.start()
@@ -110,10 +111,6 @@ def test_a_state_that_begins_while_its_partition_is_taken_away_says_nothing(
     async def revoked_meanwhile(log: TopicPartition, records: Sequence[Message]) -> int | None:
         await keeper._on_revoked(worker.app, {orders})
         return await write(log, records)
-
-    async def wait_until(is_so: Callable[[], bool]) -> None:
-        while not is_so():
-            await asyncio.sleep(0.01)
 
     async def scenario() -> None:
         async with asyncio.timeout(PATIENCE_S):
