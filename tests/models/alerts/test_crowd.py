@@ -1,5 +1,5 @@
 from math import exp, log
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.alerts.crowd import Around, Crowd
+from models.alerts.followers import COMPANY, SPELL
 from models.entities import saved
 from models.keys.state import FEATURES, USUAL_FILLS
 from models.market.state import APP_BUYERS, BUYERS, CONTEXT, CROWD_MS, DAY
@@ -16,23 +17,34 @@ from models.score.parts import ACTIVITY_WEIGHT, ENOUGH
 from tests.factories import TS, Event, bare_order, batch_of
 
 OF_STAGES = ("odds", "buyers", "activity")
-steps = st.sampled_from([0, 1, 5_000, 60_000, 900_000])  # within a day: none follows yet
+steps = st.sampled_from([0, 1, 5_000, 60_000, 900_000, 7_200_000, DAY])
 
 
 @st.composite
 def suspects(draw: st.DrawFn) -> list[Event]:
     ts, tape = TS, []
-    for n in range(draw(st.integers(1, 25))):
+    if draw(st.booleans()):  # keys of one app stood together before
+        together = "abcabc"[: draw(st.integers(2, 6))]
+        tape = [suspect(n, ts, key, "A", odds=40.0) for n, key in enumerate(together)]
+        ts += draw(st.sampled_from([SPELL, SPELL + 1, DAY]))
+    for n in range(len(tape), len(tape) + draw(st.integers(1, 25))):
         ts += draw(steps)
-        key = draw(st.sampled_from("abcde"))
-        app = {"a": "x", "b": "x", "c": "x", "d": "y"}.get(key)
-        symbol = draw(st.sampled_from(["A", "B"]))
+        key, symbol = draw(st.sampled_from("abcde")), draw(st.sampled_from(["A", "B"]))
         side = draw(st.sampled_from(["buy", "buy", "buy", "sell"]))
-        order = bare_order(event_id=f"e-{n}", ts=ts, api_key=key, app=app, symbol=symbol, side=side)
-        tape.append(order)
-        tape[-1] |= {"odds": draw(st.floats(0, 12)), "buyers": draw(st.integers(0, 9))}
-        tape[-1] |= {"activity": draw(st.floats(-12, 6)), "maker": draw(st.booleans())}
+        tape.append(suspect(n, ts, key, symbol, side=side, odds=draw(st.floats(0, 12))))
+        tape[-1] |= {"buyers": draw(st.integers(0, 9)), "activity": draw(st.floats(-12, 6))}
+        tape[-1] |= {"maker": draw(st.booleans())}
     return tape
+
+
+def suspect(
+    number: int, ts: int, key: str, symbol: str, *, odds: float, side: str = "buy"
+) -> Event:
+    app = {"a": "x", "b": "x", "c": "x", "d": "y"}.get(key)
+    order = bare_order(
+        event_id=f"e-{number}", ts=ts, api_key=key, app=app, symbol=symbol, side=side, maker=False
+    )
+    return order | {"odds": odds, "buyers": 0, "activity": 0.0}
 
 
 def rows_of(tape: list[Event]) -> Rows:
@@ -55,21 +67,55 @@ def takes(event: Event) -> bool:
     return event["side"] == "buy" and not event["maker"]
 
 
-def expected_rogues(earlier: list[Event], now: Event, app: str | None) -> float:
-    """Others' chances, each key counting once: at its most, faded since then."""
-    most: dict[str, float] = {}
-    for event in earlier:
-        alike = event["symbol"] == now["symbol"] and app in (None, event["app"])
-        if alike and takes(event) and takes(now) and event["api_key"] != now["api_key"]:
-            odds = float(np.float32(event["odds"]))
-            rogue = chance(odds, np.zeros(len(FEATURES), np.float32))
-            faded = rogue * exp(-(now["ts"] - event["ts"]) / CROWD_MS)
-            most[event["api_key"]] = max(most.get(event["api_key"], 0.0), faded)
-    return sum(most.values())
+class Met(NamedTuple):
+    """A purchase, and what it adds to the rogue buyers that one must expect."""
+
+    event: Event
+    expected: float
+    unusual: float
 
 
-def weight(rogue: float, buyers: float) -> float:
-    return log(1 + rogue) * min(1.0, rogue / (buyers + 0.5))
+class Expected:
+    """What the purchases before add up to, from the list of them all."""
+
+    def __init__(self) -> None:
+        self._met: list[Met] = []
+        self._crowds: dict[tuple[str, str], list[int]] = {}  # when each began for an app's key
+
+    def total(self, now: Event, *alike: str) -> tuple[float, float]:
+        """Sums over those that are alike in some fields, faded since then: all, and the unusual."""
+        faded = [
+            (met, exp(-(now["ts"] - met.event["ts"]) / CROWD_MS))
+            for met in self._met
+            if all(met.event[name] == now[name] for name in alike)
+        ]
+        return sum(m.expected * left for m, left in faded), sum(
+            m.unusual * left for m, left in faded
+        )
+
+    def told(self, now: Event, buyers: float, *alike: str) -> tuple[float, float]:
+        """Unusual rogue buyers among the others who are alike, and their weight."""
+        expected, unusual = self.total(now, *alike)
+        rogue = max(0.0, unusual - self.total(now, "symbol", "api_key")[1])
+        others = max(0.0, buyers - (expected - unusual))
+        return rogue, log(1 + rogue) * min(1.0, rogue / (others + 0.5))
+
+    def follows(self, now: Event) -> bool:
+        """Whether its key stood in company before; notes that it does now."""
+        if now["app"] is None:
+            return False
+        crowds = self._crowds.setdefault((now["app"], now["api_key"]), [])
+        earlier = [began for began in crowds if now["ts"] - began > SPELL or began != crowds[-1]]
+        fellows = self.total(now, "symbol", "app")[0] - self.total(now, "symbol", "api_key")[0]
+        if fellows >= COMPANY and (not crowds or now["ts"] - crowds[-1] > SPELL):
+            crowds.append(now["ts"])
+        return bool(earlier)
+
+    def add(self, now: Event, *, follows: bool) -> None:
+        """Count it: of each key and market as much as its most rogue purchase, faded."""
+        itself = chance(float(np.float32(now["odds"])), np.zeros(len(FEATURES), np.float32))
+        more = max(0.0, itself - self.total(now, "symbol", "api_key")[0])
+        self._met.append(Met(now, more, 0.0 if follows else more))
 
 
 @settings(max_examples=60)
@@ -77,18 +123,20 @@ def weight(rogue: float, buyers: float) -> float:
 def test_a_fill_is_told_of_the_others_each_counted_once_and_never_of_itself(
     tape: list[Event],
 ) -> None:
-    around = Crowd().meet(rows_of(tape))
+    around, expected = Crowd().meet(rows_of(tape)), Expected()
     for n, event in enumerate(tape):
-        whole = expected_rogues(tape[:n], event, None)
-        assert around.rogue[n, 0] == pytest.approx(whole, rel=1e-4, abs=1e-5)
-        assert around.weight[n, 0] == pytest.approx(
-            weight(whole, event["buyers"]), rel=1e-3, abs=1e-5
-        )
         itself = ACTIVITY_WEIGHT * (log(USUAL_FILLS) - event["activity"])
         share = min(1.0, max(0.0, itself / ENOUGH)) if takes(event) else 0.0
         assert around.share[n] == pytest.approx(share, rel=1e-4, abs=1e-6)
-        fellows = expected_rogues(tape[:n], event, event["app"]) if event["app"] else 0.0
-        assert around.rogue[n, 1] == pytest.approx(fellows, rel=1e-4, abs=1e-5)
+        whole = fellows = (0.0, 0.0)
+        if takes(event):
+            whole = expected.told(event, event["buyers"], "symbol")
+            if event["app"] is not None:
+                fellows = expected.told(event, event["buyers"] / 2, "symbol", "app")
+            expected.add(event, follows=expected.follows(event))
+        for which, (rogue, weight) in enumerate((whole, fellows)):
+            assert around.rogue[n, which] == pytest.approx(rogue, rel=1e-4, abs=1e-5)
+            assert around.weight[n, which] == pytest.approx(weight, rel=1e-3, abs=1e-5)
 
 
 @settings(max_examples=30)
