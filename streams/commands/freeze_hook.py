@@ -20,7 +20,7 @@ from streams.settings import Settings
 from streams.topics import TopicError
 
 LIBRARIES: Final = ("kafka", "httpx", "httpcore")
-NETWORK: Final = ("kafka.net",)  # shows a traceback when a connection is closed while it waits
+NETWORK: Final = ("kafka.net", "kafka.future")  # show tracebacks of what a closing client cuts off
 
 
 @click.command("freeze-hook")
