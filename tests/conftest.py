@@ -1,11 +1,16 @@
 """What all tests share."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
 from streams.kernel_cache import use_fresh_kernels
 
 use_fresh_kernels()  # here, before any test module imports a kernel
+
+# A run that began in a shell's background inherits that Ctrl-C is ignored, as would its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The first call of a kernel may compile it for seconds; pytest's timeout guards what hangs.
 settings.register_profile("kernels", deadline=None)
