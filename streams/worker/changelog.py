@@ -32,12 +32,16 @@ class Changelog:
         self._producer: AIOKafkaProducer | None = None
         self._is_stopped = False
         self._one_at_a_time = asyncio.Lock()
+        self._starting = asyncio.Lock()
 
     async def write(self, tp: TopicPartition, messages: Sequence[Message]) -> int | None:
         """Write records and wait until the brokers have them; gives the offset behind the last."""
         if not messages:
             return None
         producer = await self._started()
+        # A topic that it knows only because it once asked for all is forgotten when it asks for
+        # another, and what is to be written there then waits until the write fails.
+        await producer.client.add_topic(tp.topic)
         sent = [await producer.send(tp.topic, value, key, tp.partition) for key, value in messages]
         written: list[int] = [record.offset for record in await asyncio.gather(*sent)]
         return max(written) + 1
@@ -89,17 +93,23 @@ class Changelog:
         return reading(self._brokers, self._client | how)
 
     async def _started(self) -> AIOKafkaProducer:
-        if self._is_stopped:
-            raise asyncio.CancelledError
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._brokers,
-                **self._client,
-                acks="all",
-                max_batch_size=MEBIBYTE,
-                max_request_size=FRAME_BYTES,
-                request_timeout_ms=AWAY_MS,
-            )
-            self._producer = producer
-            await producer.start()
-        return self._producer
+        async with self._starting:  # nobody may have it before it is connected
+            if self._is_stopped:
+                raise asyncio.CancelledError
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._brokers,
+                    **self._client,
+                    acks="all",
+                    max_batch_size=MEBIBYTE,
+                    max_request_size=FRAME_BYTES,
+                    request_timeout_ms=AWAY_MS,
+                )
+                self._producer = producer
+                try:
+                    await producer.start()
+                except BaseException:
+                    self._producer = None
+                    await producer.stop()
+                    raise
+            return self._producer
