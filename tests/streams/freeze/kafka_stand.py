@@ -1,15 +1,18 @@
 """What tests need around the freeze hook on a broker."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from aiokafka import TopicPartition
+from kafka import KafkaProducer
 
 from streams.exchange.mock import MockExchange, MockServer
 from streams.freeze.actions import Entry, decode_entry
+from streams.kafka.clients import reading
 from streams.settings import Settings
 from tests.streams.freeze.stand import SECRET
 
@@ -24,14 +27,17 @@ def put(broker: str, values: Iterable[bytes], topic: str = "alerts") -> None:
 
 def audit(broker: str, topic: str = "freeze.actions") -> list[bytes]:
     """All that lies on the audit topic."""
-    place = TopicPartition(topic, 0)
-    consumer = KafkaConsumer(bootstrap_servers=broker, group_id=None, auto_offset_reset="earliest")
-    consumer.assign([place])
-    end = consumer.end_offsets([place])[place]
+    return asyncio.run(_audit(broker, TopicPartition(topic, 0)))
+
+
+async def _audit(broker: str, place: TopicPartition) -> list[bytes]:
     values: list[bytes] = []
-    while consumer.position(place) < end:
-        values += [record.value for record in consumer.poll(timeout_ms=100).get(place, ())]
-    consumer.close()
+    async with reading([broker], {"auto_offset_reset": "earliest"}) as reader:
+        reader.assign([place])
+        end = (await reader.end_offsets([place]))[place]
+        while await reader.position(place) < end:
+            found = await reader.getmany(place, timeout_ms=100)
+            values += [record.value for record in found.get(place, ())]
     return values
 
 
