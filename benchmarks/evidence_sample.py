@@ -24,7 +24,8 @@ _CONDUCT: Final = [k.FEATURES.index(name) for name in CONDUCT]
 class Sample:
     """n fills that may be held against their keys."""
 
-    surprises: Float64s  # (n, FEATURES), and one column more: how far conduct stays below USUAL
+    # (n, FEATURES), and two columns more: familiarity, and how far conduct stays below USUAL
+    surprises: Float64s
     rogue: Bools  # (n,)
     weight: Float64s  # (n,): every key of a tape counts alike, and so does every tape
 
@@ -42,13 +43,15 @@ class Sample:
 class Suspects:
     """n notable fills of one tape: those of leaked keys that are rogue, and all of the others."""
 
-    # (n, COLUMNS): surprises, conduct up to USUAL, the two crowds, persistence, less activity
+    # (n, COLUMNS): surprises, conduct up to USUAL, the two crowds, persistence, less activity,
+    # less familiarity
     evidence: Float64s
     rogue: Bools  # (n,)
     key: Int64s  # (n,)
 
 
-COLUMNS: Final = (*k.FEATURES, "conduct", "crowd", "app crowd", "persistence", "activity")
+OTHERS: Final = ("conduct", "crowd", "app crowd", "persistence", "activity", "familiarity")
+COLUMNS: Final = (*k.FEATURES, *OTHERS)
 
 
 def samples_of(tape: LabelledTape) -> tuple[Sample, Suspects]:
@@ -57,7 +60,8 @@ def samples_of(tape: LabelledTape) -> tuple[Sample, Suspects]:
     for fills in assessed_fills(tape.market_rows(), train(lambda: tape.batches).scale):
         held = fills.take(np.flatnonzero(fills.extra["odds"] > NO_EVIDENCE))
         rogue = _is_rogue(tape, held, known)
-        drawn.append((tape.codes(held), rogue, held.extra["surprises"]))
+        told = held.extra["surprises"], held.extra["familiarity"]
+        drawn.append((tape.codes(held), rogue, np.column_stack(told)))
         notable = np.flatnonzero(held.extra["odds"] > NOTABLE)
         rows = held.take(notable)
         around = crowd.meet(rows)
@@ -74,6 +78,7 @@ def _columns(rows: Rows, crowd: Float32s) -> Float64s:
     surprises, activity = rows.extra["surprises"], rows.extra["activity"]
     conduct = np.minimum(USUAL, surprises[:, _CONDUCT].max(axis=1))
     columns = [surprises, conduct, crowd, rows.extra["persistence"], -activity]
+    columns.append(-rows.extra["familiarity"])
     return np.column_stack(columns).astype(np.float64)
 
 

@@ -20,6 +20,7 @@ from models.score.model import Model
 from models.simulation import Regime
 from models.training import train
 
+NO_COMPANY: Final = "the same, without usual company"
 # Budgets over which recall is averaged: a few keys more or fewer say little of one alone.
 AROUND: Final = tuple((BUDGET * np.geomspace(1 / 3, 3.0, 9)).tolist())
 
@@ -76,6 +77,9 @@ class Ablation:
         self.parts = [name for name in whole if name != WHOLE]
         for name, seen in whole.items():
             self._judge(name, tape, seen)
+        self.parts.append(NO_COMPANY)
+        strangers = [part.with_columns(company=np.zeros(len(part), np.uint64)) for part in rows]
+        self._judge(NO_COMPANY, tape, detector_sightings(model, tape, strangers)[WHOLE])
         for family, features in families().items():
             self._judge(family, tape, _without(model, features, tape, rows))
         for feature in counted_features():

@@ -11,7 +11,7 @@ from benchmarks.labelled_tape import LabelledTape
 from benchmarks.logistic import fit_bounded
 from models.keys import state as k
 from models.score import parts as p
-from models.score.evidence import BIAS, PERSONAL, USUAL_WEIGHT, WEIGHTS
+from models.score.evidence import BIAS, FAMILIAR_WEIGHT, PERSONAL, USUAL_WEIGHT, WEIGHTS
 from models.simulation import REGIMES, regime_of
 
 # None of these seeds is one that benchmarks.detection judges by.
@@ -47,8 +47,8 @@ def fit_weights(*, short: bool, tell: Callable[[str], None]) -> dict[str, Weight
 
 
 def _evidence(sample: Sample) -> Weights:
-    bounds = [(0.0, None)] * len(k.FEATURES) + [(None, 0.0)]
-    *fitted, missing, bias = fit_bounded(
+    bounds = [(0.0, None)] * len(k.FEATURES) + [(None, 0.0)] * 2
+    *fitted, familiar, missing, bias = fit_bounded(
         sample.surprises, sample.rogue, sample.weight, bounds, EVIDENCE_L2
     ).tolist()
     weights = {
@@ -56,7 +56,11 @@ def _evidence(sample: Sample) -> Weights:
         for name, weight in zip(k.FEATURES, fitted, strict=True)
     }
     ordered = dict(sorted(weights.items(), key=lambda item: -item[1][0]))
-    return ordered | {"usual conduct": (missing, -USUAL_WEIGHT), "bias": (bias, BIAS)}
+    against = {
+        "familiarity": (familiar, -FAMILIAR_WEIGHT),
+        "usual conduct": (missing, -USUAL_WEIGHT),
+    }
+    return ordered | against | {"bias": (bias, BIAS)}
 
 
 def _personal(suspects: list[Suspects]) -> Weights:
@@ -74,7 +78,7 @@ def _personal(suspects: list[Suspects]) -> Weights:
 def _parts(suspects: list[Suspects]) -> Weights:
     in_use = [p.WEIGHTS.get(name, 0.0) for name in k.FEATURES]
     in_use += [p.CONDUCT_WEIGHT, p.CROWD_WEIGHT, p.APP_CROWD_WEIGHT]
-    in_use += [p.PERSISTENCE_WEIGHT, p.ACTIVITY_WEIGHT]
+    in_use += [p.PERSISTENCE_WEIGHT, p.ACTIVITY_WEIGHT, FAMILIAR_WEIGHT]
     fitted = fit_hardest(suspects, np.array(in_use)).tolist()
     weights = dict(zip(COLUMNS, zip(fitted, in_use, strict=True), strict=True))
     return dict(sorted(weights.items(), key=lambda item: -item[1][0]))

@@ -6,6 +6,7 @@ from math import exp, log, sqrt
 from typing import Final
 
 from models.market.state import CONTEXT
+from models.orders.hashing import stable_hashes
 from tests.factories import Event
 
 MINUTE: Final = 60_000.0
@@ -14,6 +15,8 @@ DAY: Final = 24 * HOUR
 WEEK: Final = 7 * DAY
 CROWD: Final = 15 * MINUTE
 WINDOWS: Final = (10 * MINUTE, WEEK)
+
+SAMPLED: Final = 4  # of an app's buyers in a market
 
 Context = dict[str, float]
 
@@ -40,10 +43,12 @@ class NaiveMarket:
     sales: list[tuple[float, str, float]] = field(default_factory=list)  # time, account, USD
     purchases: list[tuple[float, str, str | None]] = field(default_factory=list)  # time, key, app
     newcomers: list[tuple[float, str | None]] = field(default_factory=list)  # time, app
+    met: list[set[int]] = field(default_factory=list)  # by event: who else of its app buys
 
     def observe(self, event: Event) -> Context | None:
         """Give the context of a fill, or None of what is no fill, and then remember the event."""
         self.times.append(event["ts"])
+        self.met.append(self.company(event))
         if event.get("status", "filled") not in ("filled", "partially_filled"):
             return None
         notional = event.get("notional", event["price"] * event["qty"])
@@ -138,6 +143,25 @@ class NaiveMarket:
         last = {name: t for t, name, of in self.purchases if name != key and app in (None, of)}
         return self.decayed([(t, 1.0) for t in last.values()], CROWD)
 
+    def company(self, event: Event) -> set[int]:
+        """Names of those of its app that bought before it: of the least, who has come by now."""
+        key, app = event["api_key"], event.get("app")
+        is_fill = event.get("status", "filled") in ("filled", "partially_filled")
+        if event["side"] == "sell" or key is None or app is None or not is_fill:
+            return set()
+        held: dict[int, float] = {}
+        for time, name in [*self._bought(app), (self.present, _name(key))]:
+            held = {n: t for n, t in held.items() if n != name and time - t <= CROWD}
+            others = set(held)
+            if len(held) == SAMPLED and name < max(held):
+                del held[max(held)]
+            if len(held) < SAMPLED:
+                held[name] = time
+        return others
+
+    def _bought(self, app: str) -> list[tuple[float, int]]:
+        return [(t, _name(key)) for t, key, of in self.purchases if of == app]
+
     def _told(self, event: Event, fill: Fill) -> Context:
         told = dict.fromkeys(CONTEXT, 0.0)
         filled = fill.notional + sum(self.fills[n].notional for n in self._order_so_far(fill))
@@ -176,6 +200,10 @@ class NaiveMarket:
             if key not in {name for _, name, _ in self.purchases}:
                 self.newcomers.append((fill.time, event.get("app")))
             self.purchases.append((fill.time, key, event.get("app")))
+
+
+def _name(key: str) -> int:
+    return int(stable_hashes([key])[0]) % 65_535 + 1
 
 
 def restate(tape: list[Event]) -> tuple[dict[str, NaiveMarket], list[Context | None]]:

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from models.entities import Record, Table, find_or_add, joint_hash
+from models.keys import companions
 from models.keys import state as k
 from models.keys.baselines import close_day, close_hour, estimate, learn, surprise
 from models.market import state as m
@@ -46,6 +47,7 @@ def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
     if now - key.day > m.DAY:
         for i in range(len(k.BASELINES)):
             close_day(key.baselines[i])
+        companions.close_day(key)
         key.day = now
     return key
 

@@ -14,6 +14,7 @@ from models.entities import (
 )
 from models.keys import kernel
 from models.keys import state as k
+from models.keys.companions import familiarity, learn_company
 from models.keys.homes import AppNames
 from models.orders.batch import (
     Bools,
@@ -63,9 +64,10 @@ class KeyStage:
         `features` and their `surprises`, shape (n, FEATURES); `values` and `usual`, (n, BASELINES),
         what the key did and what its past made one expect, as logarithms; `odds`, (n,), the log
         odds that the fill is rogue; `persistence`, (n,), how much more rogue the key's last hour
-        looks than its usual ones; `activity`, (n,), log of the fills a day that one expects of the
-        key; `home`, (n,), name of the app that the key usually uses, in UTF-8: empty for none, and
-        where the fill is not notable.
+        looks than its usual ones; `familiarity`, (n,), how far those of its app who buy with the
+        key are those who usually do, 0 to 1; `activity`, (n,), log of the fills a day that one
+        expects of the key; `home`, (n,), name of the app that the key usually uses, in UTF-8: empty
+        for none, and where the fill is not notable.
         """
         n, orders = len(rows), rows.orders
         self._apps.learn(orders)
@@ -77,6 +79,7 @@ class KeyStage:
         surprises = np.zeros((n, len(k.FEATURES)), np.float32)
         odds = np.full(n, NO_EVIDENCE, np.float32)
         persistence = np.zeros(n, np.float32)
+        familiar = np.zeros(n, np.float32)
         activity = np.zeros(n, np.float32)
         home = np.zeros(n, np.uint64)
         _assess(
@@ -102,12 +105,14 @@ class KeyStage:
             orders.price,
             orders.notional,
             rows.extra["context"],
+            rows.extra["company"],
             features,
             values,
             usual,
             surprises,
             odds,
             persistence,
+            familiar,
             activity,
             home,
         )
@@ -118,6 +123,7 @@ class KeyStage:
             usual=usual,
             odds=odds,
             persistence=persistence,
+            familiarity=familiar,
             activity=activity,
             home=self._apps.at(np.flatnonzero(odds > NOTABLE), home),
         )
@@ -157,12 +163,14 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     price: Float64s,
     notional: Float64s,
     context: Float32s,
+    company: UInt64s,
     features: Float32s,
     values: Float32s,
     usual: Float32s,
     surprises: Float32s,
     odds: Float32s,
     persistence: Float32s,
+    familiar: Float32s,
     activity: Float32s,
     home: UInt64s,
 ) -> None:
@@ -196,7 +204,8 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             values[i],
             usual[i],
         )
-        odds[i] = weigh(scale, features[i], side[i], surprises[i])
+        familiar[i] = familiarity(key, company[i])
+        odds[i] = weigh(scale, features[i], familiar[i], side[i], surprises[i])
         unusual = odds[i] > SUSPECT
         if kernel.wins(pair, notional[i]):
             odds[i] = NO_EVIDENCE
@@ -205,6 +214,8 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         home[i] = key.app if key.app_orders > 0.0 else np.uint64(0)
         if odds[i] > NO_EVIDENCE:
             key.evidence_1h += chance(odds[i], surprises[i])
+        if not unusual and (order_hash[i] == 0 or order_hash[i] != key.order):
+            learn_company(key, company[i])
         kernel.roll_windows(
             key,
             pair,

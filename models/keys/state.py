@@ -13,6 +13,7 @@ from models.market.state import DAY
 
 SOLD: Final = 8  # symbols remembered that a key sold lately
 NETWORKS: Final = 4  # networks remembered per key
+COMPANIONS: Final = 8  # others of its app remembered per key
 COUNTERPARTIES: Final = 4  # accounts remembered per pair
 MEMORY: Final = 200.0  # a baseline weighs at most so many observations: older ones fade
 SETTLED: Final = 5.0  # with fewer observations before today, today counts as past, too
@@ -56,6 +57,7 @@ MOMENTS: Final = np.dtype(
 )
 BASELINE: Final = np.dtype([("past", MOMENTS), ("today", MOMENTS), ("hour", MOMENTS)], align=True)
 SALE: Final = np.dtype([("symbol", "u8"), ("time", "i8"), ("notional", "f4")], align=True)
+COMPANION: Final = np.dtype([("past", "f4"), ("name", "u2"), ("today", "u2")], align=True)
 PARTNER: Final = np.dtype([("hash", "u8"), ("notional", "f4")], align=True)
 
 KEY: Final = np.dtype(
@@ -81,6 +83,9 @@ KEY: Final = np.dtype(
         ("evidence_7d", "f4"),  # the same of what is older than that hour
         ("baselines", BASELINE, (len(BASELINES),)),
         ("sales", SALE, (SOLD,)),
+        ("accompanied", "f4"),  # orders to buy in company before today, learned
+        ("accompanied_today", "f4"),
+        ("companions", COMPANION, (COMPANIONS,)),  # at how many of them each was there
     ],
     align=True,
 )

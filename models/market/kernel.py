@@ -6,6 +6,7 @@ from numba import njit
 from models.entities import FREE, Record, Table, find, find_or_add, joint_hash
 from models.market import state as s
 from models.market.clocks import advance_clock, decay, settled_time
+from models.market.company import meet_company
 from models.market.dealers import is_offer, meet_dealer
 from models.orders.batch import (
     BUY,
@@ -178,10 +179,11 @@ def _meet_buyer(
     out: Float32s,
     key: np.uint64,
     app: np.uint64,
-) -> None:
+) -> np.uint64:
     """Tell a buyer who else bought lately, of all keys and of its app; then count it, too.
 
     Each key counts 1 at its last purchase, less with time: a decayed number of distinct buyers.
+    Gives the names of some of its app (`models.market.company`).
     """
     pair = joint_hash(key, m.hash)
     is_new = find(seen, pair) == FREE
@@ -193,16 +195,15 @@ def _meet_buyer(
     m.buyers = out[s.BUYERS] + 1.0
     if is_new:
         m.newcomers_10m += 1.0
-    if app != 0:
-        _meet_app_buyer(m, app_markets, out, app, own, is_new)
+    if app == 0:
+        return np.uint64(0)
+    a = app_markets.rows[find_or_add(app_markets, joint_hash(app, m.hash))]
+    _meet_app_buyer(a, now, out, own, is_new)
+    return meet_company(a, key, now)
 
 
 @njit(cache=True)
-def _meet_app_buyer(
-    m: Record, app_markets: Table, out: Float32s, app: np.uint64, own: float, is_new: bool
-) -> None:
-    a = app_markets.rows[find_or_add(app_markets, joint_hash(app, m.hash))]
-    now = settled_time(m)
+def _meet_app_buyer(a: Record, now: int, out: Float32s, own: float, is_new: bool) -> None:
     elapsed = float(now - a.time) if a.time > 0 else 0.0
     a.newcomers_10m = decay(a.newcomers_10m, elapsed, 10.0 * s.MINUTE)
     a.buyers = decay(a.buyers, elapsed, s.CROWD_MS)
@@ -241,13 +242,14 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     arrival: Float64s,
     time_out: Int64s,
     context: Float32s,
+    company: UInt64s,
     dealer: Float32s,
     offer: Bools,
 ) -> None:
     """Learn a batch of events in order and write what is told of each.
 
-    Its time, its context, shape (n, CONTEXT), what is known of who sells, (n, DEALER), and whether
-    it is an offer (`models.market.dealers`).
+    Its time, its context, shape (n, CONTEXT), who else of its app buys, (n,), what is known of
+    who sells, (n, DEALER), and whether it is an offer (`models.market.dealers`).
     """
     for i in range(len(ts)):
         if not fresh[i]:
@@ -271,7 +273,7 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         _describe(m, context[i], side[i], role, price[i], notional[i], met, late)
         if side[i] == BUY and key[i] >= 0:
             app_name = app_hash[app[i]] if app[i] >= 0 else np.uint64(0)
-            _meet_buyer(m, app_markets, seen, context[i], key_hash[key[i]], app_name)
+            company[i] = _meet_buyer(m, app_markets, seen, context[i], key_hash[key[i]], app_name)
         code = account[i] if side[i] == SELL else counterparty[i]
         if code >= 0:
             seller = account_hash[code]

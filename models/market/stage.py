@@ -64,8 +64,10 @@ class MarketStage:
     def observe(self, batch: OrderBatch) -> Rows:
         """Learn a batch in order; gives the events of API keys and all offers, each once.
 
-        Columns added: `context`, shape (n, CONTEXT); `dealer`, (n, DEALING), of the account that
-        sells; `offer`, (n,), whether the alert stage must hear of the sale whoever it is.
+        Columns added: `context`, shape (n, CONTEXT); `company`, (n,), names of others of a buyer's
+        app that bought lately, each of NAME_BITS (`models.market.company`); `dealer`, (n, DEALING),
+        of the account that sells; `offer`, (n,), whether the alert stage must hear of the sale
+        whoever it is.
         """
         n = len(batch)
         fresh: Bools = self._ids.first_time(batch.event_hash)
@@ -76,6 +78,7 @@ class MarketStage:
         self._dealers = with_room(self._dealers, n, self.bounds.pairs)
         time = np.zeros(n, np.int64)
         context = np.zeros((n, len(s.CONTEXT)), np.float32)
+        company = np.zeros(n, np.uint64)
         dealer = np.zeros((n, len(s.DEALING)), np.float32)
         offer = np.zeros(n, np.bool_)
         observe(
@@ -104,14 +107,15 @@ class MarketStage:
             batch.arrival,
             time,
             context,
+            company,
             dealer,
             offer,
         )
         merge_time = np.empty(n, np.int64)
         _follow(self._clock, time, fresh, merge_time)
         self.ahead += int((time > merge_time + s.JUMP_MS).sum())
-        told = {"context": context, "dealer": dealer, "offer": offer}
-        observed = Rows(batch, time, merge_time, told)
+        told = Rows(batch, time, merge_time, {})
+        observed = told.with_columns(context=context, company=company, dealer=dealer, offer=offer)
         wanted = fresh & ((batch.key != NONE) | offer)
         return observed if wanted.all() else observed.take(np.flatnonzero(wanted))
 

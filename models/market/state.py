@@ -22,6 +22,7 @@ PATIENCE_MS: Final = 6 * HOUR  # an unconfirmed leap lets sums decay by no more 
 LATE_MS: Final = MINUTE  # a fill later than this says nothing about the price any more
 MAX_RETURN: Final = 0.1  # a trade's log return counts at most this much towards volatility
 CROWD_MS: Final = 15 * MINUTE  # how long a purchase makes a key one of a market's buyers
+COMPANY: Final = 4  # buyers sampled of those of one app in a market
 SELLERS: Final = 8  # accounts remembered per market as its sellers
 REPORTS: Final = 4  # sales remembered of an account, to tell their second report from another sale
 ESTABLISHED_BY: Final = 50.0  # a seller whose burst is this many times its usual flow is new here
@@ -55,13 +56,16 @@ MARKET: Final = np.dtype(
     align=True,
 )
 
-# Keys of one app in one market: how many came for the first time.
+BUYER: Final = np.dtype([("time", "i8"), ("name", "u2")], align=True)  # name 0: nobody
+
+# Keys of one app in one market: how many came for the first time, and a sample of who buys.
 APP_MARKET: Final = np.dtype(
     [
         ("hash", "u8"),
         ("time", "i8"),
         ("newcomers_10m", "f4"),
         ("buyers", "f4"),
+        ("company", BUYER, (COMPANY,)),
     ],
     align=True,
 )

@@ -52,6 +52,7 @@ CONDUCT: Final = (
 )
 USUAL: Final = 2.0  # conduct less surprising than this is usual
 USUAL_WEIGHT: Final = 0.95  # and each decade below it speaks for the key
+FAMILIAR_WEIGHT: Final = 3.0  # what buying in its usual company speaks for the key
 ROUND_TRIP: Final = 1.0  # a sale counts only where losing round trips surprise this much
 
 # What makes a rogue buyer of one among others. In a hot, thin market everybody pays up and weighs
@@ -93,9 +94,14 @@ def blank_scale() -> Scale:
 
 
 @njit(cache=True)
-def weigh(scale: Scale, features: Float32s, side: int, surprises: Float32s) -> float:
-    """Write the surprises of a fill, shape (FEATURES,), and give its log odds of being rogue."""
-    odds = BIAS
+def weigh(
+    scale: Scale, features: Float32s, familiarity: float, side: int, surprises: Float32s
+) -> float:
+    """Write the surprises of a fill, shape (FEATURES,), and give its log odds of being rogue.
+
+    `familiarity`, 0 to 1, is that of its company (`models.keys.companions`).
+    """
+    odds = BIAS - FAMILIAR_WEIGHT * familiarity
     for j in range(len(features)):
         surprises[j] = min(LIMIT, surprise_of(scale.tables[j], features[j]))
         odds += _ODDS[j] * surprises[j]

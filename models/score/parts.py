@@ -97,6 +97,7 @@ def _held(fills: Rows, weights: Float64s) -> Float64s:
     chances = fills.extra["activity"] - np.log(k.USUAL_FILLS)
     held = weights * np.minimum(surprises, LIMIT)  # no matrix product: its sums hang on the cut
     own: Float64s = held.sum(axis=1) + CONDUCT_WEIGHT * conduct - ACTIVITY_WEIGHT * chances
+    own -= evidence.FAMILIAR_WEIGHT * fills.extra["familiarity"]
     return own
 
 

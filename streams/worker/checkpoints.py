@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from models.orders.batch import Int64s
 from models.snapshot import Records, Snapshot
 
-FORMAT: Final = 4  # changes when the meaning of what is written changes
+FORMAT: Final = 5  # changes when the meaning of what is written changes
 LAPS: Final = 128
 PART_BYTES: Final = 1 << 19  # of rows, before they are compressed
 LEVEL: Final = 1  # of zstd

@@ -87,6 +87,7 @@ def rows_of(tape: Sequence[Event]) -> Rows:
         "odds": np.array([event["odds"] for event in tape], np.float32),
         "activity": np.array([event["activity"] for event in tape], np.float32),
         "persistence": np.array([event["persistence"] for event in tape], np.float32),
+        "familiarity": np.zeros(n, np.float32),
         "home": np.array(homes, "S32"),
         "surprises": np.array(
             [[event["surprises"].get(name, 0.0) for name in FEATURES] for event in tape], np.float32

@@ -55,6 +55,7 @@ def rows_of(tape: list[Event]) -> Rows:
     activity = [event.get("activity", 0.0) for event in tape]
     extra: dict[str, Any] = {
         "activity": np.array(activity, np.float32),
+        "familiarity": np.zeros(len(tape), np.float32),
         "odds": np.array([event["odds"] for event in tape], np.float32),
         "surprises": np.zeros((len(tape), len(FEATURES)), np.float32),
         "context": context,

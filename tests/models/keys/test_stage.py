@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from models.bounds import Bounds
 from models.keys.stage import KeyStage
 from models.keys.state import BASELINES, F_PAIR_NOVELTY, F_PAIR_YOUTH, FEATURES
+from models.market.company import NAME_BITS, NAMES
 from models.market.stage import MarketStage
-from models.market.state import CONTEXT, DAY, HOUR
+from models.market.state import COMPANY, CONTEXT, DAY, HOUR
 from models.orders.batch import BUY, SELL
 from models.rows import Rows
 from models.score.evidence import NO_EVIDENCE, SUSPECT, Scale, blank_scale, chance, weigh
@@ -49,7 +50,8 @@ def key_tapes(draw: st.DrawFn) -> list[Event]:
     return tape
 
 
-def fill_of(event: Event, context: dict[str, float]) -> KeyFill:
+def fill_of(event: Event, context: dict[str, float], company: int) -> KeyFill:
+    met = {company >> shift & NAMES for shift in range(0, COMPANY * NAME_BITS, NAME_BITS)} - {0}
     return KeyFill(
         f"{event['venue']} {event['symbol']}",
         event["symbol"],
@@ -62,6 +64,7 @@ def fill_of(event: Event, context: dict[str, float]) -> KeyFill:
         event.get("network"),
         event.get("counterparty"),
         context,
+        frozenset(met),
     )
 
 
@@ -83,7 +86,8 @@ def test_every_feature_equals_its_restatement_from_all_past_fills(
             key.hear(event.get("network"))
             assert not rows.extra["features"][row].any()
             continue
-        fill = fill_of(event, named(CONTEXT, rows.extra["context"][row]))
+        context = named(CONTEXT, rows.extra["context"][row])
+        fill = fill_of(event, context, int(rows.extra["company"][row]))
         features, values = key.told(fill)
         assert named(FEATURES, rows.extra["features"][row]) == pytest.approx(
             features, rel=1e-3, abs=1e-3
@@ -97,10 +101,13 @@ def test_every_feature_equals_its_restatement_from_all_past_fills(
         )
         assert rows.extra["persistence"][row] == pytest.approx(key.persistence(), rel=1e-3)
         assert rows.extra["activity"][row] == pytest.approx(key.activity(), rel=1e-3, abs=1e-3)
+        familiar = rows.extra["familiarity"][row]
+        assert familiar == pytest.approx(key.familiarity(fill), abs=1e-5)
         odds, surprises = rows.extra["odds"][row], rows.extra["surprises"][row]
         rogue = chance(odds, surprises) if odds > NO_EVIDENCE else 0.0
         told = np.zeros(len(FEATURES), np.float32)
-        judged = weigh(scale, rows.extra["features"][row], BUY if fill.buys else SELL, told)
+        side = BUY if fill.buys else SELL
+        judged = weigh(scale, rows.extra["features"][row], familiar, side, told)
         assert odds == pytest.approx(NO_EVIDENCE if key.wins(fill) else judged)
         key.remember(fill, values, learned=bool(judged <= SUSPECT), chance=rogue)
 
@@ -127,7 +134,7 @@ def test_wrong_clocks_make_no_feature_infinite_and_no_age_negative(
         event["ts"] += data.draw(st.sampled_from([0, 0, 0, 2 * HOUR, 9 * DAY, -2 * HOUR]))
     stage = KeyStage(NERVOUS)
     rows = stage.assess(on_market(tape))
-    for name in ("features", "values", "usual", "odds", "persistence", "activity"):
+    for name in ("features", "values", "usual", "odds", "persistence", "familiarity", "activity"):
         assert np.isfinite(rows.extra[name]).all()
     keys = stage._keys.rows[: stage._keys.meta[0]]
     for name in ("first", "day", "hour"):
@@ -147,7 +154,7 @@ def test_a_fill_of_any_value_leaves_every_number_finite(notional: float) -> None
         event["side"] = "sell" if n % 3 == 2 else "buy"
         event.update(notional=notional, price=1e12 if n % 2 else 1e-12, qty=1e-12)
     rows = assessed(tape)
-    for name in ("features", "values", "usual", "odds", "persistence", "activity"):
+    for name in ("features", "values", "usual", "odds", "persistence", "familiarity", "activity"):
         assert np.isfinite(rows.extra[name]).all(), name
 
 

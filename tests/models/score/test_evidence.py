@@ -8,6 +8,7 @@ from models.orders.batch import BUY, SELL
 from models.score.evidence import (
     BIAS,
     CONDUCT,
+    FAMILIAR_WEIGHT,
     LIMIT,
     NO_EVIDENCE,
     ROUND_TRIP,
@@ -29,19 +30,24 @@ surprises = st.lists(st.floats(0.0, 5.0, width=32), min_size=N, max_size=N).map(
 )
 
 
-def odds_of(features: np.ndarray, side: int = BUY, scale: Scale = OWN) -> float:
-    return float(weigh(scale, features, side, np.zeros(N, np.float32)))
+def odds_of(
+    features: np.ndarray, side: int = BUY, scale: Scale = OWN, familiarity: float = 0.0
+) -> float:
+    return float(weigh(scale, features, familiarity, side, np.zeros(N, np.float32)))
 
 
-@given(surprises)
-def test_log_odds_are_the_sum_of_what_each_surprise_adds(features: np.ndarray) -> None:
+@given(surprises, st.floats(0.0, 1.0, width=32))
+def test_log_odds_are_the_sum_of_what_each_surprise_adds(
+    features: np.ndarray, familiarity: float
+) -> None:
     written = np.zeros(N, np.float32)
-    odds = weigh(OWN, features, BUY, written)
+    odds = weigh(OWN, features, familiarity, BUY, written)
     capped = dict(zip(FEATURES, np.minimum(features, LIMIT).tolist(), strict=True))
     np.testing.assert_allclose(written, list(capped.values()), rtol=1e-5, atol=1e-6)
     added = sum(WEIGHTS.get(name, 0.0) * value for name, value in capped.items())
     unusual = max(capped[name] for name in CONDUCT)
     expected = BIAS + added - USUAL_WEIGHT * max(0.0, USUAL - unusual)
+    expected -= FAMILIAR_WEIGHT * familiarity
     assert odds == pytest.approx(expected, abs=1e-4)
 
 

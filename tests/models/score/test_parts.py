@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from models.keys.state import FEATURES, USUAL_FILLS
 from models.rows import Rows
 from models.score import evidence
-from models.score.evidence import CONDUCT, LIMIT, USUAL
+from models.score.evidence import CONDUCT, FAMILIAR_WEIGHT, LIMIT, USUAL
 from models.score.parts import (
     ACTIVITY_WEIGHT,
     APP_CROWD_WEIGHT,
@@ -30,7 +30,9 @@ surprises = st.lists(levels, min_size=N, max_size=N).map(lambda x: np.array(x, n
 activities = st.floats(-1.0, 8.0, width=32)
 
 
-def fills(told: np.ndarray, activity: float = 0.0, persistence: float = 0.0) -> Rows:
+def fills(
+    told: np.ndarray, activity: float = 0.0, persistence: float = 0.0, familiarity: float = 0.0
+) -> Rows:
     """Rows as the key stage gives them; `told` are their surprises, shape (n, FEATURES)."""
     n = len(told)
     times = np.full(n, TS)
@@ -38,6 +40,7 @@ def fills(told: np.ndarray, activity: float = 0.0, persistence: float = 0.0) -> 
         "surprises": told.astype(np.float32),
         "activity": np.full(n, activity, np.float32),
         "persistence": np.full(n, persistence, np.float32),
+        "familiarity": np.full(n, familiarity, np.float32),
     }
     events = [bare_order(event_id=f"e-{row}") for row in range(n)]
     return Rows(batch_of(events, TS + 10**9), times, times, extra)
@@ -47,17 +50,24 @@ def alone(n: int = 1) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros((n, 2), np.float32), np.ones(n, np.float32)
 
 
-@given(surprises, activities, st.floats(0.0, 4.0, width=32), st.floats(0.0, 1.0, width=32))
+@given(
+    surprises,
+    activities,
+    st.floats(0.0, 4.0, width=32),
+    st.floats(0.0, 1.0, width=32),
+    st.floats(0.0, 1.0, width=32),
+)
 def test_the_parts_equal_their_restatement(
-    told: np.ndarray, activity: float, persistence: float, share: float
+    told: np.ndarray, activity: float, persistence: float, share: float, familiarity: float
 ) -> None:
     crowd = np.array([[0.5, 0.25]], np.float32)
     counts = np.array([share], np.float32)
-    parts = parts_of(fills(told[None], activity, persistence), crowd, counts)[0]
+    parts = parts_of(fills(told[None], activity, persistence, familiarity), crowd, counts)[0]
     by_name = dict(zip(FEATURES, told.tolist(), strict=True))
     own = sum(weight * min(LIMIT, by_name[name]) for name, weight in WEIGHTS.items())
     own += CONDUCT_WEIGHT * min(USUAL, max(by_name[name] for name in CONDUCT))
     own -= ACTIVITY_WEIGHT * (activity - np.log(USUAL_FILLS))
+    own -= FAMILIAR_WEIGHT * familiarity
     expected = [max(0.0, own), share * 0.5 * CROWD_WEIGHT, share * 0.25 * APP_CROWD_WEIGHT]
     assert parts.tolist() == pytest.approx(
         [*expected, PERSISTENCE_WEIGHT * persistence], rel=1e-5, abs=1e-5
