@@ -42,6 +42,11 @@ class Rows:
         """Give the same events with more said of them."""
         return type(self)(self.orders, self.time, self.merge_time, self.extra | columns)
 
+    def without(self, name: str) -> Self:
+        """Give the same events with one column less."""
+        extra = {other: column for other, column in self.extra.items() if other != name}
+        return type(self)(self.orders, self.time, self.merge_time, extra)
+
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
         """Put batches one after the other; all must have the same columns."""

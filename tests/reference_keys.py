@@ -101,6 +101,15 @@ class NaiveKey:
                 begun.append(latest)
         return begun
 
+    def company_day(self) -> float:
+        """Start of today for its company: yesterday ends in a pause of an hour, or a day later."""
+        began = latest = self.times[0]
+        for time in self.times:
+            over = time - began > DAY and (time - latest > HOUR or time - began > 2 * DAY)
+            began = time if over else began
+            latest = max(latest, time)
+        return began
+
     def observations(self, which: str) -> tuple[Weighted, Weighted]:
         """Past and today: what had come by the start of the day, and by that of the hour since."""
         days, hours = self.starts(DAY), self.starts(HOUR)
@@ -166,11 +175,11 @@ class NaiveKey:
             if p.learned and p.fill.company and (p.fill.order is None or p.fill.order != last):
                 orders.append(p)
             last = p.fill.order
-        past = [p.fill.company for p in orders if p.time < self.starts(DAY)[-1]]
+        past = [p.fill.company for p in orders if p.time < self.company_day()]
         if not fill.company:
             return 0.0
         there = sum(name in company for name in fill.company for company in past)
-        usual = there / len(fill.company) / (len(past) + 1)
+        usual = there / len(fill.company) / (len(past) + 3)
         return min(1.0, max(0.0, (usual - 0.1) / 0.25))
 
     def told(self, fill: KeyFill) -> tuple[dict[str, float], dict[str, float]]:

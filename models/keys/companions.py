@@ -13,8 +13,10 @@ from numba import njit
 
 from models.entities import Record
 from models.keys import state as k
+from models.market import state as m
 from models.market.company import NAME_BITS, NAMES
 
+PRIOR: Final = 3.0  # orders at which nobody known was there: few orders say little
 MOST_ORDERS: Final = 50.0  # in company that a past weighs: older ones fade
 # Part of the key's past orders at which those whom it meets now were there, on average:
 STRANGERS: Final = 0.1  # up to so much may be chance
@@ -37,14 +39,14 @@ def familiarity(key: Record, company: np.uint64) -> float:
                 share += key.companions[i].past
     if met == 0:
         return 0.0
-    usual = share / met / (key.accompanied + 1.0)
+    usual = share / met / (key.accompanied + PRIOR)
     return float(min(1.0, max(0.0, (usual - STRANGERS) / (FAMILIAR - STRANGERS))))
 
 
 @njit(cache=True)
 def learn_company(key: Record, company: np.uint64) -> None:
     """Remember who was there at an order; the one who was there least gives way to another."""
-    if company == 0:
+    if company == 0 or key.accompanied_today >= NAMES:
         return
     key.accompanied_today += 1.0
     while company != 0:
@@ -64,7 +66,21 @@ def learn_company(key: Record, company: np.uint64) -> None:
             companion.name = name
             companion.past = 0.0
             companion.today = 0
-        companion.today = min(companion.today + 1, NAMES)
+        companion.today += 1
+
+
+@njit(cache=True)
+def close_company(key: Record, pause: float) -> None:
+    """Let today become the past when it is over, `pause` ms having gone by without an event.
+
+    In the midst of what the key does, a day ends a day later: a burst never becomes its own past.
+    """
+    began = key.company_day if key.company_day > 0 else key.first
+    key.company_day = min(began, key.time)  # a time far ahead may have been taken back
+    today = key.time - key.company_day
+    if today > m.DAY and (pause > m.HOUR or today > 2 * m.DAY):
+        close_day(key)
+        key.company_day = key.time
 
 
 @njit(cache=True)

@@ -47,8 +47,8 @@ def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
     if now - key.day > m.DAY:
         for i in range(len(k.BASELINES)):
             close_day(key.baselines[i])
-        companions.close_day(key)
         key.day = now
+    companions.close_company(key, elapsed)
     return key
 
 

@@ -29,7 +29,15 @@ from models.orders.batch import (
 )
 from models.orders.hashing import stable_hashes
 from models.rows import Rows
-from models.score.evidence import NO_EVIDENCE, NOTABLE, SUSPECT, Scale, chance, weigh
+from models.score.evidence import (
+    FAMILIAR_WEIGHT,
+    NO_EVIDENCE,
+    NOTABLE,
+    SUSPECT,
+    Scale,
+    chance,
+    weigh,
+)
 from models.snapshot import Saved, Snapshot
 
 
@@ -58,7 +66,7 @@ class KeyStage:
     def assess(self, rows: Rows) -> Rows:
         """Measure each event against what came before it, then learn it unless it is suspect.
 
-        Events without a key pass through unmeasured.
+        Events without a key pass through unmeasured. `company` has done its service here.
 
         Gives the same events with columns added, zeros where the event is no fill of a key:
         `features` and their `surprises`, shape (n, FEATURES); `values` and `usual`, (n, BASELINES),
@@ -116,7 +124,7 @@ class KeyStage:
             activity,
             home,
         )
-        return rows.with_columns(
+        return rows.without("company").with_columns(
             features=features,
             surprises=surprises,
             values=values,
@@ -206,7 +214,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         )
         familiar[i] = familiarity(key, company[i])
         odds[i] = weigh(scale, features[i], familiar[i], side[i], surprises[i])
-        unusual = odds[i] > SUSPECT
+        unusual = odds[i] + FAMILIAR_WEIGHT * familiar[i] > SUSPECT
         if kernel.wins(pair, notional[i]):
             odds[i] = NO_EVIDENCE
         persistence[i] = kernel.persistence(key)

@@ -83,6 +83,7 @@ KEY: Final = np.dtype(
         ("evidence_7d", "f4"),  # the same of what is older than that hour
         ("baselines", BASELINE, (len(BASELINES),)),
         ("sales", SALE, (SOLD,)),
+        ("company_day", "i8"),  # start of today for its company, ms
         ("accompanied", "f4"),  # orders to buy in company before today, learned
         ("accompanied_today", "f4"),
         ("companions", COMPANION, (COMPANIONS,)),  # at how many of them each was there

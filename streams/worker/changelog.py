@@ -41,7 +41,7 @@ class Changelog:
         producer = await self._started()
         # A topic that it knows only because it once asked for all is forgotten when it asks for
         # another, and what is to be written there then waits until the write fails.
-        await producer.client.add_topic(tp.topic)
+        producer.client.add_topic(tp.topic)
         sent = [await producer.send(tp.topic, value, key, tp.partition) for key, value in messages]
         written: list[int] = [record.offset for record in await asyncio.gather(*sent)]
         return max(written) + 1
@@ -94,8 +94,7 @@ class Changelog:
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:  # nobody may have it before it is connected
-            if self._is_stopped:
-                raise asyncio.CancelledError
+            self._end_if_stopped()
             if self._producer is None:
                 producer = AIOKafkaProducer(
                     bootstrap_servers=self._brokers,
@@ -105,11 +104,15 @@ class Changelog:
                     max_request_size=FRAME_BYTES,
                     request_timeout_ms=AWAY_MS,
                 )
-                self._producer = producer
                 try:
                     await producer.start()
+                    self._end_if_stopped()  # meanwhile
                 except BaseException:
-                    self._producer = None
                     await producer.stop()
                     raise
+                self._producer = producer
             return self._producer
+
+    def _end_if_stopped(self) -> None:
+        if self._is_stopped:
+            raise asyncio.CancelledError

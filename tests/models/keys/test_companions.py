@@ -9,12 +9,14 @@ from models.keys.companions import (
     FAMILIAR,
     MOST_ORDERS,
     STRANGERS,
+    close_company,
     close_day,
     familiarity,
     learn_company,
 )
 from models.keys.state import COMPANIONS, KEY
 from models.market.company import NAME_BITS
+from models.market.state import DAY, HOUR
 
 
 def packed(*names: int) -> np.uint64:
@@ -50,14 +52,15 @@ def test_those_who_are_always_there_are_familiar_and_strangers_are_not() -> None
     key = key_of([[packed(1, 2, 3, 4)]] * 9)
     assert familiarity(key, packed(1, 2, 3, 4)) == 1.0
     assert familiarity(key, packed(5, 6, 7, 8)) == 0.0
-    assert familiarity(key, packed(1, 6, 7, 8)) == pytest.approx(scaled(0.9 / 4))
+    assert familiarity(key, packed(1, 6, 7, 8)) == pytest.approx(scaled(9 / 12 / 4))
 
 
 def test_it_is_the_part_of_the_orders_in_company_at_which_those_met_were_there() -> None:
     key = key_of([[packed(1, 2)], [packed(1)], [packed(3), packed(3)]])
-    assert familiarity(key, packed(1)) == pytest.approx(scaled(2 / 5))
-    assert familiarity(key, packed(1, 2)) == pytest.approx(scaled((2 + 1) / 2 / 5))
-    assert familiarity(key, packed(2)) == pytest.approx(scaled(1 / 5))
+    assert familiarity(key, packed(1)) == pytest.approx(scaled(2 / 7))
+    assert familiarity(key, packed(1, 2)) == pytest.approx(scaled((2 + 1) / 2 / 7))
+    assert familiarity(key, packed(2)) == pytest.approx(scaled(1 / 7))
+    assert 0.0 < familiarity(key_of([[packed(1)]]), packed(1)) < 1.0  # one order says little
 
 
 def test_nobody_becomes_familiar_within_a_day() -> None:
@@ -87,7 +90,36 @@ def test_passers_by_do_not_drive_out_those_who_are_often_there() -> None:
 
 def test_a_day_of_countless_orders_does_not_overflow() -> None:
     key = new_key()
+    key["accompanied_today"] = 65_535
     key["companions"]["name"][0] = 5
     key["companions"]["today"][0] = 65_535
     learn_company(key, packed(5))
-    assert key["companions"]["today"][0] == 65_535
+    close_day(key)
+    assert key["companions"]["past"][0] == pytest.approx(MOST_ORDERS)
+    assert familiarity(key, packed(5)) == 1.0
+
+
+def test_a_burst_across_the_end_of_the_day_does_not_become_its_own_past() -> None:
+    key = new_key()
+    key["first"] = key["time"] = 1
+    learn_company(key, packed(1, 2))
+    for time in range(1, DAY + 5 * HOUR, HOUR // 2):  # without a pause
+        key["time"] = time
+        close_company(key, HOUR / 2)
+        learn_company(key, packed(1, 2))
+        assert familiarity(key, packed(1, 2)) == 0.0
+    key["time"] += HOUR + 1
+    close_company(key, HOUR + 1.0)
+    assert familiarity(key, packed(1, 2)) == 1.0
+
+
+def test_a_key_that_never_pauses_learns_its_company_after_two_days() -> None:
+    key = new_key()
+    key["first"] = key["time"] = 1
+    for time in range(1, 2 * DAY + HOUR, HOUR):
+        key["time"] = time
+        close_company(key, HOUR)
+        learn_company(key, packed(1))
+    key["time"] += HOUR
+    close_company(key, HOUR)
+    assert familiarity(key, packed(1)) == 1.0

@@ -11,10 +11,18 @@ from models.keys.stage import KeyStage
 from models.keys.state import BASELINES, F_PAIR_NOVELTY, F_PAIR_YOUTH, FEATURES
 from models.market.company import NAME_BITS, NAMES
 from models.market.stage import MarketStage
-from models.market.state import COMPANY, CONTEXT, DAY, HOUR
+from models.market.state import COMPANY, CONTEXT, DAY, HOUR, MINUTE
 from models.orders.batch import BUY, SELL
 from models.rows import Rows
-from models.score.evidence import NO_EVIDENCE, SUSPECT, Scale, blank_scale, chance, weigh
+from models.score.evidence import (
+    FAMILIAR_WEIGHT,
+    NO_EVIDENCE,
+    SUSPECT,
+    Scale,
+    blank_scale,
+    chance,
+    weigh,
+)
 from models.score.surprise import PLACES
 from tests.factories import TS, Event, bare_order, batch_of, market_tapes
 from tests.reference_keys import KeyFill, NaiveKey
@@ -73,7 +81,8 @@ def fill_of(event: Event, context: dict[str, float], company: int) -> KeyFill:
 def test_every_feature_equals_its_restatement_from_all_past_fills(
     tape: list[Event], scale: Scale
 ) -> None:
-    rows = assessed(tape, scale)
+    market = on_market(tape)
+    rows = KeyStage(scale).assess(market)
     keys: dict[str, NaiveKey] = {}
     events = {event["event_id"]: event for event in tape}
     for row, event_id in enumerate(rows.orders.event_id):
@@ -87,7 +96,7 @@ def test_every_feature_equals_its_restatement_from_all_past_fills(
             assert not rows.extra["features"][row].any()
             continue
         context = named(CONTEXT, rows.extra["context"][row])
-        fill = fill_of(event, context, int(rows.extra["company"][row]))
+        fill = fill_of(event, context, int(market.extra["company"][row]))
         features, values = key.told(fill)
         assert named(FEATURES, rows.extra["features"][row]) == pytest.approx(
             features, rel=1e-3, abs=1e-3
@@ -109,7 +118,39 @@ def test_every_feature_equals_its_restatement_from_all_past_fills(
         side = BUY if fill.buys else SELL
         judged = weigh(scale, rows.extra["features"][row], familiar, side, told)
         assert odds == pytest.approx(NO_EVIDENCE if key.wins(fill) else judged)
-        key.remember(fill, values, learned=bool(judged <= SUSPECT), chance=rogue)
+        learned = bool(judged + FAMILIAR_WEIGHT * familiar <= SUSPECT)
+        key.remember(fill, values, learned=learned, chance=rogue)
+
+
+@pytest.mark.parametrize(("scale", "learns"), [(blank_scale(), True), (NERVOUS, False)])
+def test_familiar_company_equals_its_restatement(scale: Scale, learns: bool) -> None:
+    random = np.random.default_rng(3)
+    steps = [0, 1_000, 40 * MINUTE, 2 * HOUR, 9 * HOUR, 25 * HOUR]
+    told: list[float] = []
+    for _ in range(40):
+        ts, tape = TS, []
+        for n in range(60):
+            ts += int(random.choice(steps))
+            key, side = f"k{random.integers(5)}", "sell" if random.random() < 0.1 else "buy"
+            order = f"o-{random.integers(3)}" if random.random() < 0.5 else f"n-{n}"
+            bought = {"ts": ts, "api_key": key, "side": side, "order_id": order, "app": "x"}
+            tape.append(bare_order(event_id=f"e-{n}", **bought))
+        market = on_market(tape)
+        rows = KeyStage(scale).assess(market)
+        keys: dict[str, NaiveKey] = {}
+        for row, event in enumerate(tape):
+            naive = keys.setdefault(event["api_key"], NaiveKey())
+            naive.enter(float(rows.time[row]))
+            context = named(CONTEXT, rows.extra["context"][row])
+            fill = fill_of(event, context, int(market.extra["company"][row]))
+            familiar = float(rows.extra["familiarity"][row])
+            assert familiar == pytest.approx(naive.familiarity(fill), abs=1e-5)
+            odds = float(rows.extra["odds"][row])
+            learned = odds + FAMILIAR_WEIGHT * familiar <= SUSPECT
+            naive.remember(fill, dict.fromkeys(BASELINES, 0.0), learned=learned, chance=0.0)
+            told.append(familiar)
+    assert (sum(0.0 < familiar < 1.0 for familiar in told) > 20) == learns
+    assert learns == any(told)
 
 
 @settings(max_examples=30)
