@@ -5,6 +5,7 @@ from itertools import pairwise, takewhile
 from math import exp, log, sqrt
 from typing import Final
 
+from models.market.company import NAME_BITS, NAMES
 from models.market.state import CONTEXT
 from models.orders.hashing import stable_hashes
 from tests.factories import Event
@@ -200,6 +201,12 @@ class NaiveMarket:
             if key not in {name for _, name, _ in self.purchases}:
                 self.newcomers.append((fill.time, event.get("app")))
             self.purchases.append((fill.time, key, event.get("app")))
+
+
+def names_in(packed: int) -> set[int]:
+    """Take the names out of what an event is told of its company."""
+    shifts = range(0, SAMPLED * NAME_BITS, NAME_BITS)
+    return {packed >> shift & NAMES for shift in shifts} - {0}
 
 
 def _name(key: str) -> int:

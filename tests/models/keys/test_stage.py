@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from models.bounds import Bounds
 from models.keys.stage import KeyStage
 from models.keys.state import BASELINES, F_PAIR_NOVELTY, F_PAIR_YOUTH, FEATURES
-from models.market.company import NAME_BITS, NAMES
 from models.market.stage import MarketStage
-from models.market.state import COMPANY, CONTEXT, DAY, HOUR, MINUTE
+from models.market.state import CONTEXT, DAY, HOUR, MINUTE
 from models.orders.batch import BUY, SELL
 from models.rows import Rows
 from models.score.evidence import (
@@ -25,6 +24,7 @@ from models.score.evidence import (
 )
 from models.score.surprise import PLACES
 from tests.factories import TS, Event, bare_order, batch_of, market_tapes
+from tests.reference import names_in
 from tests.reference_keys import KeyFill, NaiveKey
 
 LATEST = TS + 400 * DAY
@@ -59,7 +59,6 @@ def key_tapes(draw: st.DrawFn) -> list[Event]:
 
 
 def fill_of(event: Event, context: dict[str, float], company: int) -> KeyFill:
-    met = {company >> shift & NAMES for shift in range(0, COMPANY * NAME_BITS, NAME_BITS)} - {0}
     return KeyFill(
         f"{event['venue']} {event['symbol']}",
         event["symbol"],
@@ -72,7 +71,7 @@ def fill_of(event: Event, context: dict[str, float], company: int) -> KeyFill:
         event.get("network"),
         event.get("counterparty"),
         context,
-        frozenset(met),
+        frozenset(names_in(company)),
     )
 
 

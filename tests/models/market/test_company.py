@@ -2,13 +2,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.market.company import NAME_BITS, NAMES, name_of
+from models.market.company import name_of
 from models.market.stage import MarketStage
 from models.market.state import COMPANY, CROWD_MS, DAY, MINUTE
 from models.orders.batch import NONE
 from models.orders.hashing import stable_hashes
 from tests.factories import TS, Event, bare_order, batch_of, market_tapes
-from tests.reference import restate
+from tests.reference import names_in, restate
 
 LATEST = TS + 400 * DAY
 
@@ -17,8 +17,7 @@ def met(tape: list[Event]) -> list[set[int]]:
     """Names of those whom each event of a key meets."""
     rows = MarketStage().observe(batch_of(tape, LATEST))
     told = rows.extra["company"][rows.orders.key != NONE].tolist()
-    shifts = range(0, COMPANY * NAME_BITS, NAME_BITS)
-    return [{packed >> shift & NAMES for shift in shifts} - {0} for packed in told]
+    return [names_in(packed) for packed in told]
 
 
 def names(*keys: str) -> set[int]:
