@@ -16,14 +16,20 @@ from models.profiteers.dealings import Dealings, Market, Selling
 
 PRECISION: Final = 1e-9
 BY_ACCIDENT: Final = 0.2  # rogue fills that anybody may meet in a market
-THRESHOLD: Final = 2.0  # -log10 of the chance from which an account is alerted
+THRESHOLD: Final = 2.0  # decades, of the count or of all together, from which one is alerted
 LEAST: Final = 0.2  # share of its sales that must have gone to keys under suspicion
 CRUMBS: Final = 0.02  # of what the keys spent: who received less did not take the money
 DOUBTFUL: Final = 0.7  # decades above the alerts' threshold up to which a key proves nothing
 CERTAIN: Final = 1.4  # and beyond that, from which the keys are misused without doubt
 DOMINANT: Final = 0.5  # share of all sales there from which on the keys' part adds to that
 PER_DOMINANCE: Final = 3.0  # decades per unit of that share
+PER_CERTAINTY: Final = 2.0  # decades of an account per decade of its keys
 LIFT: Final = 3.0  # times what is expected that an account must have met
+# What is enough of a stranger, who has hardly sold there before: count and keys together.
+STRANGE: Final = 8.0  # times what is expected that it must have met
+FEW: Final = 1.5  # decades that the count must have: two meetings
+TOGETHER: Final = 3.5  # decades
+GOOD_PART: Final = 0.1  # of what the keys spent
 # What shows a thief where the keys may be honest: its share of sales that went to them, by itself
 # or as times the share of all sales there; its part of what they spent, with the one and with the
 # other; minutes in which it sold.
@@ -54,6 +60,11 @@ class Suspicion:
     chance: float  # -log10 that an honest account meets so many
 
     @property
+    def score(self) -> float:
+        """Decades of the count and of the keys together."""
+        return self.chance + PER_CERTAINTY * self.certainty
+
+    @property
     def convicts(self) -> bool:
         """Whether this is worth an alert.
 
@@ -61,10 +72,16 @@ class Suspicion:
         are misused beyond doubt, the count is enough; that the market and the account live on them
         alone removes doubt, that others buy there adds to it. Otherwise it takes what only a thief
         does: for long, and far more than others there, to live on a good part of what they spend,
-        and no doubt of one of them.
+        and no doubt of one of them. Of a stranger with a good part of what they spend, less of
+        both is enough, as long as it is something of each.
         """
-        is_chance = self.chance < THRESHOLD or self.counted < LIFT * self.expected
-        if is_chance or self.devotion < LEAST or self.part < CRUMBS:
+        if self.devotion < LEAST or self.part < CRUMBS:
+            return False
+        is_strange = self.chance >= FEW and self.counted >= STRANGE * self.expected
+        takes = self.part >= GOOD_PART and self.certainty > 0.0
+        if is_strange and takes and self.score >= TOGETHER:
+            return True
+        if self.chance < THRESHOLD or self.counted < LIFT * self.expected:
             return False
         far_more = self.devotion >= FAR_MORE * self.surrounding
         is_devoted = far_more or self.devotion >= MOST

@@ -110,7 +110,7 @@ class ProfiteerStage(Remembering):
             AlertType.PROFITEER,
             suspicion.account,
             severity,
-            suspicion.chance,
+            suspicion.score,
             THRESHOLD,
             reasons_of(suspicion),
             Action.HOLD_WITHDRAWALS if held else Action.REVIEW,
@@ -131,7 +131,8 @@ def _severity(suspicion: Suspicion) -> Severity:
     """Rate how unlikely it is that this is honest, and how much was received."""
     if suspicion.received < TINY:
         return Severity.LOW
-    severity = Severity(1 + sum(suspicion.chance >= THRESHOLD + step for step in STEPS))
+    steps = sum(suspicion.chance >= THRESHOLD + step for step in STEPS)
+    severity = Severity(1 + max(1, steps))
     if suspicion.received < SMALL:
         return min(severity, Severity.MEDIUM)
     return severity if suspicion.received >= LARGE else min(severity, Severity.HIGH)

@@ -9,6 +9,7 @@ from models.profiteers.dealings import Dealings
 from models.profiteers.judgement import (
     CRUMBS,
     DOUBTFUL,
+    GOOD_PART,
     LONG,
     THRESHOLD,
     Suspicion,
@@ -36,9 +37,22 @@ def test_no_more_than_expected_says_nothing() -> None:
     assert poisson_tail(0, 0.2) == poisson_tail(5, 5.0) == 0.0
 
 
-def test_a_stranger_who_meets_three_victims_at_three_prices_is_a_profiteer() -> None:
-    assert judged(dealt(keys=3)).convicts
-    assert not judged(dealt(keys=2)).convicts
+def test_a_stranger_who_meets_two_victims_beyond_doubt_at_two_prices_is_a_profiteer() -> None:
+    assert judged(dealt(keys=2)).convicts
+    assert not judged(dealt(keys=2, rise=0.0)).convicts
+    assert not judged(dealt(keys=2, rank=KEYS_THRESHOLD + DOUBTFUL + 0.1)).convicts
+
+
+def test_who_has_sold_there_before_must_meet_more_of_them() -> None:
+    known = offer(usual_share=0.05)
+    assert not judged(dealt(keys=2, offers=known)).convicts
+    assert judged(dealt(keys=5, offers=known)).convicts
+
+
+def test_a_stranger_with_a_small_part_of_what_they_spend_must_meet_more_of_them() -> None:
+    suspicion = judged(dealt(keys=2))
+    assert replace(suspicion, part=GOOD_PART).convicts
+    assert not replace(suspicion, part=0.99 * GOOD_PART).convicts
 
 
 def test_an_order_that_rests_at_one_price_counts_once_however_many_meet_it() -> None:
