@@ -24,12 +24,13 @@ CERTAIN: Final = 1.4  # and beyond that, from which the keys are misused without
 DOMINANT: Final = 0.5  # share of all sales there from which on the keys' part adds to that
 PER_DOMINANCE: Final = 3.0  # decades per unit of that share
 PER_CERTAINTY: Final = 2.0  # decades of an account per decade of its keys
+PER_KEY: Final = 2.0  # and for each key beyond the first: they are hardly all honest
 LIFT: Final = 3.0  # times what is expected that an account must have met
 # What is enough of a stranger, who has hardly sold there before: count and keys together.
 STRANGE: Final = 8.0  # times what is expected that it must have met
 FEW: Final = 1.5  # decades that the count must have: two meetings
-TOGETHER: Final = 3.5  # decades
-GOOD_PART: Final = 0.1  # of what the keys spent
+TOGETHER: Final = 3.0  # decades
+GOOD_PART: Final = 0.15  # of what one of the keys spent, on average
 # What shows a thief where the keys may be honest: its share of sales that went to them, by itself
 # or as times the share of all sales there; its part of what they spent, with the one and with the
 # other; minutes in which it sold.
@@ -62,7 +63,8 @@ class Suspicion:
     @property
     def score(self) -> float:
         """Decades of the count and of the keys together."""
-        return self.chance + PER_CERTAINTY * self.certainty
+        further = max(0, len(self.keys) - 1)
+        return self.chance + PER_CERTAINTY * self.certainty + PER_KEY * further
 
     @property
     def convicts(self) -> bool:
@@ -72,14 +74,15 @@ class Suspicion:
         are misused beyond doubt, the count is enough; that the market and the account live on them
         alone removes doubt, that others buy there adds to it. Otherwise it takes what only a thief
         does: for long, and far more than others there, to live on a good part of what they spend,
-        and no doubt of one of them. Of a stranger with a good part of what they spend, less of
-        both is enough, as long as it is something of each.
+        and no doubt of one of them. Of a stranger with a good part of what one of them spends,
+        less is enough, where the keys are beyond doubt or several.
         """
         if self.devotion < LEAST or self.part < CRUMBS:
             return False
         is_strange = self.chance >= FEW and self.counted >= STRANGE * self.expected
-        takes = self.part >= GOOD_PART and self.certainty > 0.0
-        if is_strange and takes and self.score >= TOGETHER:
+        is_sure = self.certainty > 0.0 or len(self.keys) > 1
+        takes = self.part * len(self.keys) >= GOOD_PART
+        if is_strange and is_sure and takes and self.score >= TOGETHER:
             return True
         if self.chance < THRESHOLD or self.counted < LIFT * self.expected:
             return False

@@ -37,10 +37,16 @@ def test_no_more_than_expected_says_nothing() -> None:
     assert poisson_tail(0, 0.2) == poisson_tail(5, 5.0) == 0.0
 
 
-def test_a_stranger_who_meets_two_victims_beyond_doubt_at_two_prices_is_a_profiteer() -> None:
+def test_a_stranger_who_meets_two_victims_at_two_prices_is_a_profiteer() -> None:
     assert judged(dealt(keys=2)).convicts
+    assert judged(dealt(keys=2, rank=KEYS_THRESHOLD)).convicts
     assert not judged(dealt(keys=2, rise=0.0)).convicts
-    assert not judged(dealt(keys=2, rank=KEYS_THRESHOLD + DOUBTFUL + 0.1)).convicts
+
+
+def test_a_stranger_who_meets_one_victim_twice_is_one_unless_the_key_may_be_honest() -> None:
+    assert judged(dealt(keys=1, fills=2)).convicts
+    assert not judged(dealt(keys=1, fills=2, rank=KEYS_THRESHOLD + DOUBTFUL)).convicts
+    assert not judged(dealt(keys=1, fills=2, rank=KEYS_THRESHOLD + DOUBTFUL + 0.1)).convicts
 
 
 def test_who_has_sold_there_before_must_meet_more_of_them() -> None:
@@ -51,8 +57,8 @@ def test_who_has_sold_there_before_must_meet_more_of_them() -> None:
 
 def test_a_stranger_with_a_small_part_of_what_they_spend_must_meet_more_of_them() -> None:
     suspicion = judged(dealt(keys=2))
-    assert replace(suspicion, part=GOOD_PART).convicts
-    assert not replace(suspicion, part=0.99 * GOOD_PART).convicts
+    assert replace(suspicion, part=GOOD_PART / 2).convicts
+    assert not replace(suspicion, part=0.99 * GOOD_PART / 2).convicts
 
 
 def test_an_order_that_rests_at_one_price_counts_once_however_many_meet_it() -> None:
@@ -80,8 +86,9 @@ def test_who_received_no_more_than_crumbs_is_not() -> None:
     assert not replace(suspicion, part=0.99 * CRUMBS).convicts
 
 
-def test_keys_that_are_hardly_suspect_make_no_profiteer_of_a_short_meeting() -> None:
-    doubtful = judged(dealt(keys=3, rank=KEYS_THRESHOLD + 0.1, offers=offer(all_sold_1h=20_000.0)))
+def test_a_key_that_is_hardly_suspect_makes_no_profiteer_of_a_short_meeting() -> None:
+    among_others = offer(all_sold_1h=20_000.0)
+    doubtful = judged(dealt(keys=1, fills=3, rank=KEYS_THRESHOLD + 0.1, offers=among_others))
     assert doubtful.chance > THRESHOLD
     assert not doubtful.convicts
 

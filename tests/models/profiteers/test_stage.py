@@ -167,7 +167,7 @@ def test_sales_of_a_leaked_key_enrich_nobody() -> None:
 
 
 def test_how_surely_keys_are_misused_is_measured_from_the_models_threshold() -> None:
-    among_others = [robbed(n, dealing=(0.0005, 0.0, 20_000.0)) for n in range(3)]
+    among_others = [robbed(n, api_key="k", dealing=(0.0005, 0.0, 20_000.0)) for n in range(3)]
     strict = ProfiteerStage(replace(plain_model(), threshold=RANK))
     assert len(alerts_of(among_others)) == 1
     assert alerts_of(among_others, strict) == []
