@@ -15,7 +15,7 @@ from models.rows import Rows
 from models.score.model import Model
 from models.snapshot import Remembering
 
-STEPS: Final = (0.0, 2.0, 6.0)  # decades above the threshold from which a severity begins
+STEPS: Final = (2.0, 6.0)  # decades above the threshold from which a higher severity begins
 LARGE: Final = 10_000.0  # USD received from which the worst is assumed
 SMALL: Final = 300.0  # USD received up to which nothing is held: honest resting orders get that
 TINY: Final = 100.0  # and up to which it is no more than worth a look
@@ -132,7 +132,7 @@ def _severity(suspicion: Suspicion) -> Severity:
     if suspicion.received < TINY:
         return Severity.LOW
     steps = sum(suspicion.chance >= THRESHOLD + step for step in STEPS)
-    severity = Severity(1 + max(1, steps))
+    severity = Severity(Severity.MEDIUM + steps)
     if suspicion.received < SMALL:
         return min(severity, Severity.MEDIUM)
     return severity if suspicion.received >= LARGE else min(severity, Severity.HIGH)
