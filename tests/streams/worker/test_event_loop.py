@@ -4,11 +4,11 @@ import struct
 
 import pytest
 
+from streams.kafka.broker import HOST
 from streams.worker.event_loop import new_event_loop
 from tests.patience import PATIENCE_S
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
-HOST = "127.0.0.1"
 
 
 async def lost_connection(server: socket.socket) -> asyncio.StreamWriter:
