@@ -74,6 +74,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return found
 
     @override
+    def close(self) -> None:
+        """Leave it to `stop` to close the consumer, in this thread.
+
+        Faust calls this for a rebalance that comes while the app stops. Its own closes the consumer
+        from the main loop, and `stop` takes it for closed while its tasks still run.
+        """
+
+    @override
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
         self._wanted.set()
         fetched = await super()._fetch_records(*args, **kwargs)
@@ -146,6 +154,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             fetched = False
             with contextlib.suppress(asyncio.CancelledError):  # as above, at the end
                 fetched = await fetch(assignment, node, request)
+            if (task := asyncio.current_task()) and task.cancelling():
+                return False  # at once: the routine waits for it, and is deaf to its own end
             self._note(assignment, request, asked_ms)
             answer = self._answers.pop(node, None)
             if fetched:  # the routine says so only when this task is done

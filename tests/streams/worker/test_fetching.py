@@ -17,7 +17,11 @@ from tests.streams.conftest import Produce, Running
 Reading: TypeAlias = Callable[[Callable[[ConsumerThread], Awaitable[None]]], None]
 
 OTHER = 7  # a node that is not there, so that nobody else asks it
-NOTHING = SimpleNamespace(topics=[], API_VERSION=4)
+
+
+async def nothing() -> Any:
+    """Answer a fetch without records."""
+    return SimpleNamespace(topics=[], API_VERSION=4)
 
 
 @pytest.fixture
@@ -43,14 +47,14 @@ def reading(broker: EmbeddedBroker, orders: str, produce: Produce, running: Runn
 
 
 def answering(
-    thread: ConsumerThread, answer: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+    thread: ConsumerThread, answer: Callable[[], Awaitable[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> Awaitable[bool]:
     """Have the other node answer like this; gives a fetch from it as the routine does it."""
     consumer = thread._ensure_consumer()
     send = consumer._client.send
 
     async def of_either(node: int, request: Any, **more: Any) -> Any:
-        return answer() if node == OTHER else await send(node, request, **more)
+        return await (answer() if node == OTHER else send(node, request, **more))
 
     monkeypatch.setattr(consumer._client, "send", of_either)
     fetcher = consumer._fetcher
@@ -75,17 +79,17 @@ def test_nothing_is_fetched_ahead_of_a_reader(
     async def act(thread: ConsumerThread) -> None:
         asked, is_busy = [], asyncio.Event()
 
-        async def nothing(*_: Any, **__: Any) -> dict[Any, Any]:
+        async def no_records(*_: Any, **__: Any) -> dict[Any, Any]:
             is_busy.set()
             await asyncio.sleep(0)
             return {}
 
-        def answer() -> Any:
+        async def answer() -> Any:
             asked.append(OTHER)
-            return NOTHING
+            return await nothing()
 
         monkeypatch.setattr("streams.worker.fetching.AHEAD_AFTER_S", 1000)
-        monkeypatch.setattr(thread, "_fetch_records", nothing)
+        monkeypatch.setattr(thread, "_fetch_records", no_records)
         await is_busy.wait()  # the reader: it waits for no records any more
         thread._wanted.clear()
         fetching = asyncio.ensure_future(answering(thread, answer, monkeypatch))
@@ -102,7 +106,7 @@ def test_a_node_whose_fetch_has_ended_is_not_taken_for_busy(
     reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def act(thread: ConsumerThread) -> None:
-        await answering(thread, lambda: NOTHING, monkeypatch)
+        await answering(thread, nothing, monkeypatch)
         assert OTHER not in thread._ensure_consumer()._fetcher._in_flight
 
     reading(act)
@@ -116,7 +120,7 @@ def test_a_failed_fetch_that_is_cut_short_at_the_end_spoils_no_stop(
     async def act(thread: ConsumerThread) -> None:
         failed = asyncio.Event()
 
-        def fail() -> None:
+        async def fail() -> None:
             failed.set()
             raise KafkaConnectionError("closed")
 
@@ -126,3 +130,36 @@ def test_a_failed_fetch_that_is_cut_short_at_the_end_spoils_no_stop(
         assert await fetch is False
 
     reading(act)
+
+
+def test_a_fetch_that_is_called_off_ends_without_a_rest(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The routine, which waits for it, hears of no end meanwhile, and the worker never stopped."""
+
+    async def act(thread: ConsumerThread) -> None:
+        monkeypatch.setattr("streams.worker.fetching.FETCH_EVERY_S", 1000)
+        monkeypatch.setattr("streams.worker.fetching.CALM_FETCH_EVERY_S", 1000)
+        asked = asyncio.Event()
+
+        async def never() -> None:
+            asked.set()
+            await asyncio.Event().wait()
+
+        fetch = asyncio.ensure_future(answering(thread, never, monkeypatch))
+        await asked.wait()
+        fetch.cancel()
+        assert await fetch is False
+
+    reading(act)
+
+
+def test_a_rebalance_while_the_app_stops_leaves_the_closing_to_the_thread(reading: Reading) -> None:
+    consumers = []
+
+    async def act(thread: ConsumerThread) -> None:
+        consumers.append(thread._ensure_consumer())
+        thread.close()  # as Faust does then
+
+    reading(act)
+    assert consumers[0]._fetcher._closed
