@@ -11,15 +11,17 @@ entry point: broker URLs `coalesced://host:port`.
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message, TopicT
+from mode.services import WaitResults
 from typing_extensions import override
 
+from streams.worker.begun import Begun
 from streams.worker.fetching import ConsumerThread, Quiet
 from streams.worker.runs import Run
 
@@ -118,6 +120,19 @@ class Consumer(driver.Consumer):
             self._committed_offset[tp] = None
         self._in_flight[tp].append((message, run.end))
         return message
+
+    @override
+    async def wait_first(self, *coros: Any, timeout: Any = None) -> WaitResults:
+        # So Faust hands over each message, beside a wait for suspension: four tasks, whose turns
+        # all the work of the last fetch may come between, and the next fetch waits for them.
+        match coros:
+            case [Coroutine() as handing_over, Coroutine() as suspended]:
+                left = Begun.of(handing_over)
+                if left is None:
+                    suspended.close()
+                    return WaitResults([], [], stopped=False)
+                coros = (left, suspended)
+        return await super().wait_first(*coros, timeout=timeout)
 
     def handed(self, tp: TP) -> int:
         """Give the offset behind the last record that was fetched and handed over, or 0."""

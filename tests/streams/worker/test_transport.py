@@ -342,3 +342,39 @@ def test_a_worker_killed_between_checkpoints_counts_every_event_once(
     assert last.returncode == 0, last.stderr
     assert last.stdout.strip() == str([(p, [1000, 1000]) for p in range(4)])
     assert committed() == dict.fromkeys(range(4), 1000)
+
+
+def test_a_message_that_finds_room_is_handed_over_before_other_work_has_its_turn() -> None:
+    async def hand_over() -> None:
+        consumer = build_app(["127.0.0.1:1"]).consumer
+        assert isinstance(consumer, Consumer)
+        queue: asyncio.Queue[str] = asyncio.Queue(maxsize=1)
+        other = asyncio.ensure_future(asyncio.sleep(0))
+        suspended = asyncio.Event()
+        await consumer.wait_first(queue.put("first"), suspended.wait())
+        assert queue.full()
+        assert not other.done()
+        waiting = asyncio.ensure_future(consumer.wait_first(queue.put("second"), suspended.wait()))
+        await other
+        assert not waiting.done()
+        assert await queue.get() == "first"
+        await asyncio.wait_for(waiting, PATIENCE_S)
+        assert await queue.get() == "second"
+
+    asyncio.run(hand_over())
+
+
+def test_a_suspension_takes_back_a_message_that_found_no_room() -> None:
+    async def hand_over() -> None:
+        consumer = build_app(["127.0.0.1:1"]).consumer
+        assert isinstance(consumer, Consumer)
+        queue: asyncio.Queue[str] = asyncio.Queue(maxsize=1)
+        queue.put_nowait("first")
+        suspended = asyncio.Event()
+        waiting = asyncio.ensure_future(consumer.wait_first(queue.put("second"), suspended.wait()))
+        suspended.set()
+        await asyncio.wait_for(waiting, PATIENCE_S)
+        assert await queue.get() == "first"
+        assert queue.empty()
+
+    asyncio.run(hand_over())
