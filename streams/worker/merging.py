@@ -101,8 +101,11 @@ class Merging(Partition):
         origin = self._merge.origin
         return self.end if origin is None else min(origin, self.end)
 
-    def _take(self, run: Run) -> list[Rows]:
-        """Add a run of frames one by one and give the rows that each of them made due."""
+    def _take(self, run: Run, *, all_due: bool = True) -> list[Rows]:
+        """Add a run of frames one by one and give the rows that each of them made due.
+
+        Unless `all_due`, what a frame makes due that holds nothing new waits for `go_on`.
+        """
         for value, offset in run.until(self.end):
             if not self._merge.is_whole:
                 self._resume(unseal(value), offset)
@@ -112,11 +115,12 @@ class Merging(Partition):
         if self._is_gap and (lost := self._merge.give_up()):
             log.warning("%d rows that were held back are gone from their topic", lost)
         self._is_gap = False
-        ready = (self._add(unseal(value), offset) for value, offset in unread)
+        ready = (self._add(unseal(value), offset, all_due) for value, offset in unread)
         return [rows for rows in ready if rows is not None]
 
-    def _add(self, frame: Sealed, offset: int) -> Rows | None:
+    def _add(self, frame: Sealed, offset: int, all_due: bool) -> Rows | None:
         """Add what is new in a frame, and give the rows that it made due."""
+        before = self.received
         if not self._merge.is_whole:
             self._resume(frame, offset)
         self.holes += not self._hear(frame.word, len(frame), frame.rows, offset)
@@ -124,7 +128,7 @@ class Merging(Partition):
             self.holes += not self._hear(word, 0, _nothing, offset)
         for word in (frame.word, *frame.more):
             self._catch_up(word.source, offset)  # the run may go on with what is caught up with
-        return self._merge.ready()
+        return self._merge.ready() if all_due or self.received > before else None
 
     def _resume(self, frame: Sealed, offset: int) -> None:
         """Hold again what was held of a frame when the state was saved."""

@@ -162,13 +162,15 @@ class KeyPartition(Merging):
         self._stage = stage
         self._is_untold = True  # how far this one has come
 
-    def assess(self, run: Run) -> list[Part]:
+    def assess(self, run: Run, *, all_due: bool = True) -> list[Part]:
         """Take a run of frames and give suspects for the alert stage.
+
+        Unless `all_due`, what a frame makes due that holds nothing new waits for `go_on`.
 
         Without any, the alert stage is owed a word of how far this partition has come.
         """
         is_new = run.end > self.end  # else nothing but what is held is taken from it
-        ready = self._take(run)
+        ready = self._take(run, all_due=all_due)
         return self._suspects(ready) if is_new else []
 
     def go_on(self) -> list[Part]:

@@ -187,7 +187,8 @@ class Worker:
     async def _assess(self, keys: KeyPartition, _: TP, run: Run) -> Sent:
         async with self._one_at_a_time:
             before = keys.received
-            suspects = keys.assess(run)
+            # While orders wait to be read, more is about to be due: all of it goes on together.
+            suspects = keys.assess(run, all_due=self._has_read_all())
             if keys.received != before:
                 self._telling.wait_for(keys.waits_for)
             return await self._hand_on(suspects) if suspects else []

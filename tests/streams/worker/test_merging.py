@@ -125,13 +125,14 @@ class Topic:
             self.send(number, EACH, ahead=self._draw(st.booleans()))
             self.frames += quiet_of(source, NOW_MS)
         self.read(len(self.frames))
+        self._note(self.keys.go_on())
 
     def read(self, count: int) -> None:
         """Read on in the topic."""
         until = min(len(self.frames), self._read + count)
         if until > self._read:
             run = run_of(self.frames[self._read : until], self._read)
-            self._note(self.keys.assess(run))
+            self._note(self.keys.assess(run, all_due=self._draw(st.booleans())))
             self._read = until
             self._safe = max(self._safe, until)
 
@@ -183,6 +184,24 @@ def test_what_is_heard_ahead_of_its_topic_changes_nothing_whoever_crashes_or_lea
     assert topic.suspects == undisturbed.suspects
     assert topic.keys.again_from == topic.keys.end == len(topic.frames)
     assert (topic.keys.held, topic.keys.late) == (0, 0)
+
+
+def test_what_frames_make_due_that_hold_nothing_new_may_wait_until_all_goes_on(
+    model: Model,
+) -> None:
+    source, other, keys = market(0), market(1), keys_of(model, 2)
+    heard = source.observe(orders_run(4), NOW_MS)[0][0]
+    keys.hear(heard.word, heard.rows)
+    echo = [frame for _, frame in frames_of([heard])]
+    told = [*quiet_of(source, NOW_MS), *quiet_of(other, NOW_MS)]
+    keys.assess(run_of([*echo, *told]), all_due=False)
+    assert keys.held == 4
+    new = [*sent_to(source, orders_run(4, 4)), *quiet_of(source, NOW_MS)]
+    keys.assess(run_of(new, 3), all_due=False)
+    assert keys.received == 8
+    assert keys.held < 4
+    keys.go_on()
+    assert keys.held == 0
 
 
 def test_what_follows_a_gap_is_kept_until_the_topic_has_filled_it(model: Model) -> None:
