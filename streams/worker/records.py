@@ -14,6 +14,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from numba import njit
 from numpy.typing import NDArray
 
+from streams.worker.compression import decompress
 from streams.worker.runs import Run
 
 _LENGTH: Final = struct.Struct(">8xi")  # of a batch, behind these two fields
@@ -25,7 +26,7 @@ _DECODERS: Final[dict[int, Callable[[bytes], bytes]]] = {
     DefaultRecordBatch.CODEC_GZIP: codec.gzip_decode,
     DefaultRecordBatch.CODEC_SNAPPY: codec.snappy_decode,
     DefaultRecordBatch.CODEC_LZ4: codec.lz4_decode,
-    DefaultRecordBatch.CODEC_ZSTD: codec.zstd_decode,
+    DefaultRecordBatch.CODEC_ZSTD: decompress,
 }
 
 

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from streams.signals import was_told
 from streams.topics import FRAME_BYTES, MEBIBYTE
+from streams.worker.compression import keep_compressors
 from streams.worker.event_loop import new_event_loop
 from streams.worker.transport import RawSchema
 
@@ -68,6 +69,7 @@ def build_app(
     `session_s` after how long without a word from it the group gives its partitions to others.
     Anything else that Faust has a setting for goes into `more`, such as `broker_credentials`.
     """
+    keep_compressors()
     settings: dict[str, Any] = {
         "broker": [f"coalesced://{address}" for address in brokers],
         "autodiscover": False,
