@@ -7,6 +7,7 @@ from numba import njit
 from models.bounds import BOUNDS, Bounds
 from models.entities import (
     Table,
+    joint_hash,
     new_table,
     put_back,
     saved_tables,
@@ -28,6 +29,7 @@ from models.orders.batch import (
     venue_and_symbol,
 )
 from models.orders.hashing import stable_hashes
+from models.prefetch import AT_ONCE, STEPS, ask_for
 from models.rows import Rows
 from models.score.evidence import (
     FAMILIAR_WEIGHT,
@@ -148,6 +150,27 @@ def _hash_at(hashes: UInt64s, code: int) -> np.uint64:
 
 
 @njit(cache=True)
+def _look_ahead(
+    keys: Table,
+    pairs: Table,
+    key_hash: UInt64s,
+    key_code: Int32s,
+    market_hash: UInt64s,
+    market_code: Int32s,
+    start: int,
+) -> None:
+    """Ask now and then for the records that the next events touch."""
+    if start % AT_ONCE:
+        return
+    for step in range(STEPS):
+        for i in range(start, min(start + AT_ONCE, len(key_code))):
+            if key_code[i] >= 0:
+                name = key_hash[key_code[i]]
+                ask_for(keys, name, step)
+                ask_for(pairs, joint_hash(name, market_hash[market_code[i]]), step)
+
+
+@njit(cache=True)
 def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     keys: Table,
     pairs: Table,
@@ -183,6 +206,7 @@ def _assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     home: UInt64s,
 ) -> None:
     for i in range(len(time)):
+        _look_ahead(keys, pairs, key_hash, key_code, market_hash, market_code, i)
         if key_code[i] < 0:
             continue
         name = key_hash[key_code[i]]

@@ -19,6 +19,7 @@ from models.orders.batch import (
     Int64s,
     UInt64s,
 )
+from models.prefetch import AT_ONCE, STEPS, ask_for
 
 
 @njit(cache=True)
@@ -216,6 +217,38 @@ def _meet_app_buyer(a: Record, now: int, out: Float32s, own: float, is_new: bool
 
 
 @njit(cache=True)
+def _look_ahead(  # noqa: PLR0913, PLR0917 - columns are passed one by one
+    app_markets: Table,
+    seen: Table,
+    dealers: Table,
+    market_hash: UInt64s,
+    market: Int32s,
+    key_hash: UInt64s,
+    key: Int32s,
+    app_hash: UInt64s,
+    app: Int32s,
+    account_hash: UInt64s,
+    account: Int32s,
+    counterparty: Int32s,
+    side: Int8s,
+    start: int,
+) -> None:
+    """Ask now and then for what the next events touch, but for the markets, which are few."""
+    if start % AT_ONCE:
+        return
+    for step in range(STEPS):
+        for i in range(start, min(start + AT_ONCE, len(side))):
+            name = market_hash[market[i]]
+            if side[i] == BUY and key[i] >= 0:
+                ask_for(seen, joint_hash(key_hash[key[i]], name), step)
+                if app[i] >= 0:
+                    ask_for(app_markets, joint_hash(app_hash[app[i]], name), step)
+            code = account[i] if side[i] == SELL else counterparty[i]
+            if code >= 0:
+                ask_for(dealers, joint_hash(account_hash[code], name), step)
+
+
+@njit(cache=True)
 def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     markets: Table,
     app_markets: Table,
@@ -252,6 +285,22 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     who sells, (n, DEALER), and whether it is an offer (`models.market.dealers`).
     """
     for i in range(len(ts)):
+        _look_ahead(
+            app_markets,
+            seen,
+            dealers,
+            market_hash,
+            market,
+            key_hash,
+            key,
+            app_hash,
+            app,
+            account_hash,
+            account,
+            counterparty,
+            side,
+            i,
+        )
         if not fresh[i]:
             continue
         m = markets.rows[find_or_add(markets, market_hash[market[i]])]

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.merge import Merge
-from models.rows import LONG_AGO, NEVER, Rows
+from models.rows import LONG_AGO, NEVER, Rows, owners
 from tests.factories import TS, Event, bare_order, numbered, rows_of
 
 MARKETS = 6
@@ -84,6 +86,29 @@ def test_events_come_out_by_time_and_as_they_came_within_one_market_and_key(
 
 def at(ts: int) -> int:
     return TS + ts
+
+
+@given(st.lists(st.tuples(*[st.integers(0, most) for most in (30, 2, 2, 2)]), min_size=1))
+def test_events_of_one_time_are_ordered_by_market_and_owner_and_else_stay_as_they_came(
+    events: list[tuple[int, int, int, int]],
+) -> None:
+    rows = rows_of(
+        [
+            bare_order(event_id=f"e-{n}", symbol=f"S{market}", api_key=f"k{key}")
+            for n, (_, _, market, key) in enumerate(events)
+        ]
+    )
+    passed, times = (np.array(column) for column in list(zip(*events, strict=True))[:2])
+    rows = replace(rows, merge_time=passed, time=passed - times)
+    markets, owner = rows.orders.markets.hashes[rows.orders.market], owners(rows)
+    merge = Merge(1)
+    merge.add(0, rows, NEVER)
+    assert released(merge) == [
+        f"e-{n}"
+        for n in sorted(
+            range(len(events)), key=lambda n: (passed[n], rows.time[n], markets[n], owner[n])
+        )
+    ]
 
 
 def test_nothing_is_released_that_a_source_may_still_come_before() -> None:
