@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from models.orders.batch import Int64s
 from models.snapshot import Records, Snapshot
+from streams.worker.compression import decompress
 
 FORMAT: Final = 5  # changes when the meaning of what is written changes
 LAPS: Final = 128
@@ -265,12 +266,12 @@ def _read(header: Header, contents: Mapping[bytes, bytes], snapshot: Snapshot) -
     }
     for entry in header.rows:
         for key in entry.batch.keys(_ROWS):
-            for segment in msgspec.msgpack.decode(_decompress(contents[key]), type=list[Segment]):
+            for segment in msgspec.msgpack.decode(decompress(contents[key]), type=list[Segment]):
                 rows = records[segment.name]
                 rows[np.frombuffer(segment.places, np.int64)] = np.frombuffer(
                     segment.records, rows.dtype
                 )
-    values = b"".join(_decompress(contents[key]) for key in header.values.keys(_VALUES))
+    values = b"".join(decompress(contents[key]) for key in header.values.keys(_VALUES))
     needed = set(_parts_of(header))
     return Found(header, records, values, [key for key in contents if key not in needed])
 
@@ -283,7 +284,7 @@ def _parts_of(header: Header) -> list[bytes]:
 def _header(key: bytes, value: bytes) -> Header:
     """Read a header; its format is looked at first, since all else depends on it."""
     try:
-        fields = msgspec.msgpack.decode(_decompress(value))
+        fields = msgspec.msgpack.decode(decompress(value))
         if fields[0] == FORMAT:
             return msgspec.convert(fields, Header)
         wrong = f"its format is {fields[0]!r}; must be {FORMAT}"
@@ -323,7 +324,3 @@ def _raw(records: NDArray[Any]) -> NDArray[Any]:
 
 def _compress(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=LEVEL).compress(data)
-
-
-def _decompress(data: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().decompress(data)

@@ -37,7 +37,11 @@ def decompress(data: bytes) -> bytes:
     """
     if zstandard.frame_content_size(data) >= 0:
         return _kept.decompressor.decompress(data)
-    return _kept.decompressor.decompressobj().decompress(data)
+    frame = _kept.decompressor.decompressobj()
+    content = frame.decompress(data)
+    if not frame.eof:
+        raise zstandard.ZstdError("the frame is cut short")
+    return content
 
 
 def keep_compressors() -> None:

@@ -33,6 +33,10 @@ def test_what_others_compressed_is_read_whether_or_not_they_said_how_long_it_is(
 def test_what_is_broken_is_refused() -> None:
     with pytest.raises(zstandard.ZstdError):
         decompress(b"no frame")
+    for is_told in (False, True):
+        other = zstandard.ZstdCompressor(write_content_size=is_told)
+        with pytest.raises(zstandard.ZstdError):
+            decompress(other.compress(b"content")[:-1])
 
 
 def test_threads_do_not_get_into_each_others_way() -> None:
