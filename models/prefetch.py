@@ -45,6 +45,14 @@ ask_for_item: Final[Any] = intrinsic(_prefetching)
 
 
 @njit(cache=True)
+def upcoming(event: int, count: int) -> range:
+    """Give the next of `count` events, this one first, where it is time to ask for them."""
+    if event % AT_ONCE:
+        return range(event, event)
+    return range(event, min(event + AT_ONCE, count))
+
+
+@njit(cache=True)
 def ask_for(table: Table, name: np.uint64, step: int) -> None:
     """Ask for what a lookup of the entity touches: in step 0 its place in the index, in 1 itself.
 

@@ -29,7 +29,7 @@ from models.orders.batch import (
     venue_and_symbol,
 )
 from models.orders.hashing import stable_hashes
-from models.prefetch import AT_ONCE, STEPS, ask_for
+from models.prefetch import STEPS, ask_for, upcoming
 from models.rows import Rows
 from models.score.evidence import (
     FAMILIAR_WEIGHT,
@@ -157,13 +157,11 @@ def _look_ahead(
     key_code: Int32s,
     market_hash: UInt64s,
     market_code: Int32s,
-    start: int,
+    event: int,
 ) -> None:
     """Ask now and then for the records that the next events touch."""
-    if start % AT_ONCE:
-        return
     for step in range(STEPS):
-        for i in range(start, min(start + AT_ONCE, len(key_code))):
+        for i in upcoming(event, len(key_code)):
             if key_code[i] >= 0:
                 name = key_hash[key_code[i]]
                 ask_for(keys, name, step)

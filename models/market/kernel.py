@@ -19,7 +19,7 @@ from models.orders.batch import (
     Int64s,
     UInt64s,
 )
-from models.prefetch import AT_ONCE, STEPS, ask_for
+from models.prefetch import STEPS, ask_for, upcoming
 
 
 @njit(cache=True)
@@ -231,13 +231,11 @@ def _look_ahead(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     account: Int32s,
     counterparty: Int32s,
     side: Int8s,
-    start: int,
+    event: int,
 ) -> None:
     """Ask now and then for what the next events touch, but for the markets, which are few."""
-    if start % AT_ONCE:
-        return
     for step in range(STEPS):
-        for i in range(start, min(start + AT_ONCE, len(side))):
+        for i in upcoming(event, len(side)):
             name = market_hash[market[i]]
             if side[i] == BUY and key[i] >= 0:
                 ask_for(seen, joint_hash(key_hash[key[i]], name), step)

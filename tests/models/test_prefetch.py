@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from models.entities import find_or_add, new_table
-from models.prefetch import LINE, STEPS, ask_for, ask_for_item
+from models.prefetch import AT_ONCE, LINE, STEPS, ask_for, ask_for_item, upcoming
 
 ROW: Final = np.dtype([("hash", "u8"), ("time", "i8"), ("much", "u1", (LINE,))], align=True)
 hashes = st.integers(0, 2**64 - 1)
@@ -37,3 +37,17 @@ def test_every_line_of_an_item_is_asked_for_wherever_it_begins() -> None:
     asked = [str(code).count("call void @llvm.prefetch") for code in ask.inspect_llvm().values()]
     assert ROW.itemsize == LINE + 16
     assert asked == [1, 3]
+
+
+@given(st.integers(0, 5 * AT_ONCE))
+def test_every_event_is_asked_for_once_and_no_later_than_it_is_worked_on(count: int) -> None:
+    asked: list[int] = []
+    for event in range(count):
+        asked += _places(event, count)
+        assert event in asked
+    assert asked == list(range(count))
+
+
+@njit(cache=True)
+def _places(event: int, count: int) -> list[int]:
+    return list(upcoming(event, count))
