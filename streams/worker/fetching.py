@@ -119,20 +119,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         seek = consumer.seek_to_beginning if earliest else consumer.seek_to_end
         await self.call_thread(seek, *map(driver.ensure_aiokafka_TP, partitions))
 
-    async def _reader_comes(self) -> bool:
-        """Wait until somebody wants records, but not for long: who looks up a position waits, too.
-
-        False says that aiokafka has cancelled it, at the end. To let that pass would end the
-        thread.
-        """
-        try:
+    async def _reader_comes(self) -> None:
+        """Wait until somebody wants records, not for long: who looks up a position waits, too."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(AHEAD_AFTER_S):
                 await self._wanted.wait()
-        except TimeoutError:
-            return True
-        except asyncio.CancelledError:
-            return False
-        return True
 
     @override
     async def on_start(self) -> None:
@@ -147,15 +138,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return answer
 
         async def watched(assignment: Any, node: Any, request: Any) -> bool:
-            if not await self._reader_comes():
-                return False
+            await self._reader_comes()
             asked_ms, started = time.time_ns() // 1_000_000, time.monotonic()
             fetcher._fetch_max_wait_ms = CALM_FETCH_WAIT_MS if self.is_calm else FETCH_WAIT_MS
-            fetched = False
-            with contextlib.suppress(asyncio.CancelledError):  # as above, at the end
-                fetched = await fetch(assignment, node, request)
+            fetched: bool = await fetch(assignment, node, request)
             if (task := asyncio.current_task()) and task.cancelling():
-                return False  # at once: the routine waits for it, and is deaf to its own end
+                return False  # aiokafka's own has taken it for an answer without records
             self._note(assignment, request, asked_ms)
             answer = self._answers.pop(node, None)
             if fetched:  # the routine says so only when this task is done
@@ -163,11 +151,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 for waiter in fetcher._fetch_waiters:
                     fetcher._notify(waiter)
             every = CALM_FETCH_EVERY_S if self.is_calm else FETCH_EVERY_S
-            with contextlib.suppress(asyncio.CancelledError):  # as the routine itself does
-                await asyncio.sleep(started + every - time.monotonic())
+            await asyncio.sleep(started + every - time.monotonic())
             # Else the routine, if woken by a reader just now, takes the node for busy for 0.2 s.
             fetcher._in_flight.discard(node)
             return fetched
 
+        async def until_called_off(assignment: Any, node: Any, request: Any) -> bool:
+            # The routine cancels its fetches and waits for them, deaf to its own end meanwhile; one
+            # that ended as cancelled would end the thread.
+            with contextlib.suppress(asyncio.CancelledError):
+                return await watched(assignment, node, request)
+            return False
+
         fetcher._client.send = noted
-        fetcher._proc_fetch_request = watched
+        fetcher._proc_fetch_request = until_called_off
