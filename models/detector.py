@@ -1,16 +1,20 @@
 """The detector: one pure function of events and state, called by the live workers and by replay.
 
 Data goes one way: orders, market stage, key stage, alert stage. Live, each stage has partitions of
-its own and a Kafka topic lies between; here they stand one behind the other in one process.
+its own and a Kafka topic lies between; here they stand one behind the other in one process,
+and two threads may share the way: so the kernels leave the interpreter to others while they run. A
+worker's do not, because its threads would only take turns more often on its one core.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from models.alerts.envelope import Alert
 from models.alerts.stage import AlertStage, Watch
+from models.keys.assess import assess_freely
 from models.keys.stage import KeyStage
+from models.market.kernel import observe_freely
 from models.market.stage import MarketStage
 from models.merge import Merge
 from models.orders.batch import OrderBatch
@@ -21,13 +25,21 @@ from models.score.model import Model
 ONLY: Final = 0  # the one source of the alert stage
 
 
+class Observed(NamedTuple):
+    """What a market stage gives, to be judged in this order."""
+
+    partition: int
+    rows: Rows | None  # None: the partition has been read to its end
+    clock: int  # time up to which it has been read, ms
+
+
 class Detector:
     """A market stage for each partition of orders, and the later stages over all of them."""
 
     def __init__(self, model: Model, partitions: int = 1) -> None:
         self._model = model
-        self._markets = [MarketStage() for _ in range(partitions)]
-        self._keys = KeyStage(model.scale)
+        self._markets = [MarketStage(kernel=observe_freely) for _ in range(partitions)]
+        self._keys = KeyStage(model.scale, kernel=assess_freely)
         self._start_over(AlertStage(model))
 
     def clock(self, partition: int = 0) -> int:
@@ -51,14 +63,31 @@ class Detector:
 
     def observe(self, batch: OrderBatch, partition: int = 0) -> list[Alert]:
         """Learn the next events of a partition and give the alerts that are due."""
+        return self.judge(self.in_market(batch, partition))
+
+    def in_market(self, batch: OrderBatch, partition: int = 0) -> Observed:
+        """Take the first half of the way, which may run ahead, in a thread of its own.
+
+        The two have no state in common, and `judge` takes what this gives in the same order.
+        """
         market = self._markets[partition]
-        self._by_key.add(partition, market.observe(batch), market.clock)
+        return Observed(partition, market.observe(batch), market.clock)
+
+    def judge(self, observed: Observed) -> list[Alert]:
+        """Take the second half of the way and give the alerts that are due."""
+        if observed.rows is None:
+            self._by_key.idle(observed.partition)
+        else:
+            self._by_key.add(*observed)
         return self._go_on()
+
+    def end(self, partition: int = 0) -> Observed:
+        """Say that a partition has been read to its end, so that nothing waits for it."""
+        return Observed(partition, None, self.clock(partition))
 
     def idle(self, partition: int = 0) -> list[Alert]:
         """Wait no longer for a partition that has been read to its end."""
-        self._by_key.idle(partition)
-        return self._go_on()
+        return self.judge(self.end(partition))
 
     def end_warmup(self) -> None:
         """Learn what was held back, and forget the counts and what would have been alerted.

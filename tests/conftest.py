@@ -22,7 +22,11 @@ def pytest_configure(config: pytest.Config) -> None:
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     is_child = hasattr(config, "workerinput")
     if is_whole and config.getoption("numprocesses") and not is_child:
-        from streams.worker.compiling import compile_kernels  # noqa: PLC0415 - imports kernels
+        from models.detector import Detector  # noqa: PLC0415 - imports kernels
+        from streams.worker.compiling import compile_kernels  # noqa: PLC0415 - as above
+        from tests.factories import batch_of, order  # noqa: PLC0415 - as above
         from tests.models.alerts.suspects import plain_model  # noqa: PLC0415 - as above
 
-        compile_kernels(plain_model())
+        model = plain_model()
+        compile_kernels(model)
+        Detector(model).observe(batch_of([order()]))

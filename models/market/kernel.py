@@ -1,5 +1,7 @@
 """The market stage's arithmetic, event by event, so that cuts into batches change nothing."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -329,3 +331,9 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             if side[i] == SELL and counterparty[i] < 0:
                 offer[i] = is_offer(context[i], dealer[i], sales)
         _learn_fill(m, role, price[i], notional[i], late)
+
+
+@njit(cache=True, nogil=True)
+def observe_freely(*columns: Any) -> None:
+    """Do the same and leave the interpreter to other threads meanwhile."""
+    observe(*columns)

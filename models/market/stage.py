@@ -1,5 +1,6 @@
 """The market stage: every event, in the order of its partition, told what its market is doing."""
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -29,8 +30,9 @@ class _Values(msgspec.Struct, array_like=True):
 class MarketStage:
     """State of the markets of one partition of orders."""
 
-    def __init__(self, bounds: Bounds = BOUNDS) -> None:
+    def __init__(self, bounds: Bounds = BOUNDS, kernel: Callable[..., None] = observe) -> None:
         self.bounds = bounds
+        self._kernel = kernel
         self._markets: Table = new_table(s.MARKET, min(64, bounds.markets))
         self._app_markets: Table = new_table(s.APP_MARKET, min(256, bounds.pairs))
         self._seen: Table = new_table(s.SEEN, min(1024, bounds.pairs))
@@ -81,7 +83,7 @@ class MarketStage:
         company = np.zeros(n, np.uint64)
         dealer = np.zeros((n, len(s.DEALING)), np.float32)
         offer = np.zeros(n, np.bool_)
-        observe(
+        self._kernel(
             self._markets,
             self._app_markets,
             self._seen,

@@ -13,6 +13,7 @@ from models.score.artifact import ArtifactError
 from models.training import train
 from streams.commands.options import inputs_option, json_option, show, with_settings
 from streams.settings import Settings
+from streams.tapes.ahead import read_ahead
 from streams.tapes.files import TapeError
 from streams.tapes.intake import Intake, progress_bar, stored_bytes
 
@@ -39,7 +40,8 @@ def command(settings: Settings, inputs: tuple[Path, ...], as_json: bool) -> None
             def tape() -> Iterator[OrderBatch]:
                 intake, digest = Intake(), hashlib.sha256()
                 passes.append((intake, digest))
-                return intake.read(inputs, lambda read: bar.advance(task, read), digest)
+                read = intake.read(inputs, lambda done: bar.advance(task, done), digest)
+                return read_ahead(read)
 
             model = train(tape)
         intake, digest = passes[0]

@@ -4,17 +4,18 @@ The same events give the same alerts, byte for byte, in every run.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from typing_extensions import override
 
 from models.alerts.envelope import Alert, AlertType
-from models.detector import Detector
+from models.detector import Detector, Observed
 from models.score.model import Model
 from streams.closing import Closing
 from streams.kafka.partitioning import by_partition
+from streams.tapes.ahead import read_ahead
 from streams.tapes.files import TapeError
 from streams.tapes.intake import Intake, Progress
 from streams.tapes.topic import TopicTape
@@ -94,8 +95,8 @@ def replay(
     """
     detector = warmed_detector(model, 1, warmup, intake.now_ms, progress)
     started = time.monotonic()
-    for batch in intake.read(paths, progress):
-        alerts.write(detector.observe(batch))
+    for observed in read_ahead(map(detector.in_market, intake.read(paths, progress))):
+        alerts.write(detector.judge(observed))
     alerts.write(detector.idle())
     return _replayed(detector, intake, alerts, started)
 
@@ -120,19 +121,8 @@ def replay_topic(
     """
     detector = warmed_detector(model, tape.partitions, warmup, intake.now_ms)
     started = time.monotonic()
-    unread = set(range(tape.partitions))
-    while unread:
-        partition = min(unread, key=detector.clock)
-        chunk = tape.next(partition)
-        if chunk is None:
-            unread.remove(partition)
-            alerts.write(detector.idle(partition))
-            continue
-        values, offsets = chunk
-        source = f"{tape.topic}[{partition}]"
-        batch = intake.admit(values, partition=partition, offsets=offsets, source=source)
-        alerts.write(detector.observe(batch, partition))
-        progress(len(values))
+    for observed in read_ahead(_in_market(tape, detector, intake, progress)):
+        alerts.write(detector.judge(observed))
     return _replayed(detector, intake, alerts, started)
 
 
@@ -145,11 +135,30 @@ def warmed_detector(
 ) -> Detector:
     """Detector that has seen a history, divided by symbol as it would lie on the topic."""
     detector = Detector(model, partitions)
-    for batch in Intake(now_ms=now_ms).read(history, progress):
+    for batch in read_ahead(Intake(now_ms=now_ms).read(history, progress)):
         for partition, part in by_partition(batch, partitions):
             detector.observe(part, partition)
     detector.end_warmup()
     return detector
+
+
+def _in_market(
+    tape: TopicTape, detector: Detector, intake: Intake, progress: Progress
+) -> Iterator[Observed]:
+    """Read a topic to its end, and take its events as far as their markets."""
+    unread = set(range(tape.partitions))
+    while unread:
+        partition = min(unread, key=detector.clock)
+        chunk = tape.next(partition)
+        if chunk is None:
+            unread.remove(partition)
+            yield detector.end(partition)
+            continue
+        values, offsets = chunk
+        source = f"{tape.topic}[{partition}]"
+        batch = intake.admit(values, partition=partition, offsets=offsets, source=source)
+        yield detector.in_market(batch, partition)
+        progress(len(values))
 
 
 def _replayed(detector: Detector, intake: Intake, alerts: AlertFile, started: float) -> Replayed:

@@ -15,6 +15,7 @@ from models.score.model import Model
 from models.training import train
 from streams.dispositions import Disposition, Outcome, standing
 from streams.replay.replay import warmed_detector
+from streams.tapes.ahead import read_ahead
 from streams.tapes.files import TapeError
 from streams.tapes.intake import Intake, Progress
 
@@ -54,7 +55,7 @@ def try_tape(
     lowest = replace(model, threshold=LOWEST_RANK)  # so that it tells of all that any would alert
     detector = warmed_detector(lowest, 1, warmup, intake.now_ms, progress)
     detector.watch(recorder)
-    for batch in intake.read(files.orders, progress):
+    for batch in read_ahead(intake.read(files.orders, progress)):
         watched.add(batch)
         detector.observe(batch)
     detector.idle()
@@ -68,7 +69,7 @@ def try_tape(
 def train_on(history: Sequence[Path], progress: Progress = lambda _: None) -> Model:
     """Train a model that is not kept; a `TapeError` says what the history lacks."""
     try:
-        return train(lambda: Intake().read(history, progress))
+        return train(lambda: read_ahead(Intake().read(history, progress)))
     except ValueError as error:
         raise TapeError(f"{', '.join(map(str, history))}: {error}") from error
 

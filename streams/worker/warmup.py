@@ -16,6 +16,7 @@ from models.merge import Merge
 from models.score.model import Model
 from streams.kafka.clients import connect
 from streams.kafka.partitioning import by_key, by_partition
+from streams.tapes.ahead import read_ahead
 from streams.tapes.intake import Intake, Progress
 
 CONNECT_MS = 5000
@@ -78,7 +79,7 @@ def warm_stages(
         if due is not None:
             alerts.learn(due)
 
-    for batch in Intake().read(history, progress):
+    for batch in read_ahead(Intake().read(history, progress)):
         for number, part in by_partition(batch, partitions):
             market = stages.markets[number]
             merge.add(number, market.observe(part), market.clock)

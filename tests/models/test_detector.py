@@ -153,6 +153,15 @@ def test_the_same_events_on_another_date_are_judged_alike(
     ]
 
 
+def test_a_market_that_runs_ahead_changes_no_alert(model: Model, undisturbed: list[Alert]) -> None:
+    orders = to_orders(small_tape())
+    detector = Detector(model)
+    cuts = np.array_split(np.arange(len(orders)), 10)
+    observed = [detector.in_market(orders.take(rows)) for rows in cuts]
+    alerts = [alert for each in [*observed, detector.end()] for alert in detector.judge(each)]
+    assert encoded(alerts) == encoded(undisturbed)
+
+
 def test_nothing_is_told_while_a_partition_has_not_been_heard_of(model: Model) -> None:
     detector = Detector(model, 2)
     assert detector.observe(to_orders(small_tape())) == []
