@@ -16,6 +16,7 @@ SPEED: Final = (
     "kernels",
     "memory",
     "recovery",
+    "replay",
     "pipeline",
     "skew",
     "latency",
