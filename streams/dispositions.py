@@ -12,6 +12,7 @@ from typing import Annotated, Self, TypeAlias
 import msgspec
 
 from models.alerts.envelope import AlertType
+from models.unreadable import UNREADABLE
 from streams.tapes.files import read_tape
 from streams.tapes.topic import TopicTape
 
@@ -54,7 +55,7 @@ class Disposition(msgspec.Struct, frozen=True, kw_only=True):
         """Read a record; a `DispositionError` names the field and the rule."""
         try:
             return msgspec.json.decode(record, type=cls)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise DispositionError(str(error)) from None
 
 

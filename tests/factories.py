@@ -17,6 +17,10 @@ NOW_MS: Final = TS + 86_400_000
 Event = dict[str, Any]
 
 
+# JSON too deep for any decoder here, in a field that nobody knows.
+NESTED: Final = b'{"nested":' + b"[" * 2000 + b"]" * 2000 + b"}"
+
+
 def order(**changes: Any) -> Event:
     """Give a fill as the contract has it, with every field, changed by `changes`."""
     return {

@@ -10,6 +10,8 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from models.unreadable import UNREADABLE
+
 UNKNOWN: Final = "unknown"
 KEY_FIELDS: Final = ("keys", "api_keys", "api_key")  # of a look-alike
 
@@ -59,7 +61,7 @@ class Labels(msgspec.Struct, frozen=True):
             found = msgspec.json.decode(path.read_bytes(), type=_AsTold)
         except OSError as error:
             raise LabelsError(f"{path} cannot be read: {error.strerror}") from error
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise LabelsError(f"{path} holds no labels: {error}") from error
         return cls(found.leaked, found.incidents or [], list(_look_alikes(found.hard_negatives)))
 

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from models.lifecycle.machine import KeyState
 from models.orders.limits import EARLIEST_MS, MAX_NAME
+from models.unreadable import UNREADABLE
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Milliseconds = Annotated[int, Meta(ge=EARLIEST_MS, le=2**63 - 1)]
@@ -53,7 +54,7 @@ def decode_record(value: bytes | None) -> KeyRecord:
     """Read a record; `RecordError` says what is wrong, without the key."""
     try:
         return _decode(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         said = str(error) if value else "there are no bytes"
         raise RecordError(f"a record of a key is wrong: {said}; {RULES}") from error
 

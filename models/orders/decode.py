@@ -46,6 +46,7 @@ from models.orders.limits import (
 )
 from models.orders.plain import columns_of, read_plain
 from models.orders.refusals import RULES, Refusal, broken_rule, unreadable
+from models.unreadable import UNREADABLE
 
 _WORTH_JOINING: Final = 128  # plain events; fewer are sooner decoded a second time, with the others
 _LARGEST_INT64: Final = 2**63 - 1
@@ -89,7 +90,6 @@ class _Order(msgspec.Struct, gc=False):
 T = TypeVar("T")
 
 _decode_one: Final = msgspec.json.Decoder(_Order, strict=False).decode
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _NAMES: Final = (
     "event_id",
@@ -174,7 +174,7 @@ def _parse(events: list[bytes]) -> tuple[list[_Order], list[Refusal]]:
     while True:
         try:
             orders.extend(decoded)  # keeps what came before an error
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             row = len(orders) + len(refusals)
             refusals.append(unreadable(row, events[row], error))
         else:

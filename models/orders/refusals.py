@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from models.unreadable import UNREADABLE
+
 SHOWN: Final = 60  # characters of a refused value that a reason quotes
 SHOWN_OF_A_KEY: Final = 4  # somebody may have put a secret where the public id belongs
 
@@ -65,7 +67,7 @@ def broken_rule(row: int, value: bytes, field: str, rule: str) -> Refusal:
     """Refuse `value` because its `field` breaks `rule` (what the field must be)."""
     try:
         sent = _read_fields(value).get(field)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         # The field was at fault before the decoder came to where the JSON is broken.
         return unreadable(row, value, error)
     return Refusal(row, field, f"{field} is {_quoted(field, sent)}; must be {rule}")

@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import click
-import msgspec
 from aiokafka.errors import KafkaError as AioKafkaError
 from kafka.errors import KafkaError
 
 from models.alerts.masking import masked
+from models.unreadable import UNREADABLE
 from streams.commands.options import (
     ORDER_FILE,
     OUTPUT_FILE,
@@ -288,7 +288,7 @@ def _told(found: Verified) -> str:
 def _read(value: bytes) -> Entry | None:
     try:
         return decode_entry(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from models.alerts.envelope import AlertData, AlertType, Reason, Severity
 from models.alerts.reasons import KINDS
+from models.unreadable import UNREADABLE
 from streams.dashboard.pruning import CLAIMS, NOTES, SNOOZES, bound_steps
 from streams.dashboard.read_model import DAY_MS, next_change
 from streams.dashboard.triage import Step, Triage
@@ -63,7 +64,7 @@ def read_alert(value: bytes) -> ReadAlert:
     try:
         alert = _decode(value)
         Severity[alert.data.severity.upper()]
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise AlertError(str(error)) from None
     except KeyError as error:
         raise AlertError(f"severity is {error}; must be low, medium, high or critical") from None

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
+from models.unreadable import UNREADABLE
 from streams.dashboard.alert_rows import (
     AlertError,
     read_alert,
@@ -27,7 +26,16 @@ from streams.lifecycle.entries import decode_entry as decode_lifecycle
 from streams.topics import TopicNames
 
 PLACES_HEADER: Final = "roguekey-places"
-UNREADABLE: Final = (AlertError, DispositionError, TriageError, msgspec.MsgspecError, ValueError)
+REFUSED: Final = (
+    AlertError,
+    DispositionError,
+    TriageError,
+    *UNREADABLE,
+    ValueError,
+    OverflowError,  # a number that SQLite cannot hold
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class Intake:
             db.execute("SAVEPOINT record")
             try:
                 self._takers[record.topic](db, record, taken)
-            except UNREADABLE:
+            except REFUSED:
                 db.execute("ROLLBACK TO record")
                 taken.unreadable += 1
             db.execute("RELEASE record")

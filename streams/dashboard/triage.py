@@ -9,6 +9,8 @@ from typing import Annotated, Self
 
 import msgspec
 
+from models.unreadable import UNREADABLE
+
 
 class TriageError(ValueError):
     """A record is no triage."""
@@ -43,5 +45,5 @@ class Triage(msgspec.Struct, frozen=True, kw_only=True):
         """Read a record; a `TriageError` names the field and the rule."""
         try:
             return msgspec.json.decode(record, type=cls)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise TriageError(str(error)) from None

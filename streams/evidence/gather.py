@@ -8,6 +8,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from models.alerts.envelope import AlertData, AlertType, Place
+from models.unreadable import UNREADABLE
 from streams.evidence.order_window import FoundOrder, OrdersTopic, OrderWindow, places_of
 from streams.freeze.actions import Entry, decode_entry
 from streams.kafka.clients import connect
@@ -114,7 +115,7 @@ def find_alert(
             continue
         try:
             envelope = msgspec.json.decode(record.value, type=_Envelope)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             continue
         if envelope.id == alert_id:
             place = Place(record.partition, record.offset)
@@ -131,7 +132,7 @@ def _actions(
     for record in _records(brokers, topic, client):
         try:
             entry = decode_entry(record.value or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             continue
         if entry.seq > seen and concerns(entry):
             yield Action(record.value, record.offset, entry)

@@ -16,6 +16,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from typing_extensions import override
 
 from models.alerts.envelope import Place
+from models.unreadable import UNREADABLE
 from streams.closing import Closing
 from streams.kafka.clients import start_reader
 from streams.kafka.partitioning import partition_of
@@ -96,7 +97,7 @@ def places_of(headers: Iterable[tuple[str, bytes]]) -> list[Place]:
         if name == PLACES_HEADER:
             try:
                 events = _decode_places(value).get("events", [])
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except UNREADABLE:
                 return []
             return events if isinstance(events, list) else []
     return []
@@ -278,6 +279,6 @@ def _found(record: ConsumerRecord) -> FoundOrder | None:
     """Give the order event of a record; None where it is none."""
     try:
         order = _decode(record.value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return FoundOrder(Place(record.partition, record.offset), order, record.value)

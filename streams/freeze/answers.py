@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from models.unreadable import UNREADABLE
 from streams.freeze.actions import Act, Outcome, Rule
 from streams.freeze.book import FREEZING, UNDO, Book
 from streams.freeze.by_hand import CAN_BE_APPROVED, ByHand, Refusal, whom
@@ -36,7 +37,7 @@ class Answers:
         """
         try:
             request = decode_request(value or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             self._refuse_unread(value, str(error))
             return
         if self._book.outbox.knows_request(request.id):

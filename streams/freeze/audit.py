@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from models.unreadable import UNREADABLE
 from streams.freeze.actions import GENESIS, hash_of
 
 MOST_SHOWN: Final = 1000  # findings that are kept
@@ -121,7 +122,7 @@ def _readable(value: bytes) -> dict[str, Any] | None:
     """Give the fields of an entry; None where it is none."""
     try:
         entry = msgspec.json.decode(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     if not isinstance(entry, dict):
         return None

@@ -7,6 +7,7 @@ import msgspec
 
 from models.alerts.envelope import Action, AlertType, Severity
 from models.alerts.reasons import KINDS
+from models.unreadable import UNREADABLE
 from streams.freeze.actions import Act
 
 CORROBORATION: Final = 0.05  # share of the score from which a reason counts as one of its kind
@@ -79,7 +80,7 @@ def read_alert(value: bytes | None) -> HeardAlert:
     """Read an alert; `MalformedAlert` says what is wrong."""
     try:
         alert = _decode(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise MalformedAlert(str(error)) from None
     if alert.type not in _ACTS:
         raise MalformedAlert(f"type {alert.type[:100]!r} is not known")

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
+from models.unreadable import UNREADABLE
 from streams.freeze.actions import Entry, decode_entry
 from streams.freeze.outbox import Outbox, OutboxError
 from streams.kafka.clients import connect
@@ -158,5 +158,5 @@ class Publisher:
 def _read(value: bytes | None) -> Entry | None:
     try:
         return decode_entry(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return None  # no entry of ours; `audit verify` tells of it

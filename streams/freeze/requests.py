@@ -16,6 +16,7 @@ import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from typing_extensions import override
 
+from models.unreadable import UNREADABLE
 from streams.closing import Closing
 from streams.freeze.actions import Act, Entry, Outcome, decode_entry
 from streams.kafka.clients import connect
@@ -150,5 +151,5 @@ class Desk(Closing):
 def _read(value: bytes | None) -> Entry | None:
     try:
         return decode_entry(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return None

@@ -13,6 +13,7 @@ from msgspec import Meta
 from typing_extensions import override
 
 from models.orders.limits import EARLIEST_MS
+from models.unreadable import UNREADABLE
 from streams.lifecycle.store import HOUR_MS
 
 
@@ -42,7 +43,6 @@ class _Key(msgspec.Struct):
 
 _decode: Final = msgspec.json.Decoder(Use, strict=False).decode
 _decode_key: Final = msgspec.json.Decoder(_Key).decode
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -83,11 +83,11 @@ def decode_uses(values: Sequence[bytes | None], timestamps: Sequence[int]) -> tu
     while True:
         try:
             uses.extend(decoded)  # keeps what came before an error
-        except _UNREADABLE:
+        except UNREADABLE:
             at = len(uses)
             try:
                 api_key = _decode_key(values[at] or b"").api_key
-            except _UNREADABLE:
+            except UNREADABLE:
                 api_key = None
                 unreadable += 1
             uses.append(Undated(max(EARLIEST_MS, timestamps[at]), api_key))

@@ -19,6 +19,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import UnknownTopicOrPartitionError
 
+from models.unreadable import UNREADABLE
 from streams.kafka.partitioning import partition_of
 from streams.tapes.files import CHUNK_LINES, read_tape
 from streams.tapes.intake import Progress
@@ -60,7 +61,7 @@ def symbol_of(event: bytes) -> bytes | None:
     """
     try:
         return _DECODER.decode(event).symbol.encode() or None
-    except (msgspec.MsgspecError, UnicodeError):
+    except (*UNREADABLE, UnicodeEncodeError):
         return None
 
 

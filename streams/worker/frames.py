@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.orders.batch import Int32s, Int64s
+from models.unreadable import UNREADABLE
 
 MAGIC: Final = b"rkf\x03"  # the last byte is the version: it changes when the layout changes
 
@@ -133,7 +134,7 @@ def _read_header(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> tuple[T, i
         raise FrameError(f"the header ends at byte {end}; the frame has {len(data)} bytes")
     try:
         return decoder.decode(memoryview(data)[_PREFIX.size : end]), end
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise FrameError(f"the header of the frame cannot be read: {error}") from None
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from streams.dashboard.triage import Step
 from streams.dispositions import Outcome
 from streams.freeze import actions as freeze
 from streams.lifecycle.entries import Entry, Kind, Reason
+from tests.factories import NESTED
 from tests.streams.dashboard.samples import (
     KEY,
     NAMES,
@@ -53,6 +55,7 @@ def test_an_alert_delivered_twice_is_one_alert(tmp_path: Path) -> None:
         b"{",
         b"\xff\xfe",
         b"[]",
+        NESTED,
         ONE.encode().replace(b'"high"', b'"dreadful"'),
         ONE.encode().replace(b"leaked_key", b"unheard_of"),
         ONE.encode().replace(b'"AXSUSDT"', b'"' + b"x" * 5000 + b'"'),
@@ -73,8 +76,24 @@ def test_what_is_no_alert_is_counted_and_stops_nothing(tmp_path: Path, value: by
 )
 def test_records_of_other_topics_may_be_broken_too(tmp_path: Path, topic: str) -> None:
     model = ReadModel(tmp_path / "m")
+    broken = [Record(topic, 0, n, NOW, value) for n, value in enumerate([b'{"a":', NESTED])]
     with model.writing() as db:
-        assert intake().take(db, [Record(topic, 0, 0, NOW, b'{"a":')]).unreadable == 1
+        assert intake().take(db, broken).unreadable == len(broken)
+    model.close()
+
+
+def test_a_number_that_no_table_can_hold_is_counted_and_stops_nothing(tmp_path: Path) -> None:
+    sane = [alert_record(ONE, 1), triage_record(ONE, Step.CLAIMED, 2)]
+    decided = decision_record(ONE, Outcome.CONFIRMED, 3)
+    far = str(2**63).encode()
+    bad = [
+        replace(sane[1], value=sane[1].value.replace(str(NOW).encode(), far)),
+        replace(decided, value=decided.value.replace(str(NOW + 3).encode(), far)),
+    ]
+    model = ReadModel(tmp_path / "m")
+    with model.writing() as db:
+        taken = intake().take(db, [*sane, *bad])
+    assert (taken.unreadable, len(taken.alerts)) == (2, 1)
     model.close()
 
 

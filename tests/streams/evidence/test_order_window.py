@@ -9,6 +9,7 @@ from streams.evidence.order_window import LATE_MS, OrdersTopic, OrderWindowError
 from streams.kafka.broker import EmbeddedBroker
 from streams.kafka.partitioning import partition_of
 from streams.topics import TopicSpec, ensure_topics
+from tests.factories import NESTED
 
 START = 1_670_562_611_000
 SECONDS = 3000
@@ -40,8 +41,9 @@ def server() -> Iterator[str]:
         producer = KafkaProducer(bootstrap_servers=broker.address, linger_ms=50)
         for second in range(SECONDS):
             for symbol in SYMBOLS:
-                broken = b"{" if second % 100 == 99 else event(second, symbol)
-                producer.send("orders", broken, key=symbol.encode())
+                broken = (b"{", NESTED)[second // 100 % 2]
+                value = broken if second % 100 == 99 else event(second, symbol)
+                producer.send("orders", value, key=symbol.encode())
         producer.flush()
         producer.close()
         yield broker.address

@@ -13,6 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from streams.kafka.broker import EmbeddedBroker
 from streams.settings import Settings
 from streams.tapes.produce import Produced, produce, symbol_of
+from tests.factories import NESTED
 from tests.streams.aftermath import make_topics
 from tests.streams.conftest import values_on
 from tests.streams.kafka.cluster import KafkaCluster
@@ -71,9 +72,9 @@ def test_a_symbol_lies_on_the_partition_where_other_producers_put_it(
 def test_what_cannot_be_read_is_sent_unchanged_without_a_key(
     broker: EmbeddedBroker, orders: str, tmp_path: Path
 ) -> None:
-    bad = [b"no JSON", b'{"symbol":7}', b"\xff\xfe", b"[]"]
+    bad = [b"no JSON", b'{"symbol":7}', b"\xff\xfe", b"[]", NESTED]
     produced = put(broker, orders, [*bad, event(0, "A")], tmp_path / "orders.jsonl")
-    assert (produced.events, produced.unkeyed) == (5, 4)
+    assert (produced.events, produced.unkeyed) == (6, 5)
     found = records(broker, orders)
     assert sorted(value for _, key, value in found if key is None) == sorted(bad)
     assert [value for _, key, value in found if key == b"A"] == [event(0, "A")]
