@@ -68,6 +68,7 @@ class Owned:
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)  # with a checkpoint
     written: int = NOTHING  # behind our last record in the changelog
     saved: int = NOTHING  # end of the input that the last checkpoint contains
+    kept: int = NOTHING  # from where on the input must be had again to go on from it
     delivered: int = NOTHING  # what came of the input up to here lies with the brokers
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # `delivered` has moved
     waiting: deque[Worked] = field(default_factory=deque)  # for an acknowledgement
@@ -184,16 +185,16 @@ class Keeper:
         async with owned.busy:
             if owned.is_gone or partition is None or self._is_stopped:
                 return
-            again_from = partition.again_from  # of the very state that is saved
-            if partition.end != owned.saved:
+            # What was held back may have gone on without any more input.
+            if (partition.end, partition.again_from) != (owned.saved, owned.kept):
                 await self._save(owned, partition)
-            await self._acknowledge(owned, again_from)
+            await self._acknowledge(owned, owned.kept)
 
     async def _save(self, owned: Owned, partition: Partition) -> None:
         checkpoints = owned.checkpoints
         if checkpoints is None:
             raise RuntimeError(f"{owned.tp} is saved before it was recovered")
-        end = partition.end
+        end, again_from = partition.end, partition.again_from
         owed, owned.owed = owned.owed, []
         cut = checkpoints.cut(partition.snapshot(), end, partition.born)
         packed = await asyncio.to_thread(pack, cut)
@@ -208,7 +209,7 @@ class Keeper:
         if owned.is_gone:
             return
         owned.written = await self._changelog.write(owned.log, [header]) or owned.written
-        owned.saved = end
+        owned.saved, owned.kept = end, again_from
         self._on_checkpoint(packed.size)
 
     async def _acknowledge(self, owned: Owned, until: int) -> None:
@@ -291,6 +292,7 @@ class Keeper:
         else:
             await asyncio.to_thread(partition.restore, found.records, found.values)
             owned.written, owned.saved = end, found.header.end
+            owned.kept = partition.again_from
             if prepare := self.before_going_on.get(owned.tp.topic):
                 await prepare()
         await self._require_no_gap(owned.tp, partition, committed)

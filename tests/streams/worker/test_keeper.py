@@ -12,6 +12,7 @@ from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.settings import Settings
 from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
 from streams.worker.checkpoints import Message, StateError
+from streams.worker.stages import KeyPartition
 from streams.worker.warmup import Stages
 from streams.worker.worker import Worker, group_of
 from tests.factories import TS, encode, order
@@ -139,6 +140,42 @@ def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one(
     refused = live(topics, committed, trained.model, 6).app.crash_reason
     assert isinstance(refused, StateError)
     assert "orders[0] ends at offset 1, but the state" in str(refused)
+
+
+def test_what_went_on_without_more_input_is_saved_before_it_is_committed(
+    topics: EmbeddedBroker, produce: Produce, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a worker that starts again finds more committed than its state contains."""
+    settings = SETTINGS.model_copy(update={"checkpoint_interval_ms": 3_600_000})
+    worker = Worker(settings, [topics.address], Stages(trained.model))
+    keeper, keys = worker._keeper, TP(TopicNames().keys, 0)
+
+    async def scenario() -> int:
+        async with asyncio.timeout(PATIENCE_S):
+            await worker.app.start()
+            try:
+                await wait_until(lambda: keys in keeper._owned and worker.is_recovered())
+                owned = keeper._owned[keys]
+                produce("orders", 0, [encode(order())])
+                partition = owned.partition
+                assert isinstance(partition, KeyPartition)
+                await wait_until(lambda: partition.again_from > 0 and bool(owned.waiting))
+                end = partition.end
+                with monkeypatch.context() as patch:
+                    patch.setattr(KeyPartition, "end", end)  # nothing more is read meanwhile
+                    with monkeypatch.context() as held:  # as if a row of the first frame were
+                        held.setattr(KeyPartition, "again_from", 0)
+                        await keeper._checkpoint(owned)
+                    assert owned.waiting
+                    saved: list[int] = []
+                    patch.setattr(keeper, "_on_checkpoint", saved.append)
+                    await keeper._checkpoint(owned)
+                    assert all(done.end > end for done in owned.waiting)
+                    return len(saved)
+            finally:
+                await worker.app.stop()
+
+    assert asyncio.run(scenario()) == 1
 
 
 def make_anew(broker: EmbeddedBroker, spec: TopicSpec) -> None:
