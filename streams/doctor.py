@@ -99,12 +99,13 @@ def _topics(admin: KafkaAdminClient, names: list[str]) -> dict[str, _Topic]:
     if not described:
         return {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, topic["name"]) for topic in described]
-    configs = admin.describe_configs(resources)["topic"]
+    # All, and not only what was set for the topic: a broker's defaults count as well.
+    configs = admin.describe_configs(resources, config_filter="all")["topic"]
     return {
         topic["name"]: _Topic(
             len(topic["partitions"]),
             min((len(partition["replica_nodes"]) for partition in topic["partitions"]), default=0),
-            {option: entry["value"] for option, entry in configs[topic["name"]].items()},
+            {option: entry["value"] for option, entry in configs.get(topic["name"], {}).items()},
         )
         for topic in described
     }
@@ -120,6 +121,20 @@ def _topic(spec: TopicSpec, copies: int, found: _Topic | None) -> Check:
         finding = f"has {found.partitions} partitions, must have {spec.partitions}"
         advice = "change the setting partitions, or move the data to a new topic"
         return Check(subject, Outcome.FAILED, finding, advice)
+    wrong = _misconfigured(spec, found)
+    if wrong is not None:
+        return wrong
+    if found.copies < copies:
+        finding = f"has {found.copies} copies of a partition; replication_factor is {copies}"
+        return Check(subject, Outcome.WARNING, finding, "reassign its partitions to more brokers")
+    return Check(subject, Outcome.OK, f"{found.partitions} partitions, cleanup {spec.cleanup}")
+
+
+def _misconfigured(spec: TopicSpec, found: _Topic) -> Check | None:
+    subject = f"topic {spec.name}"
+    if not found.config:
+        finding = f"has {found.partitions} partitions; its configuration may not be read"
+        return Check(subject, Outcome.WARNING, finding, "let this user describe its configuration")
     cleanup = found.config.get("cleanup.policy", spec.cleanup)
     if cleanup != spec.cleanup:
         finding = f"has cleanup.policy={cleanup}, must have {spec.cleanup}"
@@ -130,20 +145,12 @@ def _topic(spec: TopicSpec, copies: int, found: _Topic | None) -> Check:
         return Check(
             subject, Outcome.FAILED, finding, f"set max.message.bytes={spec.max_bytes} on it"
         )
-    if found.copies < copies:
-        finding = f"has {found.copies} copies of a partition; replication_factor is {copies}"
-        return Check(subject, Outcome.WARNING, finding, "reassign its partitions to more brokers")
-    return _retention(spec, found)
-
-
-def _retention(spec: TopicSpec, found: _Topic) -> Check:
-    subject = f"topic {spec.name}"
     wanted = int(spec.config.get("retention.ms", -1))
     kept = int(found.config.get("retention.ms", wanted))
     if kept >= 0 and (wanted < 0 or kept < wanted) and spec.cleanup == "delete":
         finding = f"keeps records for {kept / 3_600_000:.0f} h only"
         return Check(subject, Outcome.WARNING, finding, f"set retention.ms={wanted} on it")
-    return Check(subject, Outcome.OK, f"{found.partitions} partitions, cleanup {spec.cleanup}")
+    return None
 
 
 def _model(directory: Path) -> Check:

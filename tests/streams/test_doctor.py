@@ -101,6 +101,19 @@ def test_a_changelog_that_is_not_compacted_fails(broker: EmbeddedBroker, model: 
     assert check.finding == "has cleanup.policy=delete, must have compact"
 
 
+def test_what_a_topic_has_of_its_brokers_counts_like_what_was_set_for_it(
+    broker: EmbeddedBroker, model: Path
+) -> None:
+    changelog = "roguekey.worker-keys-changelog"
+    for name, partitions in ((changelog, 2), ("alerts", 1), ("roguekey.keys", 2)):
+        make_by_hand(broker, name, partitions)
+    make_topics(broker)
+    checks = by_subject(examine(settings_for(broker, model)))
+    assert checks[f"topic {changelog}"].finding == "has cleanup.policy=delete, must have compact"
+    assert checks["topic alerts"].finding == "keeps records for 168 h only"
+    assert f"must have {FRAME_BYTES}" in checks["topic roguekey.keys"].finding
+
+
 def test_an_internal_topic_with_too_little_room_for_a_frame_fails(
     broker: EmbeddedBroker, model: Path
 ) -> None:
