@@ -200,9 +200,10 @@ class Settings(SecuritySettings, LifecycleSettings, StateSettings, WatchSettings
         description="header in which a trusted proxy names the user, such as X-Forwarded-User",
     )
     dashboard_role_header: str = Field(
-        default="X-Roguekey-Role",
-        pattern=r"^[A-Za-z0-9-]+$",
-        description="header in which the proxy gives the user's role; without it: viewer",
+        default="",
+        pattern=r"^[A-Za-z0-9-]*$",
+        description="header in which the proxy gives the user's role, such as X-Roguekey-Role;"
+        " without it all are viewers; the proxy must overwrite both, whatever a browser sends",
     )
     dashboard_proxies: str = Field(
         default="127.0.0.1",

@@ -166,8 +166,8 @@ class Access:
         if not self._user_header or not request.client or request.client.host not in self._proxies:
             return None
         name = request.headers.get(self._user_header, "").strip()
-        role = _role(request.headers.get(self._role_header, "")) or Role.VIEWER
-        return User(name[:100], role) if name else None
+        told = request.headers.get(self._role_header, "") if self._role_header else ""
+        return User(name[:100], _role(told) or Role.VIEWER) if name else None
 
     def _bearer(self, request: HTTPConnection) -> User | None:
         kind, _, token = request.headers.get("authorization", "").partition(" ")

@@ -66,13 +66,23 @@ def test_a_forged_cookie_opens_nothing(tmp_path: Path, forged: str) -> None:
 
 
 def test_only_the_proxy_may_name_the_user(tmp_path: Path) -> None:
-    settings = {"dashboard_user_header": "X-User", "dashboard_proxies": "10.1.1.1,10.1.1.2"}
+    settings = {
+        "dashboard_user_header": "X-User",
+        "dashboard_role_header": "X-Roguekey-Role",
+        "dashboard_proxies": "10.1.1.1,10.1.1.2",
+    }
     guarded = access(tmp_path, dashboard_host="10.0.0.7", **settings)
     named = {"x_user": "carl", "x_roguekey_role": "analyst"}
     assert guarded.user_of(request("10.1.1.2", **named)) == User("carl", Role.ANALYST)
     assert guarded.user_of(request("10.9.9.9", **named)) is None
     assert guarded.user_of(request("10.1.1.1", x_user="dora")) == User("dora", Role.VIEWER)
     assert guarded.user_of(request("10.1.1.1")) is None
+
+
+def test_a_role_that_no_proxy_is_said_to_give_is_not_believed(tmp_path: Path) -> None:
+    guarded = access(tmp_path, dashboard_host="10.0.0.7", dashboard_user_header="X-User")
+    named = {"x_user": "carl", "x_roguekey_role": "approver", "": "approver"}
+    assert guarded.user_of(request("127.0.0.1", **named)) == User("carl", Role.VIEWER)
 
 
 def test_what_changes_something_must_come_from_our_own_page(tmp_path: Path) -> None:
