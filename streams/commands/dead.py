@@ -23,7 +23,12 @@ from streams.settings import Settings
 T = TypeVar("T")
 
 LIMIT: Final = 20
-_KEY: Final = re.compile(rb'"api_key"\s*:\s*"((?:[^"\\]|\\.)*)"')
+# Refused events are not as they should be: any name like it, and a string, whole or cut off, a list
+# or whatever else stands up to the next comma.
+_KEY: Final = re.compile(
+    rb"""api[_-]?key[\\"']*\s*[:=]\s*("(?:[^"\\]|\\.)*|\[[^\]]*|[^,}\s]+)""", re.IGNORECASE
+)
+_AROUND: Final = b"\"'[] \t\r\n"
 
 REASON: Final = click.option(
     "--reason", default="", metavar="TEXT", help="Those whose field or reason holds this text."
@@ -174,7 +179,8 @@ def _reason(found: Found) -> str:
 
 def _masked_key(value: bytes) -> str:
     match = _KEY.search(value)
-    return printable(masked(match[1].decode(errors="replace")).encode()) if match else ""
+    key = match[1].strip(_AROUND) if match else b""
+    return printable(masked(key.decode(errors="replace")).encode()) if key != b"null" else ""
 
 
 def without_keys(value: bytes) -> bytes:
@@ -182,9 +188,11 @@ def without_keys(value: bytes) -> bytes:
 
     >>> without_keys(b'{"api_key": "abcdefghijkl", "id": 1}').decode()
     '{"api_key": "abcd…ijkl", "id": 1}'
+    >>> without_keys(b'{"apiKey": ["abcdefghijkl"], "API-KEY": 123456789012, "id": 1').decode()
+    '{"apiKey": ["abcd…ijkl"], "API-KEY": 1234…9012, "id": 1'
     """
-    for key in {match[1] for match in _KEY.finditer(value)}:
-        if key:
+    for key in {match[1].strip(_AROUND) for match in _KEY.finditer(value)}:
+        if key not in {b"", b"null"}:
             value = value.replace(key, masked(key.decode(errors="replace")).encode())
     return value
 
