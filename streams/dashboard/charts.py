@@ -78,7 +78,7 @@ class Charts(threading.Thread):
         self._settings = settings
         self._model = model
         self._client = client or {}
-        self._jobs: queue.PriorityQueue[Job] = queue.PriorityQueue(WAITING)
+        self._jobs: queue.PriorityQueue[Job] = queue.PriorityQueue()
         self._ended = threading.Event()
         self._topic: OrdersTopic | None = None
         self.made = threading.Condition()
@@ -87,7 +87,10 @@ class Charts(threading.Thread):
     def want(self, numbers: Iterable[int]) -> None:
         """Ask for the charts of new alerts."""
         for number in numbers:
-            self._put(Job(1, -number))
+            if self._jobs.qsize() >= WAITING:
+                log.debug("too many charts wait; the others are left until somebody looks at them")
+                return
+            self._jobs.put(Job(1, -number))
 
     def look_at(self, number: int, raised_ts: int, patience_s: float) -> Chart | None:
         """Give the chart of an alert that somebody looks at; None where it cannot be had."""
@@ -95,7 +98,7 @@ class Charts(threading.Thread):
         now = now_ms()
         if kept and (kept[0] > raised_ts + AFTER_MS[1] or now - kept[0] < AGAIN_MS):
             return kept[1]
-        self._put(Job(0, -number))
+        self._jobs.put(Job(0, -number))  # whatever waits: as many look as there are threads
         with self.made:
             self.made.wait_for(lambda: self._tried.get(number, 0) >= now, patience_s)
         kept = self._kept(number)
@@ -116,7 +119,7 @@ class Charts(threading.Thread):
                 continue
             try:
                 self._make(-job.number)
-            except (KafkaError, OrderWindowError, OSError) as error:
+            except (KafkaError, OrderWindowError, OSError, sqlite3.Error) as error:
                 log.warning("chart: %s", type(error).__name__)
                 self._leave()
                 self._ended.wait(0.5)
@@ -126,12 +129,6 @@ class Charts(threading.Thread):
                 self._tried[-job.number] = now_ms()
                 self.made.notify_all()
         self._leave()
-
-    def _put(self, job: Job) -> None:
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            log.debug("too many charts wait; one is left until somebody looks at it")
 
     def _kept(self, number: int) -> tuple[int, Chart] | None:
         with self._model.reading() as db:
