@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from models.alerts.envelope import AlertType
 from tests.patience import wait_until
@@ -103,6 +103,34 @@ def test_filters_live_in_the_address(filled: Stand, browser: Browser) -> None:
         with page.expect_download() as download:
             page.get_by_role("link", name="CSV").click()
         assert Path(download.value.path()).read_text().count("\n") == 2
+
+
+LISTEN = """() => {
+  window.heard = 0;
+  const told = new EventSource("/api/events");
+  told.addEventListener("alerts", (event) => { window.heard += JSON.parse(event.data).length; });
+  return new Promise((done) => { told.onopen = () => done(); });
+}"""
+
+
+def test_an_alert_that_comes_while_the_list_is_on_its_way_is_not_lost(
+    filled: Stand, browser: Browser
+) -> None:
+    with Watched(browser, filled.url) as page:
+        page.goto("/")
+        settle(page)
+        page.evaluate(LISTEN)
+        held: list[tuple[Route, APIResponse]] = []
+        page.route("**/api/alerts?limit=200*", lambda route: held.append((route, route.fetch())))
+        page.get_by_role("button", name="Leaked key").click()
+        wait_until(lambda: page.evaluate("1") and held)  # each call lets the browser be heard
+        rows = filled.ask("/api/alerts?limit=1&kind=leaked_key")["total"]
+        filled.put(alert(201))
+        wait_until(lambda: page.evaluate("window.heard"))
+        route, before = held[0]
+        route.fulfill(response=before)
+        expect(page.locator(".list")).to_have_attribute("aria-rowcount", str(rows + 1))
+        expect(page.locator(".pill")).to_be_visible()
 
 
 def test_nothing_that_attackers_name_runs_or_breaks_the_page(

@@ -30,6 +30,7 @@ export async function livePage(root) {
   let isWhole = false; // whether all of it has come
   let selected = null;
   let turn = 0;
+  let unread = null; // changes that wait for the first page of the list
   document.title = "Live · roguekey";
 
   const scroller = h("div.list", { role: "grid", tabindex: 0, "aria-label": "Alerts", "aria-colcount": 8 });
@@ -56,6 +57,7 @@ export async function livePage(root) {
 
   async function load() {
     const mine = ++turn;
+    unread = []; // what is told while the list is on its way may be newer than the list
     try {
       const query = asQuery(filter);
       const first = await get(`/api/alerts?limit=${PAGE}&${query}`);
@@ -68,6 +70,9 @@ export async function livePage(root) {
       newest = first.newest;
       isWhole = !first.next;
       draw();
+      const meanwhile = unread;
+      unread = null;
+      take(meanwhile);
       let cursor = first.next;
       while (cursor && rows.length < MOST) {
         const page = await get(`/api/alerts?limit=${MORE}&cursor=${encodeURIComponent(cursor)}&${query}`).catch(() => null);
@@ -89,7 +94,11 @@ export async function livePage(root) {
       isWhole = true;
       tellCount();
     } catch (error) {
-      if (mine === turn && !rows.length) fill(body, failed(error, load));
+      if (mine !== turn) return;
+      const meanwhile = unread ?? [];
+      unread = null;
+      take(meanwhile);
+      if (!rows.length) fill(body, failed(error, load));
     }
   }
 
@@ -144,6 +153,7 @@ export async function livePage(root) {
   }
 
   function take(changes) {
+    if (unread) return unread.push(...changes);
     const fresh = new Map();
     for (const row of changes) {
       const before = known.get(row.id);
