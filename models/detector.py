@@ -1,9 +1,9 @@
 """The detector: one pure function of events and state, called by the live workers and by replay.
 
 Data goes one way: orders, market stage, key stage, alert stage. Live, each stage has partitions of
-its own and a Kafka topic lies between; here they stand one behind the other in one process,
-and two threads may share the way: so the kernels leave the interpreter to others while they run. A
-worker's do not, because its threads would only take turns more often on its one core.
+its own and a Kafka topic lies between; here they stand one behind the other in one process, and two
+threads may share the way: so the kernels leave the interpreter to others while they run. A worker's
+do not, because its threads would only take turns more often on its one core.
 """
 
 from typing import Final, NamedTuple
@@ -26,10 +26,10 @@ ONLY: Final = 0  # the one source of the alert stage
 
 
 class Observed(NamedTuple):
-    """What a market stage gives, to be judged in this order."""
+    """What the market stage of a partition gives, to be judged in this order."""
 
     partition: int
-    rows: Rows | None  # None: the partition has been read to its end
+    rows: Rows
     clock: int  # time up to which it has been read, ms
 
 
@@ -75,19 +75,13 @@ class Detector:
 
     def judge(self, observed: Observed) -> list[Alert]:
         """Take the second half of the way and give the alerts that are due."""
-        if observed.rows is None:
-            self._by_key.idle(observed.partition)
-        else:
-            self._by_key.add(*observed)
+        self._by_key.add(*observed)
         return self._go_on()
-
-    def end(self, partition: int = 0) -> Observed:
-        """Say that a partition has been read to its end, so that nothing waits for it."""
-        return Observed(partition, None, self.clock(partition))
 
     def idle(self, partition: int = 0) -> list[Alert]:
         """Wait no longer for a partition that has been read to its end."""
-        return self.judge(self.end(partition))
+        self._by_key.idle(partition)
+        return self._go_on()
 
     def end_warmup(self) -> None:
         """Learn what was held back, and forget the counts and what would have been alerted.

@@ -4,14 +4,14 @@ The same events give the same alerts, byte for byte, in every run.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from typing_extensions import override
 
 from models.alerts.envelope import Alert, AlertType
-from models.detector import Detector, Observed
+from models.detector import Detector
 from models.score.model import Model
 from streams.closing import Closing
 from streams.kafka.partitioning import by_partition
@@ -121,8 +121,19 @@ def replay_topic(
     """
     detector = warmed_detector(model, tape.partitions, warmup, intake.now_ms)
     started = time.monotonic()
-    for observed in read_ahead(_in_market(tape, detector, intake, progress)):
-        alerts.write(detector.judge(observed))
+    unread = set(range(tape.partitions))
+    while unread:
+        partition = min(unread, key=detector.clock)
+        chunk = tape.next(partition)
+        if chunk is None:
+            unread.remove(partition)
+            alerts.write(detector.idle(partition))
+            continue
+        values, offsets = chunk
+        source = f"{tape.topic}[{partition}]"
+        batch = intake.admit(values, partition=partition, offsets=offsets, source=source)
+        alerts.write(detector.observe(batch, partition))
+        progress(len(values))
     return _replayed(detector, intake, alerts, started)
 
 
@@ -140,25 +151,6 @@ def warmed_detector(
             detector.observe(part, partition)
     detector.end_warmup()
     return detector
-
-
-def _in_market(
-    tape: TopicTape, detector: Detector, intake: Intake, progress: Progress
-) -> Iterator[Observed]:
-    """Read a topic to its end, and take its events as far as their markets."""
-    unread = set(range(tape.partitions))
-    while unread:
-        partition = min(unread, key=detector.clock)
-        chunk = tape.next(partition)
-        if chunk is None:
-            unread.remove(partition)
-            yield detector.end(partition)
-            continue
-        values, offsets = chunk
-        source = f"{tape.topic}[{partition}]"
-        batch = intake.admit(values, partition=partition, offsets=offsets, source=source)
-        yield detector.in_market(batch, partition)
-        progress(len(values))
 
 
 def _replayed(detector: Detector, intake: Intake, alerts: AlertFile, started: float) -> Replayed:

@@ -158,8 +158,8 @@ def test_a_market_that_runs_ahead_changes_no_alert(model: Model, undisturbed: li
     detector = Detector(model)
     cuts = np.array_split(np.arange(len(orders)), 10)
     observed = [detector.in_market(orders.take(rows)) for rows in cuts]
-    alerts = [alert for each in [*observed, detector.end()] for alert in detector.judge(each)]
-    assert encoded(alerts) == encoded(undisturbed)
+    alerts = [alert for each in observed for alert in detector.judge(each)]
+    assert encoded(alerts + detector.idle()) == encoded(undisturbed)
 
 
 def test_nothing_is_told_while_a_partition_has_not_been_heard_of(model: Model) -> None:

@@ -55,6 +55,19 @@ def test_an_error_comes_behind_what_was_made_before_it() -> None:
         next(things)
 
 
+def test_a_thread_that_waits_for_ever_keeps_nobody() -> None:
+    never = threading.Event()
+
+    def stalling() -> Iterator[int]:
+        yield 1
+        never.wait()
+
+    things = read_ahead(stalling())
+    assert next(things) == 1
+    things.close()
+    never.set()
+
+
 def test_a_thread_of_which_nothing_more_is_wanted_is_gone() -> None:
     made: list[int] = []
     before = threading.active_count()
