@@ -47,6 +47,7 @@ class Intake:
         self._stops_at_now = stops_at_now
         self._reached = store.places()
         self._ready: set[Place] = set()  # of which the feed knows where to go on
+        self._is_astray = False  # the feed is further on than what was kept
         self._stopped: set[Place] = set()
 
     def begin(self, bounds: Bounds, now: int) -> None:
@@ -59,13 +60,14 @@ class Intake:
                 self._enter(place, first, now, is_first=is_first)
             elif not first <= known.next <= end:
                 self._lose(place, known, first, end, now)
-            elif place not in self._ready:
+            elif self._is_astray or place not in self._ready:
                 self._feed.seek(place, known.next)
             self._ready.add(place)
         for place in self._reached.keys() - bounds.keys():
             if place.topic == self._orders and place in self._ready:
                 self._ready.discard(place)
                 self._keep_loss(f"{_name(place)} is gone", now)
+        self._is_astray = False
 
     def _enter(self, place: Place, first: int, now: int, *, is_first: bool) -> None:
         if first > 0 and not is_first:
@@ -94,6 +96,7 @@ class Intake:
 
         It comes back before, for others to have a turn, after every transaction.
         """
+        self._is_astray = True  # where it fails half-way, what was polled is to be read again
         waiting = [place for place in bounds if not self._is_read(place, bounds)]
         uses, reached, count = Uses(), dict(self._reached), 0
         records: list[bytes | None] = []
@@ -111,6 +114,7 @@ class Intake:
         self.read.left = len(self._stopped)
         if count:
             self._flush(uses, records, reached, now())
+        self._is_astray = False
         return not waiting
 
     def _is_read(self, place: Place, bounds: Bounds) -> bool:

@@ -1,0 +1,32 @@
+"""What a process makes of its topics, where these or their records are not as they should be."""
+
+import pytest
+from aiokafka.errors import KafkaError
+
+from streams.lifecycle.store import Place
+from tests.streams.lifecycle.worlds import World
+
+
+def test_orders_that_were_polled_before_an_error_are_read_again_after_it(world: World) -> None:
+    world.use("k1")
+    world.use("other", partition=1)
+    world.run().after(days=29)
+    world.use("k1")
+    for _ in range(4):  # one more than comes with a poll
+        world.use("other", partition=1)
+    world.feed.fails_at = 2
+    with pytest.raises(KafkaError):
+        world.run()
+    world.run().after(days=10)
+    assert world.phase("k1") == "active"
+    assert world.intake.read.events == 7
+
+
+def test_a_partition_that_is_gone_after_an_error_holds_all_the_same(world: World) -> None:
+    world.use("k1")
+    world.run().use("k1", partition=1)
+    world.feed.fails_at = 1
+    with pytest.raises(KafkaError):
+        world.run()
+    del world.feed.logs[Place("orders", 1)]
+    assert world.run().process.is_held
