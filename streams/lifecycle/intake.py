@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import countOf
 from typing import Final
 
 from models.lifecycle.records import RecordError, decode_record, heard
@@ -10,7 +11,7 @@ from models.orders.limits import MAX_AHEAD_MS
 from streams.lifecycle.feed import Chunk, Feed
 from streams.lifecycle.key_rows import KeyRows
 from streams.lifecycle.store import Place, Reached, Store
-from streams.lifecycle.uses import Use, Uses, decode_uses, hours_of
+from streams.lifecycle.uses import Unreadable, Use, Uses, decode_uses, hours_of
 
 FLUSH_EVENTS: Final = 2_000_000  # in one transaction, at most: the fewer, the faster
 Bounds = Mapping[Place, tuple[int, int]]
@@ -122,13 +123,13 @@ class Intake:
 
     def _take(self, chunk: Chunk, uses: Uses, now: int) -> int:
         """Take a chunk's uses in; gives how many of its records count."""
-        found, unreadable = decode_uses(chunk.values, chunk.timestamps)
+        found = decode_uses(chunk.values, chunk.timestamps)
         if self._stops_at_now:
             found = self._until_now(chunk, found, now)
         uses.add(found)
         uses.hours |= hours_of(found, now)
         uses.events += len(found)
-        uses.unreadable += unreadable
+        uses.unreadable += countOf(map(type, found), Unreadable)
         return len(found)
 
     def _until_now(self, chunk: Chunk, found: Sequence[Use], now: int) -> list[Use]:
@@ -194,8 +195,9 @@ def _after(known: Reached, chunk: Chunk, taken: int, now: int) -> Reached:
 
 
 def _first_ts(chunk: Chunk, taken: int) -> int:
-    found, _ = decode_uses(chunk.values[:taken], chunk.timestamps)
-    return min(use.ts for use in found)
+    """Give the time of the first order that can be read, ms; 0: none can."""
+    found = decode_uses(chunk.values[:taken], chunk.timestamps)
+    return min((use.ts for use in found if type(use) is not Unreadable), default=0)
 
 
 def _name(place: Place) -> str:

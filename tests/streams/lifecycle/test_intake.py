@@ -1,10 +1,15 @@
 """What a process makes of its topics, where these or their records are not as they should be."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from aiokafka.errors import KafkaError
 
+from streams.lifecycle.entries import Reason
+from streams.lifecycle.holds import Watch
 from streams.lifecycle.store import Place
-from tests.streams.lifecycle.worlds import World
+from tests.streams.lifecycle.worlds import START, World
 
 
 def test_orders_that_were_polled_before_an_error_are_read_again_after_it(world: World) -> None:
@@ -30,3 +35,18 @@ def test_a_partition_that_is_gone_after_an_error_holds_all_the_same(world: World
         world.run()
     del world.feed.logs[Place("orders", 1)]
     assert world.run().process.is_held
+
+
+def test_orders_that_cannot_be_read_hold_like_orders_that_are_missing(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.rules = replace(world.rules, watch=Watch(6, 30))
+    world.restart()
+    world.feed.put(b'{"apiKey":"k1"}', world.now - 86_400_000)
+    world.use("k1")
+    world.run()
+    assert world.store.time("first_order") == START
+    for _ in range(40):
+        world.after(hours=24).feed.put(b'{"apiKey":"k1"}', world.now)
+    world.run()
+    assert [hold.reason for hold in world.process.holds] == [Reason.SILENCE]
+    assert (world.phase("k1"), world.intake.read.unreadable) == ("active", 41)
