@@ -11,6 +11,7 @@ from models.orders.limits import MAX_AHEAD_MS
 from streams.lifecycle.feed import Chunk, Feed
 from streams.lifecycle.key_rows import KeyRows
 from streams.lifecycle.store import Place, Reached, Store
+from streams.lifecycle.tally import tally
 from streams.lifecycle.uses import Unreadable, Use, Uses, decode_uses, hours_of
 
 FLUSH_EVENTS: Final = 2_000_000  # in one transaction, at most: the fewer, the faster
@@ -151,6 +152,8 @@ class Intake:
             self.hear(records, now, "topic of key records")
             self._store.add_hours(uses.hours)
             self._store.reach(reached)
+            if doubt := tally(self._store, uses.events, uses.unreadable, now):
+                self._keep_loss(doubt, now)
         self._reached = reached
         self.read.events += uses.events
         self.read.unreadable += uses.unreadable
