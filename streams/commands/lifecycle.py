@@ -246,6 +246,12 @@ def _hands(settings: Settings, mode: Mode) -> Hands:
     ):
         if not getattr(settings, name):
             raise ConfigError(f"lifecycle_mode is enforce, which needs {name}")
+    if not (settings.lifecycle_keys or settings.lifecycle_keys_files):
+        # No order says that its key is bound to addresses.
+        raise ConfigError(
+            "lifecycle_mode is enforce, which needs lifecycle_keys or lifecycle_keys_files: without"
+            " either, keys that are bound to addresses would be removed too"
+        )
     caller, path = notifier(
         settings.lifecycle_notifier_url, _signer(settings, "lifecycle_notifier_secret_file")
     )

@@ -242,14 +242,15 @@ class OrdersTopic(Closing):
         length = BLOCK
         while first > begin and window.read < self._most_read:
             to, first = first, max(begin, first - length)
-            earliest = _take(await self._read(at, first, to), wanted, window)
+            found = _take(await self._read(at, first, to), wanted, window)
             length *= 2
-            if earliest is not None and earliest < times[0] - LATE_MS:
+            # Many must be earlier: a few may be old events that were put back long after theirs.
+            if found and max(found[:BLOCK]) < times[0] - LATE_MS:
                 break
         while last < end and window.read < self._most_read:
             from_, last = last, min(end, last + BLOCK)
-            earliest = _take(await self._read(at, from_, last), wanted, window)
-            if earliest is not None and earliest > times[1] + LATE_MS:
+            found = _take(await self._read(at, from_, last), wanted, window)
+            if found and min(found) > times[1] + LATE_MS:
                 break
         window.complete &= window.read < self._most_read
 
@@ -267,12 +268,12 @@ class OrdersTopic(Closing):
         return records
 
 
-def _take(records: list[ConsumerRecord], wanted: Wanted, window: OrderWindow) -> int | None:
-    """Keep what is wanted; gives the earliest time of any event, ms."""
+def _take(records: list[ConsumerRecord], wanted: Wanted, window: OrderWindow) -> list[int]:
+    """Keep what is wanted; gives the times of all events, ms, in the records' order."""
     window.read += len(records)
     found = [one for record in records if (one := _found(record)) is not None]
     window.found += [one for one in found if wanted(one.order)]
-    return min((one.order.ts for one in found), default=None)
+    return [one.order.ts for one in found]
 
 
 def _found(record: ConsumerRecord) -> FoundOrder | None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import countOf
 from typing import Final
 
 from models.lifecycle.records import RecordError, decode_record, heard
@@ -10,7 +11,8 @@ from models.orders.limits import MAX_AHEAD_MS
 from streams.lifecycle.feed import Chunk, Feed
 from streams.lifecycle.key_rows import KeyRows
 from streams.lifecycle.store import Place, Reached, Store
-from streams.lifecycle.uses import Use, Uses, decode_uses, hours_of
+from streams.lifecycle.tally import tally
+from streams.lifecycle.uses import Unreadable, Use, Uses, decode_uses, hours_of
 
 FLUSH_EVENTS: Final = 2_000_000  # in one transaction, at most: the fewer, the faster
 Bounds = Mapping[Place, tuple[int, int]]
@@ -47,6 +49,7 @@ class Intake:
         self._stops_at_now = stops_at_now
         self._reached = store.places()
         self._ready: set[Place] = set()  # of which the feed knows where to go on
+        self._is_astray = False  # the feed is further on than what was kept
         self._stopped: set[Place] = set()
 
     def begin(self, bounds: Bounds, now: int) -> None:
@@ -59,13 +62,14 @@ class Intake:
                 self._enter(place, first, now, is_first=is_first)
             elif not first <= known.next <= end:
                 self._lose(place, known, first, end, now)
-            elif place not in self._ready:
+            elif self._is_astray or place not in self._ready:
                 self._feed.seek(place, known.next)
             self._ready.add(place)
         for place in self._reached.keys() - bounds.keys():
             if place.topic == self._orders and place in self._ready:
                 self._ready.discard(place)
                 self._keep_loss(f"{_name(place)} is gone", now)
+        self._is_astray = False
 
     def _enter(self, place: Place, first: int, now: int, *, is_first: bool) -> None:
         if first > 0 and not is_first:
@@ -94,6 +98,7 @@ class Intake:
 
         It comes back before, for others to have a turn, after every transaction.
         """
+        self._is_astray = True  # where it fails half-way, what was polled is to be read again
         waiting = [place for place in bounds if not self._is_read(place, bounds)]
         uses, reached, count = Uses(), dict(self._reached), 0
         records: list[bytes | None] = []
@@ -111,6 +116,7 @@ class Intake:
         self.read.left = len(self._stopped)
         if count:
             self._flush(uses, records, reached, now())
+        self._is_astray = False
         return not waiting
 
     def _is_read(self, place: Place, bounds: Bounds) -> bool:
@@ -118,13 +124,13 @@ class Intake:
 
     def _take(self, chunk: Chunk, uses: Uses, now: int) -> int:
         """Take a chunk's uses in; gives how many of its records count."""
-        found, unreadable = decode_uses(chunk.values, chunk.timestamps)
+        found = decode_uses(chunk.values, chunk.timestamps)
         if self._stops_at_now:
             found = self._until_now(chunk, found, now)
         uses.add(found)
         uses.hours |= hours_of(found, now)
         uses.events += len(found)
-        uses.unreadable += unreadable
+        uses.unreadable += countOf(map(type, found), Unreadable)
         return len(found)
 
     def _until_now(self, chunk: Chunk, found: Sequence[Use], now: int) -> list[Use]:
@@ -146,6 +152,8 @@ class Intake:
             self.hear(records, now, "topic of key records")
             self._store.add_hours(uses.hours)
             self._store.reach(reached)
+            if doubt := tally(self._store, uses.events, uses.unreadable, now):
+                self._keep_loss(doubt, now)
         self._reached = reached
         self.read.events += uses.events
         self.read.unreadable += uses.unreadable
@@ -190,8 +198,9 @@ def _after(known: Reached, chunk: Chunk, taken: int, now: int) -> Reached:
 
 
 def _first_ts(chunk: Chunk, taken: int) -> int:
-    found, _ = decode_uses(chunk.values[:taken], chunk.timestamps)
-    return min(use.ts for use in found)
+    """Give the time of the first order that can be read, ms; 0: none can."""
+    found = decode_uses(chunk.values[:taken], chunk.timestamps)
+    return min((use.ts for use in found if type(use) is not Unreadable), default=0)
 
 
 def _name(place: Place) -> str:

@@ -123,20 +123,35 @@ def test_a_state_file_that_is_missing_is_named(state: str) -> None:
     assert "does not exist: roguekey lifecycle makes it" in result.stderr
 
 
-def test_a_secret_is_read_from_a_file_and_never_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text("whsec_tooshort")
+@pytest.fixture
+def secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of the secret of a notifier and an exchange that are set."""
+    file = tmp_path / "secret"
     url = "http://127.0.0.1:9/hook"
     for name, value in {
         "LIFECYCLE_NOTIFIER_URL": url,
-        "LIFECYCLE_NOTIFIER_SECRET_FILE": str(secret),
+        "LIFECYCLE_NOTIFIER_SECRET_FILE": str(file),
         "EXCHANGE_URL": url,
-        "EXCHANGE_SECRET_FILE": str(secret),
+        "EXCHANGE_SECRET_FILE": str(file),
     }.items():
         monkeypatch.setenv(f"ROGUEKEY_{name}", value)
-    result = lifecycle("--mode", "enforce")
+    return file
+
+
+def test_a_secret_is_read_from_a_file_and_never_shown(secret: Path) -> None:
+    secret.write_text("whsec_tooshort")
+    result = lifecycle("--mode", "enforce", "--keys", "keys")
     assert result.exit_code == 2
     assert "lifecycle_notifier_secret_file: file" in result.stderr
     assert "tooshort" not in result.stderr
+
+
+@pytest.mark.usefixtures("secret")
+def test_no_key_is_removed_where_nothing_says_which_are_bound_to_addresses() -> None:
+    result = lifecycle("--mode", "enforce")
+    assert result.exit_code == 2
+    assert "which needs lifecycle_keys or lifecycle_keys_files: without" in result.stderr
+    for source in (["--keys", "keys"], ["--keys-files", "keys.jsonl"]):
+        assert (
+            "lifecycle_notifier_secret_file: file" in lifecycle("--mode", "enforce", *source).stderr
+        )

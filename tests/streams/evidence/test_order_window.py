@@ -93,6 +93,21 @@ def test_a_keys_window_spans_all_symbols_in_order_of_time(orders: OrdersTopic) -
     assert times == sorted(times)
 
 
+def test_an_old_event_that_was_put_back_hides_none_of_those_before_it(server: str) -> None:
+    ensure_topics([server], [TopicSpec("replayed", 1, "", "")])
+    producer = KafkaProducer(bootstrap_servers=server, linger_ms=50)
+    days_ago = -3 * 86_400
+    for second in (*range(2500), days_ago, *range(2501, SECONDS)):
+        producer.send("replayed", event(second, "AXSUSDT"))
+    producer.flush()
+    producer.close()
+    last = [Place(0, SECONDS - 1)]
+    with OrdersTopic([server], "replayed") as topic:
+        window = topic.window(START, START + 1000 * SECONDS, symbol="AXSUSDT", near=last)
+    assert window.complete
+    assert len(window.found) == SECONDS - 1
+
+
 def test_bounds_cut_a_window_short_and_say_so(server: str, orders: OrdersTopic) -> None:
     whole = (START, START + 1000 * SECONDS)
     few = orders.window(*whole, symbol="AXSUSDT", most=10)

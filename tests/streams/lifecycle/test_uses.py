@@ -3,16 +3,16 @@ import json
 import pytest
 
 from models.orders.limits import EARLIEST_MS
-from streams.lifecycle.uses import Uses, decode_uses, hours_of
+from streams.lifecycle.store import HOUR_MS
+from streams.lifecycle.uses import Unreadable, Uses, decode_uses, hours_of
 from tests.streams.lifecycle.worlds import START, order
 
 BROKER_TIME = START + 77
 
 
 def last_uses(*values: bytes | None, now: int = START * 2) -> dict[str, int]:
-    found, _ = decode_uses(values, [BROKER_TIME] * len(values))
     uses = Uses()
-    uses.add(found)
+    uses.add(decode_uses(values, [BROKER_TIME] * len(values)))
     return {key: ts for key, _, ts in uses.rows(now)}
 
 
@@ -44,19 +44,32 @@ def test_a_time_ahead_of_now_counts_as_now() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, b"", b"[]", b"not JSON", b'{"api_key":7}', b"\xff", b"[" * 9999]
+    "value", [None, b"", b"[]", b"not JSON", b'{"apiKey":"k3"}', b"\xff", b"[" * 9999]
 )
-def test_what_cannot_be_read_is_counted_and_stops_nothing(value: bytes | None) -> None:
+def test_what_cannot_be_read_stops_nothing_and_is_no_sign_of_orders(value: bytes | None) -> None:
     values = [order("k1", START), value, order("k2", START)]
-    found, unreadable = decode_uses(values, [BROKER_TIME] * 3)
+    found = decode_uses(values, [BROKER_TIME + HOUR_MS] * 3)
     assert [use.api_key for use in found] == ["k1", None, "k2"]
-    assert unreadable == 1
+    assert [isinstance(use, Unreadable) for use in found] == [False, True, False]
+    assert hours_of(found, START * 2) == {START // HOUR_MS}
+
+
+@pytest.mark.parametrize(
+    ("api_key", "text"),
+    [(4711, "4711"), (0, "0"), (2**64, str(2**64)), (-1, "-1"), (4711.0, "4711"), (0.5, "0.5")],
+)
+def test_a_key_that_is_a_number_is_used_as_its_text(api_key: float, text: str) -> None:
+    event = {"api_key": api_key, "ts": START, "account": 17}
+    uses = Uses()
+    uses.add(decode_uses([json.dumps(event).encode()], [BROKER_TIME]))
+    assert uses.rows(START * 2) == [(text, "17", START)]
+    assert last_uses(json.dumps(event | {"ts": "soon"}).encode()) == {text: BROKER_TIME}
 
 
 def test_the_account_is_that_of_the_latest_use() -> None:
     events = [order("k1", START + 1, account="new"), order("k1", START, account="old")]
     uses = Uses()
-    uses.add(decode_uses(events, [0, 0])[0])
+    uses.add(decode_uses(events, [0, 0]))
     assert uses.rows(START * 2) == [("k1", "new", START + 1)]
 
 
@@ -64,6 +77,6 @@ def test_hours_with_orders_are_told_and_none_of_the_future() -> None:
     events = [
         json.dumps({"ts": START + n * 3_600_000, "api_key": None}).encode() for n in (0, 1, 9)
     ]
-    found, _ = decode_uses(events, [0] * 3)
+    found = decode_uses(events, [0] * 3)
     hour = START // 3_600_000
     assert hours_of(found, START + 2 * 3_600_000) == {hour, hour + 1, hour + 2}

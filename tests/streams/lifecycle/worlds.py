@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
+from aiokafka.errors import KafkaError
 from typing_extensions import override
 
 from models.lifecycle.machine import Mode
@@ -44,6 +45,7 @@ class MemoryFeed(Feed):
         self.lost: dict[Place, int] = {}
         self.shown: dict[Place, int] = {}
         self.told: list[Entry] = []
+        self.fails_at = 0  # which poll from now on fails; 0: none
         self._positions: dict[Place, int] = {}
 
     def put(self, value: bytes | None, at: int, topic: str = "orders", partition: int = 0) -> None:
@@ -66,6 +68,9 @@ class MemoryFeed(Feed):
 
     @override
     def poll(self, places: Sequence[Place]) -> list[Chunk]:
+        self.fails_at -= 1
+        if self.fails_at == 0:
+            raise KafkaError
         chunks = []
         for place in places:
             start = self._positions[place]
