@@ -126,9 +126,12 @@ class Outbox(Closing):
             self._apply(entry)
 
     def _apply(self, entry: Entry) -> None:
+        # What follows on a person's case names the alert that the person saw, and decides nothing.
+        decides = entry.request is None and not (entry.case and self.case(entry.case))
+        alert = entry.alert_id if decides else None
         self._db.execute(
             "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
-            (entry.seq, entry.hash, entry.alert_id, entry.request, entry.encode()),
+            (entry.seq, entry.hash, alert, entry.request, entry.encode()),
         )
         self._seq, self._hash = entry.seq, entry.hash
         if entry.act in {Act.BREAKER, Act.KILL_SWITCH}:
@@ -160,8 +163,9 @@ class Outbox(Closing):
                 self._db.execute("INSERT INTO spent VALUES (?, ?, ?)", (entry.ts, entry.app, dry))
 
     def knows_alert(self, alert_id: str) -> bool:
-        """Whether anything was decided on this alert."""
-        return self._any("SELECT 1 FROM entries WHERE alert = ? LIMIT 1", alert_id)
+        """Whether the hook has decided on this alert; what people ask for may name it, too."""
+        query = "SELECT 1 FROM entries WHERE alert = ? AND request IS NULL LIMIT 1"
+        return self._any(query, alert_id)
 
     def knows_request(self, request_id: str) -> bool:
         """Whether this request was answered."""

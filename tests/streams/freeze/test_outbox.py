@@ -19,10 +19,11 @@ from tests.streams.freeze.entries import chain, entry
 def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
     call = OutgoingCall("c", "freeze_key", 1, 2.0, 1.0, b"body")
     with Outbox(tmp_path) as outbox, outbox.transaction():
-        outbox.append(entry(Outcome.INTENDED, alert_id="a", request="r"))
+        outbox.append(entry(Outcome.INTENDED, alert_id="a"))
+        outbox.append(entry(Outcome.REFUSED, case="", request="r"))
         outbox.put_call(call)
     with Outbox(tmp_path) as outbox:
-        assert outbox.head[0] == 1
+        assert outbox.head[0] == 2
         assert outbox.due_calls(2.0, 9) == [call] == outbox.calls_of_kind("freeze_key")
         assert outbox.due_calls(1.9, 9) == []
         assert outbox.knows_alert("a")
