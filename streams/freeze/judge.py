@@ -19,6 +19,7 @@ _RECOMMENDED: Final = {
     Act.FREEZE_APP: Action.FREEZE_APP,
     Act.HOLD_WITHDRAWALS: Action.HOLD_WITHDRAWALS,
 }
+_SPARED: Final = (State.UNFROZEN, State.UNFREEZE_FAILED, State.REJECTED)  # by a person, mostly
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,10 @@ def _too_weak(alert: HeardAlert, policy: Policy) -> Verdict | None:
 def _known(alert: HeardAlert, policy: Policy, outbox: Outbox, now_ms: int) -> Verdict | None:
     """Refuse by what is known of the key, app or account."""
     case = outbox.open_case(alert.subject, alert.act)
-    given_up = case and case.state == State.FAILED and outbox.call(case.id) is None
-    if case is not None and not given_up and not replaces(alert, case):
+    if case is not None and not outbox.is_given_up(case) and not replaces(alert, case):
         return refusal(Rule.OPEN_CASE, f"case {case.id} of the same incident is {case.state}")
     since = now_ms - round(1000 * policy.cool_down_s)
-    over = outbox.last_case(alert.subject, alert.act, State.UNFROZEN, State.REJECTED)
+    over = outbox.last_case(alert.subject, alert.act, *_SPARED)
     if over and over.changed_ts > since:
         return refusal(Rule.COOL_DOWN, f"case {over.id} was {over.state} a short while ago")
     if policy.mode == Mode.DRY_RUN:

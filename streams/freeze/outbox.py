@@ -193,6 +193,11 @@ class Outbox(Closing):
         """Give the case of a key, account or app that is not over."""
         return self.last_case(subject, act, *OPEN)
 
+    def is_given_up(self, case: Case) -> bool:
+        """Whether the exchange never confirmed, and is called no more."""
+        failed = case.state in {State.FAILED, State.UNFREEZE_FAILED}
+        return failed and self.call(case.id) is None
+
     def due_cases(self, state: State, now_ms: int, most: int) -> list[Case]:
         """Give cases in a state whose `until` has passed, at most so many."""
         rows = self._db.execute(

@@ -72,6 +72,22 @@ def test_what_was_given_up_is_tried_again_when_the_key_is_accused_again(tmp_path
     assert states == [State.CANCELLED, State.FROZEN]
 
 
+def test_an_unfreeze_that_was_given_up_keeps_no_later_alert_from_freezing(tmp_path: Path) -> None:
+    policy: dict[str, Any] = {"retry_at_s": [0], "give_up_after_s": 0}
+    stand = Stand(tmp_path, calls=policy, cool_down_s=60)
+    stand.hear(leak(1))
+    stand.fail(kind="drop", operation=Operation.UNFREEZE_KEY, **ALWAYS)
+    stand.ask(Ask.UNFREEZE, "key-1")
+    assert (stand.last.act, stand.last.outcome) == (Act.UNFREEZE_KEY, Outcome.FAILED)
+    stand.hear(leak(2))
+    assert stand.last.rule == Rule.COOL_DOWN  # somebody has decided that it may trade
+    stand.settle(61)
+    stand.hear(leak(3))
+    assert stand.effects() == ["key-1", "key-1"]
+    states = sorted(case.state for case in cases_of(stand.entries()).values())
+    assert states == [State.CANCELLED, State.FROZEN]
+
+
 def test_the_exchange_may_ask_for_patience(stand: Stand) -> None:
     stand.fail(kind="status", status=429, retry_after="9")
     stand.hear(leak())
