@@ -185,3 +185,22 @@ def test_a_proposal_that_names_an_alert_does_not_decide_on_it(tmp_path: Path) ->
     assert stand.last.outcome == Outcome.EXPIRED
     stand.hear(leak())
     assert (stand.hook.repeated, stand.keys) == (0, {"key-1": "frozen"})
+
+
+def test_a_proposal_does_not_keep_the_hook_from_freezing_by_itself(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    proposed = stand.ask_about(Ask.PROPOSE, "key-1", alert_id="alert-1").case
+    stand.hear(leak())
+    assert stand.keys == {"key-1": "frozen"}
+    replaced = stand.outbox.case(proposed)
+    assert replaced
+    assert replaced.state == State.CANCELLED
+
+
+def test_a_proposal_is_left_where_the_hook_would_only_ask_too(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, mode=Mode.APPROVE)
+    proposed = stand.ask(Ask.PROPOSE, "key-1").case
+    stand.hear(leak())
+    assert (stand.last.outcome, stand.last.rule) == (Outcome.REFUSED, Rule.OPEN_CASE)
+    stand.ask(Ask.APPROVE, proposed)
+    assert stand.keys == {"key-1": "frozen"}
