@@ -124,10 +124,7 @@ class Answers:
 
     def _freeze_keys(self, request: Request, app: Case) -> None:
         """Freeze each key that an app's alert names, unless that is done or forbidden."""
-        book = self._book
         for key in dict.fromkeys(app.keys):
-            if book.outbox.open_case(key, Act.FREEZE_KEY):
-                continue
             case = msgspec.structs.replace(
                 app,
                 id=case_id(Act.FREEZE_KEY, key, app.alert_id or app.id),
@@ -136,14 +133,25 @@ class Answers:
                 api_key=key,
                 account=None,
             )
-            if line := book.policy.allowed(key, None, app.app, book.clock()):
-                why = f"on the allow list, by {line.by}: {line.reason}"
-                book.write(
-                    case.act, Outcome.REFUSED, why, rule=Rule.ALLOW_LIST, case=case, who=request.who
-                )
-                continue
-            why = f"app-wide freeze {app.id}: {request.reason}"
-            book.intend(Act.FREEZE_KEY, why, case, who=request.who, rule=Rule.REQUEST)
+            self._freeze_one(request, app, case)
+
+    def _freeze_one(self, request: Request, app: Case, case: Case) -> None:
+        """Freeze a key of an app; whatever else becomes of it is told in an entry, too."""
+        book, who = self._book, request.who
+        old = book.outbox.open_case(case.subject, case.act)
+        if line := book.policy.allowed(case.api_key, None, app.app, book.clock()):
+            why = f"on the allow list, by {line.by}: {line.reason}"
+            book.write(case.act, Outcome.REFUSED, why, rule=Rule.ALLOW_LIST, case=case, who=who)
+            return
+        if old is not None and old.state != State.PENDING and not book.outbox.is_given_up(old):
+            why = f"case {old.id} is {old.state} already"
+            book.write(case.act, Outcome.REFUSED, why, rule=Rule.OPEN_CASE, case=case, who=who)
+            return
+        if old is not None:
+            why = f"the app-wide freeze {app.id} takes its place"
+            book.cancel(old, 0, Rule.OPEN_CASE, why, who)
+        why = f"app-wide freeze {app.id}: {request.reason}"
+        book.intend(case.act, why, case, who=who, rule=Rule.REQUEST)
 
     def _reject(self, request: Request, case: Case, under_way: Collection[str]) -> None:
         book = self._book

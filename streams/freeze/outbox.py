@@ -184,8 +184,9 @@ class Outbox(Closing):
         """Give the case of a key, account or app that changed last, of those in these states."""
         row = self._db.execute(
             "SELECT body FROM cases WHERE subject = ? AND act = ? "
-            "AND state IN (SELECT value FROM json_each(?)) ORDER BY changed DESC LIMIT 1",
-            (subject, act, msgspec.json.encode(states).decode()),
+            "AND state IN (SELECT value FROM json_each(?)) "
+            "ORDER BY changed DESC, state = ? LIMIT 1",  # what took its place in the same moment
+            (subject, act, msgspec.json.encode(states).decode(), State.CANCELLED),
         ).fetchone()
         return _case(row[0]) if row else None
 
