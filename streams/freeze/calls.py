@@ -53,13 +53,37 @@ class Calls:
         return set(self._under_way)
 
     def make(self) -> None:
-        """Begin what is due, as far as there is room."""
+        """Begin what is due, as far as there is room; within no transaction."""
+        for call in self._allowed(self._due()):
+            self._under_way[call.id] = call, self._executor.submit(self._attempt, call)
+
+    def _due(self) -> list[OutgoingCall]:
         room = self._book.policy.calls.at_once - len(self._under_way)
         due = self._book.outbox.due_calls(self._book.clock(), room + len(self._under_way))
-        for call in due:
-            if call.id not in self._under_way and room > 0:
-                room -= 1
-                self._under_way[call.id] = call, self._executor.submit(self._attempt, call)
+        return [call for call in due if call.id not in self._under_way][: max(0, room)]
+
+    def _allowed(self, calls: list[OutgoingCall]) -> list[OutgoingCall]:
+        """Give the calls that may still be made, and cancel the others.
+
+        What was decided in an earlier life may be forbidden by now.
+        """
+        against = [(call, self._forbidden(call)) for call in calls]
+        if any(refusal for _, refusal in against):
+            with self._book.outbox.transaction():
+                for call, refusal in against:
+                    if refusal:
+                        self._book.cancel(self._case(call), call.attempts, *refusal)
+        return [call for call, refusal in against if not refusal]
+
+    def _forbidden(self, call: OutgoingCall) -> tuple[Rule, str] | None:
+        if call.kind not in FREEZING:
+            return None
+        book, case = self._book, self._case(call)
+        if book.is_stopped:
+            return Rule.KILL_SWITCH, "the kill switch is on"
+        if line := book.policy.allowed(case.api_key, case.account, case.app, book.clock()):
+            return Rule.ALLOW_LIST, f"on the allow list, by {line.by}: {line.reason}"
+        return None
 
     def note_answers(self) -> None:
         """Write down what has been answered; within no transaction."""

@@ -60,6 +60,7 @@ class Hook:
                 self.book.cancel_all(Rule.MODE, f"the mode is {mode} now", spared)
             elif mode == Mode.APPROVE:
                 self._ask_again()
+            self._cancel_what_is_late()
 
     def hear(self, values: Sequence[bytes | None]) -> None:
         """Decide on alerts; on disk when this returns."""
@@ -186,6 +187,21 @@ class Hook:
         for case in self._outbox.cases_in(State.FREEZING, State.UNFREEZING):
             if self._outbox.call(case.id) is None:
                 self.book.call_again(case)
+
+    def _cancel_what_is_late(self) -> None:
+        """Cancel what the hook decided by itself, and would have given up by now."""
+        calls = self._policy.calls
+        most_s = max(calls.give_up_after_s, sum(calls.retry_at_s))
+        for act in FREEZING:
+            for call in self._outbox.calls_of_kind(act):
+                case = self._outbox.case(call.id)
+                if case is None or not case.is_automatic:
+                    continue
+                # Not since the call was put down: it may have been made anew from the topic.
+                waited_s = (self.book.now_ms - case.intended_ts) / 1000
+                if waited_s > most_s:
+                    why = f"it was decided {waited_s:.0f} s ago, and is tried for {most_s:g} s"
+                    self.book.cancel(case, call.attempts, Rule.EVENT_AGE, why)
 
     def _ask_again(self) -> None:
         """Turn what was to be frozen without being asked into a question."""

@@ -206,10 +206,55 @@ def test_what_was_intended_is_done_by_the_next_life(stand: Stand) -> None:
     stand.fail(kind="drop", **ALWAYS)
     stand.hear(leak())
     stand.exchange.faults = []
-    stand.now = NOW + 7200  # the decision was made in time; it is not made anew
+    stand.now = NOW + 3600  # the decision was made in time; it is not made anew
     stand.again()
     stand.settle()
     assert stand.effects() == ["key-1"]
+
+
+def test_what_would_have_been_given_up_by_now_is_not_done_by_the_next_life(stand: Stand) -> None:
+    stand.fail(kind="drop", **ALWAYS)
+    stand.hear(leak())
+    stand.ask(Ask.FREEZE, "by-hand")
+    stand.exchange.faults = []
+    stand.now = NOW + 3601
+    stand.again()
+    late = stand.last
+    assert (late.outcome, late.rule, late.api_key) == (
+        Outcome.CANCELLED,
+        Rule.EVENT_AGE,
+        "key-1",
+    )
+    assert late.why.endswith("the exchange was called 1 times before, and may have acted")
+    stand.settle()
+    assert stand.keys == {"by-hand": "frozen"}
+
+
+@pytest.mark.parametrize("name", ["api_key", "account", "app"])
+def test_who_is_on_the_allow_list_by_now_is_not_frozen_by_the_next_life(
+    name: str, stand: Stand
+) -> None:
+    stand.fail(kind="drop", **ALWAYS)
+    stand.hear(leak())
+    stand.exchange.faults = []
+    line = {"until": "2100-01-01T00:00:00Z", "by": "eva", "reason": "market maker"}
+    whom = {"api_key": "key-1", "account": "account of key-1", "app": "app-1"}
+    stand.again(allow=[line | {name: whom[name]}])
+    stand.settle(60)
+    assert stand.keys == {}
+    assert (stand.last.outcome, stand.last.rule) == (Outcome.CANCELLED, Rule.ALLOW_LIST)
+    assert stand.last.why.startswith("on the allow list, by eva: market maker; the exchange was")
+
+
+def test_a_call_that_a_stop_spared_is_not_made_again_by_the_next_life(stand: Stand) -> None:
+    stand.hold(leak())
+    stand.kill_file.touch()
+    stand.hook.turn()
+    assert stand.story(Act.FREEZE_KEY) == [Outcome.INTENDED]  # the call is on its way
+    stand.again()
+    stand.settle(60)
+    assert stand.keys == {}
+    assert (stand.last.outcome, stand.last.rule) == (Outcome.CANCELLED, Rule.KILL_SWITCH)
 
 
 @pytest.mark.parametrize(
