@@ -41,6 +41,7 @@ OPEN: Final = frozenset(
         State.UNFREEZE_FAILED,
     }
 )
+FAILURES: Final = frozenset({State.FAILED, State.UNFREEZE_FAILED})
 UNDOING: Final = frozenset({Act.UNFREEZE_KEY, Act.RELEASE_WITHDRAWALS})
 
 _AFTER: Final = {

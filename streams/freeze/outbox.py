@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from streams.closing import Closing
 from streams.freeze.actions import GENESIS, POLICY, Act, Entry, Outcome, Rule, decode_entry, sealed
-from streams.freeze.cases import OPEN, Case, State, case_after
+from streams.freeze.cases import FAILURES, OPEN, Case, State, case_after
 
 FILE: Final = "outbox.sqlite"
 BREAKER: Final = "breaker"
@@ -64,7 +64,7 @@ class OutgoingCall(NamedTuple):
 
     id: str  # idempotency key
     kind: str  # an `Act`, or "alarm"
-    attempts: int  # made so far
+    attempts: int  # begun so far
     due: float  # s
     since: float  # when it was first due, s
     body: bytes  # case id, or the alarm
@@ -196,8 +196,7 @@ class Outbox(Closing):
 
     def is_given_up(self, case: Case) -> bool:
         """Whether the exchange never confirmed, and is called no more."""
-        failed = case.state in {State.FAILED, State.UNFREEZE_FAILED}
-        return failed and self.call(case.id) is None
+        return case.state in FAILURES and self.call(case.id) is None
 
     def due_cases(self, state: State, now_ms: int, most: int) -> list[Case]:
         """Give cases in a state whose `until` has passed, at most so many."""
