@@ -77,8 +77,14 @@ class Answers:
         case = outbox.case(request.subject)
         if case is not None or request.ask != Ask.UNFREEZE:
             return case
-        found = (outbox.last_case(request.subject, act, *CAN_BE_UNDONE) for act in FREEZING)
+        found = (self._undoable(request.subject, act) for act in FREEZING)
         return next((case for case in found if case is not None), None)
+
+    def _undoable(self, subject: str, act: Act) -> Case | None:
+        waits = self._book.outbox.last_case(subject, act, State.PENDING)
+        if waits is not None and _can_be_undone(waits):
+            return waits
+        return self._book.outbox.last_case(subject, act, *CAN_BE_UNDONE)
 
     def _approve(self, request: Request, case: Case) -> None:
         refusal = self._not_approvable(request, case)
@@ -156,11 +162,11 @@ class Answers:
     def _reject(self, request: Request, case: Case, under_way: Collection[str]) -> None:
         book = self._book
         call = book.outbox.call(case.id)
-        told = case.id in under_way or (call is not None and call.attempts > 0)
+        begun = case.id in under_way or (call is not None and call.attempts > 0)
         if case.state not in {State.PENDING, State.FREEZING, State.FAILED}:
             self._refuse(request, case, Rule.NO_CASE, f"the case is {case.state}")
             return
-        if told:
+        if begun or case.may_be_done:
             why = "the exchange has been called and may have acted: unfreeze it instead"
             self._refuse(request, case, Rule.EXCHANGE, why)
             return
@@ -178,7 +184,7 @@ class Answers:
     def _unfreeze(self, request: Request, case: Case) -> None:
         if case.act == Act.FREEZE_APP and case.state == State.APPROVED:
             self._unfreeze_keys(request, case)
-        elif case.act in UNDO and case.state in CAN_BE_UNDONE:
+        elif case.act in UNDO and _can_be_undone(case):
             self._undo(request, case, request.id)
         else:
             self._refuse(request, case, Rule.NO_CASE, f"the case is {case.state}")
@@ -263,6 +269,12 @@ class Answers:
                 rule=Rule.MALFORMED,
                 request=request_id,
             )
+
+
+def _can_be_undone(case: Case) -> bool:
+    """Whether the exchange acted, or may have before people were asked."""
+    asked_again = case.state == State.PENDING and case.may_be_done
+    return case.state in CAN_BE_UNDONE or asked_again
 
 
 _ABOUT: Final = {

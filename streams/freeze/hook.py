@@ -91,7 +91,7 @@ class Hook:
     def is_settled(self) -> bool:
         """Whether every call was answered for good, or tried as often as scheduled."""
         scheduled = len(self._policy.calls.retry_at_s)
-        return not self._calls.under_way and not self._outbox.has_calls(scheduled)
+        return self.is_idle and not self._outbox.has_calls(scheduled)
 
     def _hear(self, value: bytes | None) -> None:
         try:
@@ -170,12 +170,17 @@ class Hook:
             return
         with self._outbox.transaction():
             for case in expired:
-                self.book.write(
-                    case.act, Outcome.EXPIRED, "nobody approved in time", case=case, keys=case.keys
-                )
+                self._expire(case)
             for case in ended:
                 why = f"{masked(case.subject)} was frozen for as long as the policy says"
                 self.book.intend(UNDO[case.act], why, case, rule=Rule.TIME_TO_LIVE)
+
+    def _expire(self, case: Case) -> None:
+        why = "nobody approved in time"
+        if case.may_be_done:  # so that it can still be unfrozen
+            self.book.cancel(case, case.attempts, Rule.APPROVERS, why)
+        else:
+            self.book.write(case.act, Outcome.EXPIRED, why, case=case, keys=case.keys)
 
     def _by_hand(self) -> set[str]:
         """Give the cases for which people asked by themselves, and that wait for the exchange."""
@@ -210,9 +215,9 @@ class Hook:
                 case = self._outbox.case(call.id)
                 if case is not None and case.is_automatic:
                     self._outbox.drop_call(call.id)
-                    self._ask(case)
+                    self._ask(case, call.attempts)
 
-    def _ask(self, case: Case) -> None:
+    def _ask(self, case: Case, attempts: int) -> None:
         self.book.write(
             case.act,
             Outcome.PENDING,
@@ -220,5 +225,6 @@ class Hook:
             rule=Rule.MODE,
             case=case,
             needs=1,
+            attempts=attempts,
             until=self.book.now_ms + round(1000 * self._policy.approval_expires_s),
         )

@@ -328,27 +328,3 @@ def test_a_case_that_failed_or_waits_can_be_rejected_but_not_one_that_may_be_don
     stand.hear(leak())
     answer = stand.ask(Ask.REJECT, stand.last.case)
     assert (answer.outcome, answer.rule) == (Outcome.REFUSED, Rule.EXCHANGE)
-
-
-def test_an_attempt_is_counted_before_it_is_made(stand: Stand) -> None:
-    held = stand.hold(leak())
-    held.let_go()  # the exchange acts, and the hook dies before it reads the answer
-    stand.again()
-    answer = stand.ask(Ask.REJECT, stand.entries()[0].case)
-    assert (answer.outcome, answer.rule) == (Outcome.REFUSED, Rule.EXCHANGE)
-    stand.settle()
-    assert (stand.last.outcome, stand.last.attempts) == (Outcome.DONE, 2)
-    assert stand.effects() == ["key-1"]
-
-
-def test_people_are_paged_when_the_last_scheduled_attempt_had_no_answer(tmp_path: Path) -> None:
-    policy: dict[str, Any] = {"retry_at_s": [0, 1]}
-    stand = Stand(tmp_path, calls=policy)
-    stand.fail(kind="drop", **ALWAYS)
-    stand.hear(leak())
-    stand.now += 1
-    stand.hold()  # the hook dies with the second attempt on its way
-    stand.again(calls=policy)
-    stand.settle()
-    assert (stand.last.outcome, stand.last.attempts) == (Outcome.FAILED, 3)
-    assert [alarm["type"] for alarm in stand.alarms] == ["freeze.failed"]
