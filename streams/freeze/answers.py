@@ -137,7 +137,7 @@ class Answers:
                 act=Act.FREEZE_KEY,
                 subject=key,
                 api_key=key,
-                account=None,
+                account=self._book.outbox.account_of(key),  # an app's alert names none
             )
             self._freeze_one(request, app, case)
 
@@ -145,8 +145,7 @@ class Answers:
         """Freeze a key of an app; whatever else becomes of it is told in an entry, too."""
         book, who = self._book, request.who
         old = book.outbox.open_case(case.subject, case.act)
-        if line := book.policy.allowed(case.api_key, None, app.app, book.clock()):
-            why = f"on the allow list, by {line.by}: {line.reason}"
+        if why := self._protected(case):
             book.write(case.act, Outcome.REFUSED, why, rule=Rule.ALLOW_LIST, case=case, who=who)
             return
         if old is not None and old.state != State.PENDING and not book.outbox.is_given_up(old):
@@ -158,6 +157,15 @@ class Answers:
             book.cancel(old, 0, Rule.OPEN_CASE, why, who)
         why = f"app-wide freeze {app.id}: {request.reason}"
         book.intend(case.act, why, case, who=who, rule=Rule.REQUEST)
+
+    def _protected(self, case: Case) -> str:
+        """Say how the allow list protects a key of an app; empty where it does not."""
+        policy, now = self._book.policy, self._book.clock()
+        if line := policy.allowed(case.api_key, case.account, case.app, now):
+            return f"on the allow list, by {line.by}: {line.reason}"
+        if case.account is None and policy.names_accounts(now):
+            return "its account is not known, and may be on the allow list: freeze the key by hand"
+        return ""
 
     def _reject(self, request: Request, case: Case, under_way: Collection[str]) -> None:
         book = self._book

@@ -185,6 +185,20 @@ def test_an_app_wide_freeze_takes_the_place_of_what_waits_or_was_given_up(tmp_pa
     assert stand.keys == dict.fromkeys(keys, "active")
 
 
+def test_an_app_wide_freeze_spares_an_account_that_is_allowed_or_not_known(tmp_path: Path) -> None:
+    stand = stand_with(tmp_path, allow=[ALLOW | {"account": "alice"}])
+    stand.hear(leak(1, "hers", account="alice"), leak(2, "his", account="bob", score=0.5))
+    assert stand.story() == [Outcome.REFUSED] * 2  # which is all that is known of the accounts
+    stand.hear(app_leak(["hers", "his", "unknown"]))
+    approve_by_two(stand, stand.last.case)
+    assert stand.effects() == ["his"]
+    told = {e.api_key: e for e in stand.entries(Act.FREEZE_KEY) if e.who == "bo"}
+    assert told["his"].account == "bob"
+    assert (told["hers"].outcome, told["hers"].rule) == (Outcome.REFUSED, Rule.ALLOW_LIST)
+    assert (told["unknown"].outcome, told["unknown"].rule) == (Outcome.REFUSED, Rule.ALLOW_LIST)
+    assert "its account is not known" in told["unknown"].why
+
+
 def test_an_app_wide_freeze_tells_which_keys_it_leaves(stand: Stand) -> None:
     stand.hear(leak(1, "frozen"), leak(2, "unfreezing"))
     stand.fail(kind="drop", count=-1)
