@@ -78,8 +78,14 @@ class Answers:
         case = outbox.case(request.subject)
         if case is not None or request.ask != Ask.UNFREEZE:
             return case
-        found = (outbox.last_case(request.subject, act, *CAN_BE_UNDONE) for act in FREEZING)
+        found = (self._undoable(request.subject, act) for act in FREEZING)
         return next((case for case in found if case is not None), None)
+
+    def _undoable(self, subject: str, act: Act) -> Case | None:
+        waits = self._book.outbox.last_case(subject, act, State.PENDING)
+        if waits is not None and _can_be_undone(waits):
+            return waits
+        return self._book.outbox.last_case(subject, act, *CAN_BE_UNDONE)
 
     def _approve(self, request: Request, case: Case) -> None:
         refusal = self._not_approvable(request, case)
@@ -125,35 +131,51 @@ class Answers:
 
     def _freeze_keys(self, request: Request, app: Case) -> None:
         """Freeze each key that an app's alert names, unless that is done or forbidden."""
-        book = self._book
         for key in dict.fromkeys(app.keys):
-            if book.outbox.open_case(key, Act.FREEZE_KEY):
-                continue
             case = msgspec.structs.replace(
                 app,
                 id=case_id(Act.FREEZE_KEY, key, app.alert_id or app.id),
                 act=Act.FREEZE_KEY,
                 subject=key,
                 api_key=key,
-                account=None,
+                account=self._book.outbox.account_of(key),  # an app's alert names none
             )
-            if line := book.policy.allowed(key, None, app.app, book.clock()):
-                why = f"on the allow list, by {line.by}: {line.reason}"
-                book.write(
-                    case.act, Outcome.REFUSED, why, rule=Rule.ALLOW_LIST, case=case, who=request.who
-                )
-                continue
-            why = f"app-wide freeze {app.id}: {request.reason}"
-            book.intend(Act.FREEZE_KEY, why, case, who=request.who, rule=Rule.REQUEST)
+            self._freeze_one(request, app, case)
+
+    def _freeze_one(self, request: Request, app: Case, case: Case) -> None:
+        """Freeze a key of an app; whatever else becomes of it is told in an entry, too."""
+        book, who = self._book, request.who
+        old = book.outbox.open_case(case.subject, case.act)
+        if why := self._protected(case):
+            book.write(case.act, Outcome.REFUSED, why, rule=Rule.ALLOW_LIST, case=case, who=who)
+            return
+        if old is not None and old.state != State.PENDING and not book.outbox.is_given_up(old):
+            why = f"case {old.id} is {old.state} already"
+            book.write(case.act, Outcome.REFUSED, why, rule=Rule.OPEN_CASE, case=case, who=who)
+            return
+        if old is not None:
+            why = f"the app-wide freeze {app.id} takes its place"
+            book.cancel(old, 0, Rule.OPEN_CASE, why, who)
+        why = f"app-wide freeze {app.id}: {request.reason}"
+        book.intend(case.act, why, case, who=who, rule=Rule.REQUEST)
+
+    def _protected(self, case: Case) -> str:
+        """Say how the allow list protects a key of an app; empty where it does not."""
+        policy, now = self._book.policy, self._book.clock()
+        if line := policy.allowed(case.api_key, case.account, case.app, now):
+            return f"on the allow list, by {line.by}: {line.reason}"
+        if case.account is None and policy.names_accounts(now):
+            return "its account is not known, and may be on the allow list: freeze the key by hand"
+        return ""
 
     def _reject(self, request: Request, case: Case, under_way: Collection[str]) -> None:
         book = self._book
         call = book.outbox.call(case.id)
-        told = case.id in under_way or (call is not None and call.attempts > 0)
+        begun = case.id in under_way or (call is not None and call.attempts > 0)
         if case.state not in {State.PENDING, State.FREEZING, State.FAILED}:
             self._refuse(request, case, Rule.NO_CASE, f"the case is {case.state}")
             return
-        if told:
+        if begun or case.may_be_done:
             why = "the exchange has been called and may have acted: unfreeze it instead"
             self._refuse(request, case, Rule.EXCHANGE, why)
             return
@@ -171,7 +193,7 @@ class Answers:
     def _unfreeze(self, request: Request, case: Case) -> None:
         if case.act == Act.FREEZE_APP and case.state == State.APPROVED:
             self._unfreeze_keys(request, case)
-        elif case.act in UNDO and case.state in CAN_BE_UNDONE:
+        elif case.act in UNDO and _can_be_undone(case):
             self._undo(request, case, request.id)
         else:
             self._refuse(request, case, Rule.NO_CASE, f"the case is {case.state}")
@@ -256,6 +278,12 @@ class Answers:
                 rule=Rule.MALFORMED,
                 request=request_id,
             )
+
+
+def _can_be_undone(case: Case) -> bool:
+    """Whether the exchange acted, or may have before people were asked."""
+    asked_again = case.state == State.PENDING and case.may_be_done
+    return case.state in CAN_BE_UNDONE or asked_again
 
 
 _ABOUT: Final = {

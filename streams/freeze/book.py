@@ -104,18 +104,26 @@ class Book:
     def call_again(self, case: Case) -> None:
         """Remember the call that a case waits for."""
         act = UNDO[case.act] if case.state == State.UNFREEZING else case.act
-        self._put_call(case.id, act, case.subject, case.why, case.alert_id)
+        # It may have been called before: of that, no entry tells.
+        self._put_call(case.id, act, case.subject, case.why, case.alert_id, attempts=1)
 
     def _put_call(
-        self, case_id: str, act: Act, subject: str, why: str, alert_id: str | None
+        self,
+        case_id: str,
+        act: Act,
+        subject: str,
+        why: str,
+        alert_id: str | None,
+        attempts: int = 0,
     ) -> None:
         now = self.clock()
         due = now + self.policy.calls.retry_at_s[0]
         body = msgspec.json.encode([subject, why, alert_id])
-        self.outbox.put_call(OutgoingCall(case_id, act, 0, due, now, body))
+        self.outbox.put_call(OutgoingCall(case_id, act, attempts, due, now, body))
 
     def cancel(self, case: Case, attempts: int, rule: Rule, why: str, who: str = POLICY) -> None:
         """Let a freeze that the exchange has not confirmed be."""
+        attempts = max(attempts, case.attempts)
         if attempts:
             why = f"{why}; the exchange was called {attempts} times before, and may have acted"
         self.outbox.drop_call(case.id)

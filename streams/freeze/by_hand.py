@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from streams.freeze.actions import Act, Mode, Outcome, Rule
 from streams.freeze.book import Book
-from streams.freeze.cases import Case, State, case_id
+from streams.freeze.cases import State, case_id
 from streams.freeze.judge import MINUTE_MS
 from streams.freeze.requests import Ask, Request
 
@@ -58,7 +58,7 @@ class ByHand:
         if abs(age_s) > most_s:
             return Rule.EVENT_AGE, f"it was asked {age_s:.0f} s ago, and holds {most_s:g} s"
         case = book.outbox.open_case(request.subject, request.act)
-        if case is not None and not _is_given_up(book, case):
+        if case is not None and not book.outbox.is_given_up(case):
             return Rule.OPEN_CASE, f"case {case.id} is {case.state} already"
         named = whom(request)
         refusal = self.forbidden(named["api_key"], named["account"], request.app, by_hand=True)
@@ -118,9 +118,3 @@ def whom(request: Request) -> dict[str, Any]:
         "app": request.app,
         "symbol": request.symbol,
     }
-
-
-def _is_given_up(book: Book, case: Case) -> bool:
-    """Whether the exchange never confirmed, and is called no more."""
-    states = (State.FAILED, State.UNFREEZE_FAILED)
-    return case.state in states and book.outbox.call(case.id) is None

@@ -15,7 +15,7 @@ from streams.exchange.client import Caller, ExchangeClient, wait_s
 from streams.exchange.wire import Answer, Call, Operation, Verdict
 from streams.freeze.actions import Act, Outcome, Rule
 from streams.freeze.book import ALARM, FREEZING, Book, without
-from streams.freeze.cases import UNDOING, Case
+from streams.freeze.cases import FAILURES, UNDOING, Case
 from streams.freeze.outbox import OutgoingCall
 
 OPERATIONS: Final = {
@@ -53,13 +53,44 @@ class Calls:
         return set(self._under_way)
 
     def make(self) -> None:
-        """Begin what is due, as far as there is room."""
+        """Begin what is due, as far as there is room; within no transaction.
+
+        An attempt is on disk before it is made: whoever dies meanwhile knows that it may have been.
+        """
+        due = self._due()
+        if not due:
+            return
+        with self._book.outbox.transaction():
+            begun = [self._begun(call) for call in due if not self._is_cancelled(call)]
+        for call in begun:
+            self._under_way[call.id] = call, self._executor.submit(self._attempt, call)
+
+    def _due(self) -> list[OutgoingCall]:
         room = self._book.policy.calls.at_once - len(self._under_way)
         due = self._book.outbox.due_calls(self._book.clock(), room + len(self._under_way))
-        for call in due:
-            if call.id not in self._under_way and room > 0:
-                room -= 1
-                self._under_way[call.id] = call, self._executor.submit(self._attempt, call)
+        return [call for call in due if call.id not in self._under_way][: max(0, room)]
+
+    def _begun(self, call: OutgoingCall) -> OutgoingCall:
+        begun = call._replace(attempts=call.attempts + 1)
+        self._book.outbox.put_call(begun)
+        return begun
+
+    def _is_cancelled(self, call: OutgoingCall) -> bool:
+        """Cancel what was decided in an earlier life and is forbidden by now."""
+        refusal = self._forbidden(call)
+        if refusal is not None:
+            self._book.cancel(self._case(call), call.attempts, *refusal)
+        return refusal is not None
+
+    def _forbidden(self, call: OutgoingCall) -> tuple[Rule, str] | None:
+        if call.kind not in FREEZING:
+            return None
+        book, case = self._book, self._case(call)
+        if book.is_stopped:
+            return Rule.KILL_SWITCH, "the kill switch is on"
+        if line := book.policy.allowed(case.api_key, case.account, case.app, book.clock()):
+            return Rule.ALLOW_LIST, f"on the allow list, by {line.by}: {line.reason}"
+        return None
 
     def note_answers(self) -> None:
         """Write down what has been answered; within no transaction."""
@@ -90,16 +121,15 @@ class Calls:
     def _note(self, call: OutgoingCall, answer: Answer) -> None:
         if answer.verdict != Verdict.DONE and call.kind != ALARM:
             self._count_failure()
-        made = call._replace(attempts=call.attempts + 1)
         current = self._book.outbox.call(call.id)
         if current is not None and current.kind != call.kind:
             return  # decided anew meanwhile, and the exchange will be told so
         if call.kind == ALARM:
-            self._note_alarm(made, answer)
+            self._note_alarm(call, answer)
         elif answer.verdict == Verdict.AGAIN:
-            self._again(made, answer)
+            self._again(call, answer)
         else:
-            self._finish(made, answer)
+            self._finish(call, answer)
 
     def _finish(self, call: OutgoingCall, answer: Answer) -> None:
         case = self._case(call)
@@ -125,7 +155,7 @@ class Calls:
             wait = calls.retry_at_s[call.attempts]
         else:
             wait = calls.again_every_s
-            if call.attempts == len(calls.retry_at_s):
+            if case.state not in FAILURES:  # not by number: an attempt may have had no answer
                 self._fail(call, case, answer)
             if now - call.since >= calls.give_up_after_s:
                 book.outbox.drop_call(call.id)

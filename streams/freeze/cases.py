@@ -41,6 +41,7 @@ OPEN: Final = frozenset(
         State.UNFREEZE_FAILED,
     }
 )
+FAILURES: Final = frozenset({State.FAILED, State.UNFREEZE_FAILED})
 UNDOING: Final = frozenset({Act.UNFREEZE_KEY, Act.RELEASE_WITHDRAWALS})
 
 _AFTER: Final = {
@@ -84,12 +85,18 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     approvers: list[str] = msgspec.field(default_factory=list)
     until: int | None = None
     why: str = ""
+    attempts: int = 0  # calls to the exchange, as far as an entry tells of them
     by_hand: bool = False  # a person asked for it, whatever the policy makes of alerts
 
     @property
     def is_automatic(self) -> bool:
         """Whether no person approved it."""
         return not self.approvers
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether the exchange was called and may have acted, whatever it said."""
+        return self.attempts > 0 or self.state in FAILURES
 
 
 def subject_of(entry: Entry) -> str:
@@ -151,6 +158,7 @@ def case_after(case: Case | None, entry: Entry) -> Case | None:
         approvers=entry.approvers or case.approvers,
         until=entry.until,
         why=entry.why,
+        attempts=max(case.attempts, entry.attempts),
         by_hand=case.by_hand or entry.rule == Rule.BY_HAND,
     )
 

@@ -60,6 +60,7 @@ class Hook:
                 self.book.cancel_all(Rule.MODE, f"the mode is {mode} now", spared)
             elif mode == Mode.APPROVE:
                 self._ask_again()
+            self._cancel_what_is_late()
 
     def hear(self, values: Sequence[bytes | None]) -> None:
         """Decide on alerts; on disk when this returns."""
@@ -90,7 +91,7 @@ class Hook:
     def is_settled(self) -> bool:
         """Whether every call was answered for good, or tried as often as scheduled."""
         scheduled = len(self._policy.calls.retry_at_s)
-        return not self._calls.under_way and not self._outbox.has_calls(scheduled)
+        return self.is_idle and not self._outbox.has_calls(scheduled)
 
     def _hear(self, value: bytes | None) -> None:
         try:
@@ -169,12 +170,17 @@ class Hook:
             return
         with self._outbox.transaction():
             for case in expired:
-                self.book.write(
-                    case.act, Outcome.EXPIRED, "nobody approved in time", case=case, keys=case.keys
-                )
+                self._expire(case)
             for case in ended:
                 why = f"{masked(case.subject)} was frozen for as long as the policy says"
                 self.book.intend(UNDO[case.act], why, case, rule=Rule.TIME_TO_LIVE)
+
+    def _expire(self, case: Case) -> None:
+        why = "nobody approved in time"
+        if case.may_be_done:  # so that it can still be unfrozen
+            self.book.cancel(case, case.attempts, Rule.APPROVERS, why)
+        else:
+            self.book.write(case.act, Outcome.EXPIRED, why, case=case, keys=case.keys)
 
     def _by_hand(self) -> set[str]:
         """Give the cases for which people asked by themselves, and that wait for the exchange."""
@@ -187,6 +193,21 @@ class Hook:
             if self._outbox.call(case.id) is None:
                 self.book.call_again(case)
 
+    def _cancel_what_is_late(self) -> None:
+        """Cancel what the hook decided by itself, and would have given up by now."""
+        calls = self._policy.calls
+        most_s = max(calls.give_up_after_s, sum(calls.retry_at_s))
+        for act in FREEZING:
+            for call in self._outbox.calls_of_kind(act):
+                case = self._outbox.case(call.id)
+                if case is None or not case.is_automatic:
+                    continue
+                # Not since the call was put down: it may have been made anew from the topic.
+                waited_s = (self.book.now_ms - case.intended_ts) / 1000
+                if waited_s > most_s:
+                    why = f"it was decided {waited_s:.0f} s ago, and is tried for {most_s:g} s"
+                    self.book.cancel(case, call.attempts, Rule.EVENT_AGE, why)
+
     def _ask_again(self) -> None:
         """Turn what was to be frozen without being asked into a question."""
         for act in FREEZING:
@@ -194,9 +215,9 @@ class Hook:
                 case = self._outbox.case(call.id)
                 if case is not None and case.is_automatic:
                     self._outbox.drop_call(call.id)
-                    self._ask(case)
+                    self._ask(case, call.attempts)
 
-    def _ask(self, case: Case) -> None:
+    def _ask(self, case: Case, attempts: int) -> None:
         self.book.write(
             case.act,
             Outcome.PENDING,
@@ -204,5 +225,6 @@ class Hook:
             rule=Rule.MODE,
             case=case,
             needs=1,
+            attempts=attempts,
             until=self.book.now_ms + round(1000 * self._policy.approval_expires_s),
         )

@@ -19,6 +19,7 @@ _RECOMMENDED: Final = {
     Act.FREEZE_APP: Action.FREEZE_APP,
     Act.HOLD_WITHDRAWALS: Action.HOLD_WITHDRAWALS,
 }
+_SPARED: Final = (State.UNFROZEN, State.UNFREEZE_FAILED, State.REJECTED)  # by a person, mostly
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ def judge(
     if refused:
         return refused
     verdict = _earnest(alert, policy, outbox, now_ms)
+    case = outbox.open_case(alert.subject, alert.act)
+    if case is not None and is_proposal(case) and verdict.outcome != Outcome.INTENDED:
+        return _same_incident(case)  # somebody is being asked already
     if policy.mode != Mode.DRY_RUN or verdict.outcome == Outcome.REFUSED:
         return verdict
     what = "freeze" if verdict.outcome == Outcome.INTENDED else "ask"
@@ -102,11 +106,10 @@ def _too_weak(alert: HeardAlert, policy: Policy) -> Verdict | None:
 def _known(alert: HeardAlert, policy: Policy, outbox: Outbox, now_ms: int) -> Verdict | None:
     """Refuse by what is known of the key, app or account."""
     case = outbox.open_case(alert.subject, alert.act)
-    given_up = case and case.state == State.FAILED and outbox.call(case.id) is None
-    if case is not None and not given_up and not replaces(alert, case):
-        return refusal(Rule.OPEN_CASE, f"case {case.id} of the same incident is {case.state}")
+    if case is not None and not outbox.is_given_up(case) and not replaces(alert, case):
+        return _same_incident(case)
     since = now_ms - round(1000 * policy.cool_down_s)
-    over = outbox.last_case(alert.subject, alert.act, State.UNFROZEN, State.REJECTED)
+    over = outbox.last_case(alert.subject, alert.act, *_SPARED)
     if over and over.changed_ts > since:
         return refusal(Rule.COOL_DOWN, f"case {over.id} was {over.state} a short while ago")
     if policy.mode == Mode.DRY_RUN:
@@ -116,11 +119,24 @@ def _known(alert: HeardAlert, policy: Policy, outbox: Outbox, now_ms: int) -> Ve
     return None
 
 
-def replaces(alert: HeardAlert, case: Case) -> bool:
-    """Whether a newer alert of an app names more keys than the case that nobody has approved yet.
+def _same_incident(case: Case) -> Verdict:
+    return refusal(Rule.OPEN_CASE, f"case {case.id} of the same incident is {case.state}")
 
-    Else people would approve less than is known; with an approval given, more than was approved.
+
+def is_proposal(case: Case) -> bool:
+    """Whether a person asks for it, and nobody has answered."""
+    return case.by_hand and case.state == State.PENDING
+
+
+def replaces(alert: HeardAlert, case: Case) -> bool:
+    """Whether an alert may take the place of a case that nobody has approved yet.
+
+    One of an app may that names more keys: else people would approve less than is known; with an
+    approval given, more than was approved. One of a key may where a person only proposed: what the
+    hook freezes by itself does not wait for an answer.
     """
+    if is_proposal(case):
+        return True
     grows = not set(alert.data.keys) <= set(case.keys)
     waits = case.state == State.PENDING and not case.approvers
     return alert.act == Act.FREEZE_APP and waits and grows

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from streams.closing import Closing
 from streams.freeze.actions import GENESIS, POLICY, Act, Entry, Outcome, Rule, decode_entry, sealed
-from streams.freeze.cases import OPEN, Case, State, case_after
+from streams.freeze.cases import FAILURES, OPEN, Case, State, case_after
 
 FILE: Final = "outbox.sqlite"
 BREAKER: Final = "breaker"
@@ -38,12 +38,15 @@ CREATE INDEX IF NOT EXISTS cases_state ON cases (state, until);
 CREATE TABLE IF NOT EXISTS spent (ts INTEGER NOT NULL, app TEXT, dry INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS spent_ts ON spent (dry, ts);
 CREATE TABLE IF NOT EXISTS switches (name TEXT PRIMARY KEY, is_on INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accounts (api_key TEXT PRIMARY KEY, account TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS calls (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, attempts INTEGER NOT NULL, due REAL NOT NULL,
     since REAL NOT NULL, body BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS calls_due ON calls (due);
 """
+
+VERSION: Final = 1  # of the schema; 0 knew no accounts
 
 _case: Final = msgspec.msgpack.Decoder(Case).decode
 
@@ -64,7 +67,7 @@ class OutgoingCall(NamedTuple):
 
     id: str  # idempotency key
     kind: str  # an `Act`, or "alarm"
-    attempts: int  # made so far
+    attempts: int  # begun so far
     due: float  # s
     since: float  # when it was first due, s
     body: bytes  # case id, or the alarm
@@ -83,6 +86,7 @@ class Outbox(Closing):
             self._db.execute("BEGIN IMMEDIATE")  # takes the lock, for good
             self._db.execute("COMMIT")
             self._db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
+            self._migrate()
         except (sqlite3.Error, OSError) as error:
             locked = "locked" in str(error)
             why = "another freeze hook has it open" if locked else str(error)
@@ -90,6 +94,15 @@ class Outbox(Closing):
         row = self._db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
         self._seq: int = row[0] if row else 0
         self._hash: str = row[1] if row else GENESIS
+
+    def _migrate(self) -> None:
+        """Bring an outbox of an earlier version up to date."""
+        if self._number("PRAGMA user_version") >= VERSION:
+            return
+        with self._whole():
+            for (body,) in self._db.execute("SELECT body FROM entries ORDER BY seq"):
+                self._note_account(decode_entry(body))
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     @property
     def head(self) -> tuple[int, str]:
@@ -100,12 +113,20 @@ class Outbox(Closing):
     def transaction(self) -> Iterator[None]:
         """All of the block or nothing of it; on disk when the block is left."""
         head = self.head
+        try:
+            with self._whole():
+                yield
+        except BaseException:
+            self._seq, self._hash = head
+            raise
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
             self._db.execute("ROLLBACK")
-            self._seq, self._hash = head
             raise
         self._db.execute("COMMIT")
 
@@ -126,16 +147,25 @@ class Outbox(Closing):
             self._apply(entry)
 
     def _apply(self, entry: Entry) -> None:
+        # What follows on a person's case names the alert that the person saw, and decides nothing.
+        decides = entry.request is None and not (entry.case and self.case(entry.case))
+        alert = entry.alert_id if decides else None
         self._db.execute(
             "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
-            (entry.seq, entry.hash, entry.alert_id, entry.request, entry.encode()),
+            (entry.seq, entry.hash, alert, entry.request, entry.encode()),
         )
         self._seq, self._hash = entry.seq, entry.hash
+        self._note_account(entry)
         if entry.act in {Act.BREAKER, Act.KILL_SWITCH}:
             on = (switch_of(entry), entry.outcome == Outcome.ON)
             self._db.execute("INSERT OR REPLACE INTO switches VALUES (?, ?)", on)
         if entry.case:
             self._change(entry)
+
+    def _note_account(self, entry: Entry) -> None:
+        if entry.api_key and entry.account:
+            whose = (entry.api_key, entry.account)
+            self._db.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", whose)
 
     def _change(self, entry: Entry) -> None:
         before = self.case(entry.case)
@@ -160,8 +190,9 @@ class Outbox(Closing):
                 self._db.execute("INSERT INTO spent VALUES (?, ?, ?)", (entry.ts, entry.app, dry))
 
     def knows_alert(self, alert_id: str) -> bool:
-        """Whether anything was decided on this alert."""
-        return self._any("SELECT 1 FROM entries WHERE alert = ? LIMIT 1", alert_id)
+        """Whether the hook has decided on this alert; what people ask for may name it, too."""
+        query = "SELECT 1 FROM entries WHERE alert = ? AND request IS NULL LIMIT 1"
+        return self._any(query, alert_id)
 
     def knows_request(self, request_id: str) -> bool:
         """Whether this request was answered."""
@@ -180,14 +211,25 @@ class Outbox(Closing):
         """Give the case of a key, account or app that changed last, of those in these states."""
         row = self._db.execute(
             "SELECT body FROM cases WHERE subject = ? AND act = ? "
-            "AND state IN (SELECT value FROM json_each(?)) ORDER BY changed DESC LIMIT 1",
-            (subject, act, msgspec.json.encode(states).decode()),
+            "AND state IN (SELECT value FROM json_each(?)) "
+            "ORDER BY changed DESC, state = ? LIMIT 1",  # what took its place in the same moment
+            (subject, act, msgspec.json.encode(states).decode(), State.CANCELLED),
         ).fetchone()
         return _case(row[0]) if row else None
 
     def open_case(self, subject: str, act: Act) -> Case | None:
         """Give the case of a key, account or app that is not over."""
         return self.last_case(subject, act, *OPEN)
+
+    def account_of(self, api_key: str) -> str | None:
+        """Account of a key, where an entry has told it; refused alerts count, too."""
+        query = "SELECT account FROM accounts WHERE api_key = ?"
+        row = self._db.execute(query, (api_key,)).fetchone()
+        return row[0] if row else None
+
+    def is_given_up(self, case: Case) -> bool:
+        """Whether the exchange never confirmed, and is called no more."""
+        return case.state in FAILURES and self.call(case.id) is None
 
     def due_cases(self, state: State, now_ms: int, most: int) -> list[Case]:
         """Give cases in a state whose `until` has passed, at most so many."""

@@ -137,6 +137,10 @@ class Policy(_Section):
         """Give the line of the allow list that protects them at this time, if any."""
         return next((line for line in self.allow if line.covers(api_key, account, app, now)), None)
 
+    def names_accounts(self, now: float) -> bool:
+        """Whether the allow list protects an account at this time, s."""
+        return any(line.account and now < line.until.timestamp() for line in self.allow)
+
 
 def load_policy(path: Path | None) -> Policy:
     """Read and check a policy; without a file, the defaults.

@@ -35,6 +35,25 @@ class AtOnce(Executor):
         return done
 
 
+class Held(Executor):
+    """Keeps every call on its way until it is let go."""
+
+    def __init__(self) -> None:
+        self._calls: list[Callable[[], None]] = []
+
+    @override
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        answer: Future[T] = Future()
+        self._calls.append(lambda: answer.set_result(fn(*args, **kwargs)))
+        return answer
+
+    def let_go(self) -> None:
+        """Let the exchange answer."""
+        calls, self._calls = self._calls, []
+        for call in calls:
+            call()
+
+
 def leak(number: int = 1, key: str = "key-1", **changes: Any) -> bytes:
     """A leaked key's alert, good enough for the default thresholds."""
     data: dict[str, Any] = {
@@ -114,6 +133,14 @@ class Stand:
     def hear(self, *alerts: bytes) -> None:
         self.hook.hear(alerts)
         self.settle()
+
+    def hold(self, *alerts: bytes) -> Held:
+        """Hear alerts, and keep the calls of this life on their way."""
+        held = Held()
+        self.hook._calls._executor = held
+        self.hook.hear(alerts)
+        self.hook.turn()
+        return held
 
     def ask(self, what: Ask, subject: str = "", who: str = "eva", reason: str = "because") -> Entry:
         """Ask for something and give the hook's answer."""

@@ -176,3 +176,31 @@ def test_a_refused_person_does_not_keep_the_hook_from_the_alert(tmp_path: Path) 
     stand.ask(Ask.RESUME)
     stand.hear(leak(event_ts=round(1000 * NOW)))
     assert stand.keys == {"key-1": "frozen"}
+
+
+def test_a_proposal_that_names_an_alert_does_not_decide_on_it(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, approval_expires_s=60.0)
+    stand.ask_about(Ask.PROPOSE, "key-1", alert_id="alert-1")
+    stand.settle(61)
+    assert stand.last.outcome == Outcome.EXPIRED
+    stand.hear(leak())
+    assert (stand.hook.repeated, stand.keys) == (0, {"key-1": "frozen"})
+
+
+def test_a_proposal_does_not_keep_the_hook_from_freezing_by_itself(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    proposed = stand.ask_about(Ask.PROPOSE, "key-1", alert_id="alert-1").case
+    stand.hear(leak())
+    assert stand.keys == {"key-1": "frozen"}
+    replaced = stand.outbox.case(proposed)
+    assert replaced
+    assert replaced.state == State.CANCELLED
+
+
+def test_a_proposal_is_left_where_the_hook_would_only_ask_too(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, mode=Mode.APPROVE)
+    proposed = stand.ask(Ask.PROPOSE, "key-1").case
+    stand.hear(leak())
+    assert (stand.last.outcome, stand.last.rule) == (Outcome.REFUSED, Rule.OPEN_CASE)
+    stand.ask(Ask.APPROVE, proposed)
+    assert stand.keys == {"key-1": "frozen"}

@@ -72,6 +72,22 @@ def test_what_was_given_up_is_tried_again_when_the_key_is_accused_again(tmp_path
     assert states == [State.CANCELLED, State.FROZEN]
 
 
+def test_an_unfreeze_that_was_given_up_keeps_no_later_alert_from_freezing(tmp_path: Path) -> None:
+    policy: dict[str, Any] = {"retry_at_s": [0], "give_up_after_s": 0}
+    stand = Stand(tmp_path, calls=policy, cool_down_s=60)
+    stand.hear(leak(1))
+    stand.fail(kind="drop", operation=Operation.UNFREEZE_KEY, **ALWAYS)
+    stand.ask(Ask.UNFREEZE, "key-1")
+    assert (stand.last.act, stand.last.outcome) == (Act.UNFREEZE_KEY, Outcome.FAILED)
+    stand.hear(leak(2))
+    assert stand.last.rule == Rule.COOL_DOWN  # somebody has decided that it may trade
+    stand.settle(61)
+    stand.hear(leak(3))
+    assert stand.effects() == ["key-1", "key-1"]
+    states = sorted(case.state for case in cases_of(stand.entries()).values())
+    assert states == [State.CANCELLED, State.FROZEN]
+
+
 def test_the_exchange_may_ask_for_patience(stand: Stand) -> None:
     stand.fail(kind="status", status=429, retry_after="9")
     stand.hear(leak())
@@ -190,10 +206,56 @@ def test_what_was_intended_is_done_by_the_next_life(stand: Stand) -> None:
     stand.fail(kind="drop", **ALWAYS)
     stand.hear(leak())
     stand.exchange.faults = []
-    stand.now = NOW + 7200  # the decision was made in time; it is not made anew
+    stand.now = NOW + 3600  # the decision was made in time; it is not made anew
     stand.again()
     stand.settle()
     assert stand.effects() == ["key-1"]
+
+
+def test_what_would_have_been_given_up_by_now_is_not_done_by_the_next_life(stand: Stand) -> None:
+    stand.fail(kind="drop", **ALWAYS)
+    stand.hear(leak())
+    stand.ask(Ask.FREEZE, "by-hand")
+    stand.exchange.faults = []
+    stand.now = NOW + 3601
+    stand.again()
+    late = stand.last
+    assert (late.outcome, late.rule, late.api_key) == (
+        Outcome.CANCELLED,
+        Rule.EVENT_AGE,
+        "key-1",
+    )
+    assert late.why.endswith("the exchange was called 1 times before, and may have acted")
+    stand.settle()
+    assert stand.keys == {"by-hand": "frozen"}
+
+
+@pytest.mark.parametrize("name", ["api_key", "account", "app"])
+def test_who_is_on_the_allow_list_by_now_is_not_frozen_by_the_next_life(
+    name: str, stand: Stand
+) -> None:
+    stand.fail(kind="drop", **ALWAYS)
+    stand.hear(leak())
+    stand.exchange.faults = []
+    line = {"until": "2100-01-01T00:00:00Z", "by": "eva", "reason": "market maker"}
+    whom = {"api_key": "key-1", "account": "account of key-1", "app": "app-1"}
+    stand.again(allow=[line | {name: whom[name]}])
+    stand.settle(60)
+    assert stand.keys == {}
+    assert (stand.last.outcome, stand.last.rule) == (Outcome.CANCELLED, Rule.ALLOW_LIST)
+    assert stand.last.why.startswith("on the allow list, by eva: market maker; the exchange was")
+
+
+def test_a_call_that_a_stop_spared_is_not_made_again_by_the_next_life(stand: Stand) -> None:
+    stand.hold(leak())
+    stand.kill_file.touch()
+    stand.hook.turn()
+    assert stand.story(Act.FREEZE_KEY) == [Outcome.INTENDED]  # the call is on its way
+    stand.again()
+    stand.settle(60)
+    assert stand.keys == {}
+    assert (stand.last.outcome, stand.last.rule) == (Outcome.CANCELLED, Rule.KILL_SWITCH)
+    assert stand.last.why.endswith("the exchange was called 1 times before, and may have acted")
 
 
 @pytest.mark.parametrize(

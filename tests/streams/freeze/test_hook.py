@@ -19,6 +19,11 @@ def stand_with(folder: Path, **policy: Any) -> Stand:
     return Stand(folder, **policy)
 
 
+def approve_by_two(stand: Stand, case: str) -> None:
+    for who in ("eva", "bo"):
+        stand.ask(Ask.APPROVE, case, who)
+
+
 def test_a_good_alert_freezes_its_key_and_the_audit_tells_it(stand: Stand) -> None:
     stand.hear(leak())
     assert stand.keys == {"key-1": "frozen"}
@@ -156,10 +161,57 @@ def test_an_app_wide_freeze_spares_who_is_allowed_and_who_is_frozen(tmp_path: Pa
     stand = stand_with(tmp_path, allow=[ALLOW | {"api_key": "b"}])
     stand.hear(leak(1, "a"))
     stand.hear(app_leak(["a", "b", "c"]))
-    case = stand.last.case
-    stand.ask(Ask.APPROVE, case, "eva")
-    stand.ask(Ask.APPROVE, case, "bo")
+    approve_by_two(stand, stand.last.case)
     assert stand.effects() == ["a", "c"]
+
+
+def test_an_app_wide_freeze_takes_the_place_of_what_waits_or_was_given_up(tmp_path: Path) -> None:
+    policy: dict[str, Any] = {"calls": {"retry_at_s": [0], "give_up_after_s": 0}}
+    stand = stand_with(tmp_path, **policy)
+    stand.fail(kind="status", status=404)
+    stand.hear(leak(1, "failed"))
+    stand.again(mode=Mode.APPROVE, **policy)
+    stand.hear(leak(2, "waits"))
+    stand.ask(Ask.PROPOSE, "proposed")
+    stand.hear(app_leak(["failed", "waits", "proposed", "new"]))
+    approve_by_two(stand, stand.last.case)
+    keys = ("failed", "waits", "proposed", "new")
+    assert stand.keys == dict.fromkeys(keys, "frozen")
+    cancelled = [entry for entry in stand.entries() if entry.outcome == Outcome.CANCELLED]
+    assert [entry.api_key for entry in cancelled] == ["failed", "waits", "proposed"]
+    assert {(entry.rule, entry.who) for entry in cancelled} == {(Rule.OPEN_CASE, "bo")}
+    for key in keys:
+        stand.ask(Ask.UNFREEZE, key)
+    assert stand.keys == dict.fromkeys(keys, "active")
+
+
+def test_an_app_wide_freeze_spares_an_account_that_is_allowed_or_not_known(tmp_path: Path) -> None:
+    stand = stand_with(tmp_path, allow=[ALLOW | {"account": "alice"}])
+    stand.hear(leak(1, "hers", account="alice"), leak(2, "his", account="bob", score=0.5))
+    assert stand.story() == [Outcome.REFUSED] * 2  # which is all that is known of the accounts
+    stand.hear(app_leak(["hers", "his", "unknown"]))
+    approve_by_two(stand, stand.last.case)
+    assert stand.effects() == ["his"]
+    told = {e.api_key: e for e in stand.entries(Act.FREEZE_KEY) if e.who == "bo"}
+    assert told["his"].account == "bob"
+    assert (told["hers"].outcome, told["hers"].rule) == (Outcome.REFUSED, Rule.ALLOW_LIST)
+    assert (told["unknown"].outcome, told["unknown"].rule) == (Outcome.REFUSED, Rule.ALLOW_LIST)
+    assert "its account is not known" in told["unknown"].why
+
+
+def test_an_app_wide_freeze_tells_which_keys_it_leaves(stand: Stand) -> None:
+    stand.hear(leak(1, "frozen"), leak(2, "unfreezing"))
+    stand.fail(kind="drop", count=-1)
+    stand.ask(Ask.UNFREEZE, "unfreezing")
+    stand.hear(leak(3, "freezing"), app_leak(["frozen", "unfreezing", "freezing"]))
+    approve_by_two(stand, stand.last.case)
+    left = stand.entries()[-3:]
+    assert [(entry.outcome, entry.rule) for entry in left] == [
+        (Outcome.REFUSED, Rule.OPEN_CASE)
+    ] * 3
+    assert [entry.why.split(" is ")[1] for entry in left] == [
+        f"{entry.api_key} already" for entry in left
+    ]
 
 
 def test_a_newer_alert_of_an_app_replaces_a_case_until_somebody_has_approved(stand: Stand) -> None:

@@ -1,4 +1,5 @@
 import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from streams.freeze.actions import GENESIS, Act, Outcome, Rule
 from streams.freeze.cases import State, cases_of
 from streams.freeze.outbox import (
     BREAKER,
+    FILE,
     STOP_FILE,
     STOP_MESSAGE,
     Outbox,
@@ -19,10 +21,11 @@ from tests.streams.freeze.entries import chain, entry
 def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
     call = OutgoingCall("c", "freeze_key", 1, 2.0, 1.0, b"body")
     with Outbox(tmp_path) as outbox, outbox.transaction():
-        outbox.append(entry(Outcome.INTENDED, alert_id="a", request="r"))
+        outbox.append(entry(Outcome.INTENDED, alert_id="a"))
+        outbox.append(entry(Outcome.REFUSED, case="", request="r"))
         outbox.put_call(call)
     with Outbox(tmp_path) as outbox:
-        assert outbox.head[0] == 1
+        assert outbox.head[0] == 2
         assert outbox.due_calls(2.0, 9) == [call] == outbox.calls_of_kind("freeze_key")
         assert outbox.due_calls(1.9, 9) == []
         assert outbox.knows_alert("a")
@@ -82,3 +85,15 @@ def test_entries_that_do_not_follow_are_not_taken_over(tmp_path: Path) -> None:
         outbox.transaction(),
     ):
         outbox.adopt([story[0], story[2]])
+
+
+def test_an_outbox_of_the_version_before_learns_the_accounts_of_its_keys(tmp_path: Path) -> None:
+    with Outbox(tmp_path) as outbox, outbox.transaction():
+        outbox.append(entry(Outcome.REFUSED, case="", account="an older one"))
+        outbox.append(entry(Outcome.REFUSED, case=""))
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.executescript("DROP TABLE accounts; PRAGMA user_version = 0")
+    db.close()
+    with Outbox(tmp_path) as outbox:
+        assert outbox.account_of("key-1") == "account-1"
+        assert outbox.account_of("key-2") is None

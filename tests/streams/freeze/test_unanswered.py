@@ -1,0 +1,86 @@
+"""Calls of which the hook has no answer: the exchange may have acted, and it can be undone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.freeze.actions import Mode, Outcome, Rule
+from streams.freeze.requests import Ask
+from tests.streams.freeze.stand import Stand, leak
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Stand:
+    return Stand(tmp_path)
+
+
+def test_an_attempt_is_counted_before_it_is_made(stand: Stand) -> None:
+    held = stand.hold(leak())
+    held.let_go()  # the exchange acts, and the hook dies before it reads the answer
+    stand.again()
+    answer = stand.ask(Ask.REJECT, stand.entries()[0].case)
+    assert (answer.outcome, answer.rule) == (Outcome.REFUSED, Rule.EXCHANGE)
+    stand.settle()
+    assert (stand.last.outcome, stand.last.attempts) == (Outcome.DONE, 2)
+    assert stand.effects() == ["key-1"]
+
+
+def test_people_are_paged_when_the_last_scheduled_attempt_had_no_answer(tmp_path: Path) -> None:
+    policy: dict[str, Any] = {"retry_at_s": [0, 1]}
+    stand = Stand(tmp_path, calls=policy)
+    stand.fail(kind="drop", count=-1)
+    stand.hear(leak())
+    stand.now += 1
+    stand.hold()  # the hook dies with the second attempt on its way
+    stand.again(calls=policy)
+    assert not stand.hook.is_settled
+    stand.settle()
+    assert (stand.last.outcome, stand.last.attempts) == (Outcome.FAILED, 3)
+    assert [alarm["type"] for alarm in stand.alarms] == ["freeze.failed"]
+
+
+@pytest.mark.parametrize("approved_since", [False, True])
+def test_a_freeze_that_was_given_up_can_be_unfrozen_but_not_rejected(
+    tmp_path: Path, *, approved_since: bool
+) -> None:
+    stand = Stand(tmp_path, calls={"retry_at_s": [0], "give_up_after_s": 0})
+    stand.fail(kind="lost", count=-1)
+    stand.hear(leak())
+    case = stand.last.case
+    assert (stand.last.outcome, stand.outbox.call(case)) == (Outcome.FAILED, None)
+    if approved_since:
+        stand.ask(Ask.APPROVE, case)
+    answer = stand.ask(Ask.REJECT, case)
+    assert (answer.outcome, answer.rule) == (Outcome.REFUSED, Rule.EXCHANGE)
+    stand.exchange.faults = []
+    stand.ask(Ask.UNFREEZE, "key-1")
+    assert stand.keys == {"key-1": "active"}
+
+
+@pytest.mark.parametrize("expires", [False, True])
+def test_a_freeze_about_which_the_hook_asks_again_can_be_undone_where_it_may_be_done(
+    stand: Stand, *, expires: bool
+) -> None:
+    stand.fail(kind="lost", count=-1)
+    stand.hear(leak())
+    stand.exchange.faults = []
+    stand.again(mode=Mode.APPROVE)
+    asked = stand.last
+    assert (asked.outcome, asked.attempts) == (Outcome.PENDING, 1)
+    assert stand.ask(Ask.REJECT, asked.case).rule == Rule.EXCHANGE
+    if expires:
+        stand.settle(601)
+        assert stand.last.outcome == Outcome.CANCELLED
+        assert stand.last.why.startswith("nobody approved in time; the exchange was called 1")
+    stand.ask(Ask.UNFREEZE, "key-1")
+    assert stand.keys == {"key-1": "active"}
+
+
+def test_an_accusation_anew_tells_that_the_freeze_given_up_may_be_done(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, calls={"retry_at_s": [0], "give_up_after_s": 0})
+    stand.fail(kind="lost", count=-1)
+    stand.hear(leak(1))
+    stand.hear(leak(2))
+    [cancelled] = [entry for entry in stand.entries() if entry.outcome == Outcome.CANCELLED]
+    assert cancelled.why.endswith("the exchange was called 1 times before, and may have acted")
