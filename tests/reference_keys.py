@@ -16,6 +16,7 @@ from models.keys.state import (
     FEATURES,
     FEWEST_GAINS,
     GAINS_FOR_LOSS,
+    OF_ROUND_TRIP,
     PRIORS,
     ROUND,
     TOKEN,
@@ -92,7 +93,7 @@ class NaiveKey:
         return self.settled_total(window, lambda p: amount(p.fill) * (p.fill.market == market))
 
     def starts(self, span: float) -> list[float]:
-        """Beginnings of the key's days or hours: each at the first event after the last is over."""
+        """Beginnings of the key's hours: each at the first event after the last is over."""
         begun = [self.times[0]]
         latest = self.times[0]
         for time in self.times:
@@ -101,18 +102,20 @@ class NaiveKey:
                 begun.append(latest)
         return begun
 
-    def company_day(self) -> float:
-        """Start of today for its company: yesterday ends in a pause of an hour, or a day later."""
-        began = latest = self.times[0]
+    def days(self) -> list[float]:
+        """Beginnings of the key's days: each ends in a pause of an hour, or a day later."""
+        begun = [self.times[0]]
+        latest = self.times[0]
         for time in self.times:
-            over = time - began > DAY and (time - latest > HOUR or time - began > 2 * DAY)
-            began = time if over else began
+            age = time - begun[-1]
+            if age > DAY and (time - latest > HOUR or age > 2 * DAY):
+                begun.append(time)
             latest = max(latest, time)
-        return began
+        return begun
 
     def observations(self, which: str) -> tuple[Weighted, Weighted]:
         """Past and today: what had come by the start of the day, and by that of the hour since."""
-        days, hours = self.starts(DAY), self.starts(HOUR)
+        days, hours = self.days(), self.starts(HOUR)
         past: Weighted = []
         taken = 0
         of_sales = which not in OF_PURCHASES
@@ -146,7 +149,7 @@ class NaiveKey:
         today = len(self.observations("size")[1])
         today += sum(p.learned and p.time >= began for p in self.fills)
         fills = max(0.0, self.settled_total(MONTH, lambda p: p.learned) - today)
-        days = (1 - exp(-(self.starts(DAY)[-1] - self.times[0]) / MONTH)) * MONTH / DAY
+        days = (1 - exp(-(self.days()[-1] - self.times[0]) / MONTH)) * MONTH / DAY
         return log((fills + 2 * USUAL_FILLS) / (days + 2))
 
     def persistence(self) -> float:
@@ -175,7 +178,7 @@ class NaiveKey:
             if p.learned and p.fill.company and (p.fill.order is None or p.fill.order != last):
                 orders.append(p)
             last = p.fill.order
-        past = [p.fill.company for p in orders if p.time < self.company_day()]
+        past = [p.fill.company for p in orders if p.time < self.days()[-1]]
         if not fill.company:
             return 0.0
         there = sum(name in company for name in fill.company for company in past)
@@ -333,8 +336,11 @@ class NaiveKey:
         gains = sum(w for gain, w in faded if gain >= 0)
         losses = sum(w for gain, w in faded if gain < 0)
         steady = gains >= FEWEST_GAINS and gains >= GAINS_FOR_LOSS * losses
-        traded = self.here(fill.market, HOUR, lambda f: f.notional) + fill.notional
-        return steady and sum(gain * w for gain, w in faded) >= TOKEN * traded
+        bought = self.here(fill.market, HOUR, lambda f: f.notional * f.buys) + fill.notional
+        sold = self.here(fill.market, HOUR, lambda f: f.notional * (not f.buys))
+        traded = bought + sold
+        closes = bought <= OF_ROUND_TRIP * sold
+        return steady and closes and sum(gain * w for gain, w in faded) >= TOKEN * traded
 
     def _tell_round_trips(self, fill: KeyFill, out: dict[str, float]) -> None:
         faded = self._closes(fill)

@@ -5,8 +5,9 @@ buy, but how many of those who buy look rogue each by itself: n expected rogue b
 for log(1 + n) n / (N + 1/2). A buyer is judged by its company only as far as it shows something
 itself (`models.score.parts.standing`): a bystander whom a theft's price meets does not. Sales have
 no part in it: a group that stops out loses all together. Nor have resting bids that others hit: who
-quotes, or waits for a dip, chose neither the time nor the company. Nor have followers: keys that
-are used to such company (`models.alerts.followers`).
+quotes, or waits for a dip, chose neither the time nor the company; but a bid far above the market
+is a thief's own way to be hit. Nor have followers: keys that are used to such company
+(`models.alerts.followers`).
 """
 
 from typing import Final, NamedTuple
@@ -16,6 +17,7 @@ from numba import njit
 
 from models.alerts.followers import FOLLOWERS, follows
 from models.entities import Record, Table, find_or_add, joint_hash, new_table, with_room
+from models.keys.state import F_PAY_UP
 from models.market.clocks import decay
 from models.market.state import APP_BUYERS, BUYERS, CROWD_MS
 from models.orders.batch import BUY, Bools, Float32s, Int32s, Int64s, UInt64s
@@ -24,6 +26,7 @@ from models.score.evidence import chance
 from models.score.parts import standing
 
 MAX_ENTITIES: Final = 1_000_000
+PAID: Final = 1.5  # surprise at its price from which a resting bid waits for no dip
 
 # A market, an app in a market, or a key in a market: the rogue buyers that one must expect there.
 SUSPECTS: Final = np.dtype(
@@ -66,7 +69,8 @@ class Crowd:
         self._app_markets = with_room(self._app_markets, n, MAX_ENTITIES)
         self._pairs = with_room(self._pairs, n, MAX_ENTITIES)
         self._followers = with_room(self._followers, n, MAX_ENTITIES)
-        joins = (orders.side == BUY) & ~orders.maker
+        pays_up = rows.extra["surprises"][:, F_PAY_UP] >= PAID
+        joins = (orders.side == BUY) & (~orders.maker | pays_up)
         share = np.where(joins, standing(rows), 0.0).astype(np.float32)
         around = Around(np.zeros((n, 2), np.float32), np.zeros((n, 2), np.float32), share)
         _meet(

@@ -233,7 +233,7 @@ def _app_crowd(f: Finding) -> Words:
 def _persistence(f: Finding) -> Words:
     value = _expm1(f.persistence)
     text = f"For an hour this key has looked {_times(value)} as rogue as it usually does."
-    return Words(value, 0.0, text)
+    return Words(value, 1.0, text)
 
 
 # Kinds of evidence: two reasons of one kind do not corroborate each other.

@@ -44,7 +44,7 @@ def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
         for i in range(len(k.BASELINES)):
             close_hour(key.baselines[i])
         key.hour = now
-    if now - key.day > m.DAY:
+    if now - key.day > (m.DAY if elapsed > m.HOUR else 2 * m.DAY):  # no burst is its own past
         for i in range(len(k.BASELINES)):
             close_day(key.baselines[i])
         key.day = now
@@ -239,10 +239,11 @@ def wins(pair: Record, notional: float) -> bool:
     """Tell whether round trips in the market enrich the key, by more than a token beside its trade.
 
     Who drains a key has it lose. The thief's own key, which sells to victims and buys back from
-    them, wins in strange company. A few small gains do not cover a large purchase.
+    them, wins in strange company. Gains cover no purchase that dwarfs them or closes nothing.
     """
     steady = pair.gains_1d >= k.FEWEST_GAINS and pair.gains_1d >= k.GAINS_FOR_LOSS * pair.losses_1d
     traded = pair.bought_1h + pair.sold_1h + notional
+    steady &= pair.bought_1h + notional <= k.OF_ROUND_TRIP * pair.sold_1h
     return bool(steady and pair.won_1d - pair.lost_1d >= k.TOKEN * traded)
 
 

@@ -23,6 +23,7 @@ ALL_BUT: Final = 0.999  # of a key's fills in one market are all of them, but fo
 ROUND: Final = 0.3  # a sale closes a round trip if so much of what is sold was bought lately
 FEWEST_GAINS: Final = 3.5  # closes that gain, decayed over a day, from which a key may be winning
 GAINS_FOR_LOSS: Final = 3.0  # and so many for each that loses
+OF_ROUND_TRIP: Final = 2.0  # times what was sold within the hour: a purchase of more closes nothing
 TOKEN: Final = 0.01  # of an hour's trade: a gain of less says nothing
 DUST: Final = 0.01  # USD: fills of less are measured as this, so that every logarithm is finite
 MOST: Final = 1e15  # USD that one fill can gain or lose: keeps sums within float32

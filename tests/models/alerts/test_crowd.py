@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.alerts.crowd import Around, Crowd
+from models.alerts.crowd import PAID, Around, Crowd
 from models.alerts.followers import COMPANY, SPELL
 from models.entities import saved
-from models.keys.state import FEATURES, USUAL_FILLS
+from models.keys.state import F_PAY_UP, FEATURES, USUAL_FILLS
 from models.market.state import APP_BUYERS, BUYERS, CONTEXT, CROWD_MS, DAY
 from models.rows import Rows
 from models.score.evidence import chance
@@ -175,6 +175,19 @@ def test_a_resting_bid_that_others_hit_neither_joins_a_crowd_nor_is_judged_by_on
     assert around.rogue[:21].max() == 0.0
     assert around.share[20:23].min() > 0.0
     assert around.share[:20].max() == around.share[23] == 0.0
+
+
+def test_a_resting_bid_far_above_the_market_waits_for_no_dip_and_joins() -> None:
+    tape = [
+        bare_order(event_id=f"e-{n}", ts=TS + n, api_key=f"k-{n}", app="x", maker=True)
+        | {"odds": 12.0, "buyers": 0, "activity": -9.0}
+        for n in range(6)
+    ]
+    rows = rows_of(tape)
+    rows.extra["surprises"][:, F_PAY_UP] = PAID
+    around = Crowd().meet(rows)
+    assert around.rogue[5].min() > 2.0
+    assert around.share.min() > 0.0
 
 
 def test_one_key_that_trades_a_thousand_times_is_no_crowd() -> None:

@@ -219,6 +219,14 @@ def test_sizes_that_grow_all_day_are_measured_against_the_days_before() -> None:
     assert (usual[len(calm) :] == usual[len(calm)]).all()
 
 
+def test_a_burst_across_the_end_of_a_day_does_not_become_its_own_past() -> None:
+    calm = [day * DAY + n * 8 * HOUR for day in range(20) for n in range(3)]
+    start = 20 * DAY + 22 * HOUR  # the key's day began with its first order
+    burst = [start + n * 90_000 for n in range(160)]
+    usual = assessed(fills([*calm, 20 * DAY, *burst])).extra["usual"]
+    assert (usual[-159:] == usual[-159]).all()
+
+
 def test_what_is_suspect_is_not_learned_but_windows_take_it_in() -> None:
     calm = fills([n * HOUR for n in range(100)], app="x", network="home")
     theft = fills([100 * HOUR + n * 1_000 for n in range(30)], symbol="THIN", app="y")
@@ -304,6 +312,12 @@ def test_a_gain_on_what_the_key_held_for_long_covers_nothing() -> None:
 def test_small_gains_given_to_a_key_do_not_cover_a_large_purchase() -> None:
     tape = alternating([1.0, 1.1] * 6, qty=5.0)
     tape += alternating([2.0], start=HOUR // 2, qty=90_000.0)
+    assert assessed(tape, NERVOUS).extra["odds"][-1] > SUSPECT
+
+
+def test_gains_given_to_a_key_do_not_cover_a_purchase_that_closes_nothing() -> None:
+    tape = alternating([1.0, 1.1] * 6, qty=500.0)
+    tape += alternating([2.0], start=HOUR // 2, qty=5_000.0)
     assert assessed(tape, NERVOUS).extra["odds"][-1] > SUSPECT
 
 
