@@ -87,11 +87,15 @@ def sweep(trials: Sequence[Trial], settings: Iterable[float] = GRID) -> list[Poi
 def within_budget(budget: float) -> Choice:
     """Choose what finds most keys, then prevents most loss, and as measured keeps to the budget.
 
-    The strictest of several; None where no setting keeps to it.
+    The strictest of several; None where no setting keeps to it, or nothing is there to be found.
     """
 
     def choose(points: Sequence[Point]) -> Point | None:
-        kept = [p for p in points if p.figures.false_per_1000_key_days.value <= budget]
+        kept = [
+            p
+            for p in points
+            if p.figures.false_per_1000_key_days.value <= budget and p.figures.met[ALL].keys
+        ]
         return max(kept, key=lambda point: _found(point.figures), default=None)
 
     return choose

@@ -182,7 +182,11 @@ def regime_of(
             for kind, rate in regime.lookalikes.items()
         }
         regime = replace(regime, attacks=attacks, lookalikes=lookalikes)
-    return _scaled(regime, regime.days if days is None else days, keys or regime.n_keys)
+    return _scaled(
+        regime,
+        regime.days if days is None else days,
+        regime.n_keys if keys is None else keys,
+    )
 
 
 def _named(scenario: str) -> Regime:

@@ -14,7 +14,7 @@ import click
 from kafka.errors import KafkaError
 
 from models.evaluation.freezes import FreezeScore
-from streams.commands.options import json_option, show, with_settings
+from streams.commands.options import Amount, json_option, show, with_settings
 from streams.demo.demo import DemoError, Plan, Result, Shown, held_against_labels, run_demo
 from streams.demo.freezes import FreezeDemoError, Freezes, freezes_as_result
 from streams.demo.screen import STAY_VARIABLE, DemoScreenError, stays
@@ -43,7 +43,7 @@ a freeze hook has the accused keys frozen at a mock exchange."""
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0),
+    type=Amount(min=0),
     default=SECONDS,
     show_default=True,
     metavar="S",

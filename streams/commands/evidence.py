@@ -7,7 +7,7 @@ import click
 from aiokafka.errors import KafkaError as AioKafkaError
 from kafka.errors import KafkaError
 
-from streams.commands.options import json_option, show, with_settings
+from streams.commands.options import Amount, json_option, show, with_settings
 from streams.evidence.folder import FolderError, write_folder
 from streams.evidence.gather import NoEvidenceError, gather
 from streams.evidence.order_window import OrderWindowError
@@ -27,7 +27,7 @@ from streams.topics import TopicNames
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(min=0),
+    type=Amount(min=0),
     default=900.0,
     show_default=True,
     metavar="S",

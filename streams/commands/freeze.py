@@ -18,6 +18,7 @@ from models.unreadable import UNREADABLE
 from streams.commands.options import (
     ORDER_FILE,
     OUTPUT_FILE,
+    Amount,
     Callback,
     json_option,
     show,
@@ -73,7 +74,7 @@ def _deciding(function: Callback) -> Callback:
         with_settings("brokers", "freezes_topic", "requests_topic"),
         click.option(
             "--timeout",
-            type=click.FloatRange(min=0),
+            type=Amount(min=0),
             default=15.0,
             show_default=True,
             metavar="S",

@@ -3,11 +3,13 @@
 import functools
 import json
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import click
+from typing_extensions import override
 
 from streams.settings import CONFIG_VARIABLE, PREFIX, Settings, load_settings
 
@@ -17,6 +19,31 @@ AnyCallback = TypeVar("AnyCallback", bound=Callback)
 ORDER_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 ORDERS = "Order events, one JSON object per line (.jsonl, .jsonl.gz, .jsonl.zst)"
 OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+class Amount(click.FloatRange):
+    """A number within bounds that is one: Click takes `nan` and `inf` for such."""
+
+    @override
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Give the number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
+
+def refuse_overwriting(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = ()) -> None:
+    """Refuse two outputs in one file, and any in the place of an input: it would be emptied."""
+    taken = {path.resolve(): "an input" for path in inputs}
+    for flag, path in outputs.items():
+        if path is None or (path.exists() and not path.is_file()):  # nothing is there to be lost
+            continue
+        if (other := taken.get(path.resolve())) is not None:
+            raise click.UsageError(f"{flag} {path} is {other}, too; give it another name")
+        taken[path.resolve()] = flag
 
 
 def with_settings(*flags: str) -> Callable[[Callback], Callback]:

@@ -9,7 +9,7 @@ import click
 import kafka.errors
 from aiokafka.errors import KafkaError
 
-from streams.commands.options import inputs_option, json_option, show, with_settings
+from streams.commands.options import Amount, inputs_option, json_option, show, with_settings
 from streams.kafka.access import check_access
 from streams.kafka.security import kafka_security
 from streams.settings import Settings
@@ -26,7 +26,7 @@ CONNECT_MS: Final = 5000
 @inputs_option(required=True)
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Amount(min=0, min_open=True),
     metavar="N",
     help="Events per second.  [default: as fast as the brokers take them]",
 )

@@ -18,6 +18,7 @@ from streams.commands.options import (
     OUTPUT_FILE,
     inputs_option,
     json_option,
+    refuse_overwriting,
     show,
     with_settings,
 )
@@ -66,6 +67,8 @@ class Request:
             raise click.UsageError("give either --input or --from-topic")
         if self.topic is None and (self.since, self.until) != (None, None):
             raise click.UsageError("--since and --until need --from-topic")
+        read = [*self.inputs, *([self.labels] if self.labels else [])]
+        refuse_overwriting({"--alerts": self.alerts, "--dead": self.dead}, read)
 
 
 @click.command("replay")

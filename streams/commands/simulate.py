@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from models.simulation import SCENARIOS, regime_of, simulate, write_labels, write_orders
-from streams.commands.options import OUTPUT_FILE, json_option, show
+from streams.commands.options import OUTPUT_FILE, json_option, refuse_overwriting, show
 
 
 @click.command("simulate")
@@ -54,6 +54,7 @@ def command(
         regime = regime_of(scenarios, days, keys)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    refuse_overwriting({"--out": out, "--labels": labels})
     tape = simulate(regime, seed)
     write_orders(tape, out)
     if labels is not None:

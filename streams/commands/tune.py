@@ -13,7 +13,14 @@ from models.evaluation.decisions import Decision
 from models.evaluation.labels import LabelsError
 from models.evaluation.sweep import GRID, Choice, Costs, cheapest, held_out, sweep, within_budget
 from models.score.model import Model
-from streams.commands.options import ORDER_FILE, inputs_option, json_option, show, with_settings
+from streams.commands.options import (
+    ORDER_FILE,
+    Amount,
+    inputs_option,
+    json_option,
+    show,
+    with_settings,
+)
 from streams.commands.replay import load_model
 from streams.dispositions import DispositionError, dispositions_on, read_dispositions
 from streams.kafka.access import check_access
@@ -27,7 +34,7 @@ from streams.tuning.report import Tuned, as_result, as_text
 from streams.tuning.tuning import TapeFiles, decisions_of, train_on, try_tape
 
 TRAINING_PASSES: Final = 2
-USD = click.FloatRange(min=0.0)
+USD = Amount(min=0.0)
 
 
 @dataclass(frozen=True, slots=True)

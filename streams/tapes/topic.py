@@ -33,11 +33,15 @@ def as_ms(text: str) -> int:
     True
     """
     if text.isascii() and text.isdigit():
-        return int(text)
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text} has no time zone; end it with Z for UTC")
-    return round(moment.timestamp() * 1000)
+        ms = int(text)
+    else:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError(f"{text} has no time zone; end it with Z for UTC")
+        ms = round(moment.timestamp() * 1000)
+    if not 0 <= ms < 2**63:
+        raise ValueError(f"{text} lies outside of what brokers know as time")
+    return ms
 
 
 class TopicTape(Closing):

@@ -9,7 +9,7 @@ from models.evaluation.incidents import by_look_alike
 from models.evaluation.sweep import Costs, Point, Trial
 
 SETTING: Final = "false_keys_per_1000_key_days"
-NO_CHOICE: Final = "no setting keeps to the budget on these tapes"
+NO_CHOICE: Final = "no setting keeps to the budget on these tapes, or no leaked key is on them"
 SHOWN: Final = 4  # on a terminal, every fourth setting is shown
 HEAD: Final = (
     *("setting", "recall", "incidents noticed", "false per 1,000 key-days", "per million orders"),

@@ -47,6 +47,9 @@ def test_the_budget_is_kept_as_measured_and_the_strictest_of_equals_chosen() -> 
     assert chosen.figures.false_keys == 0
     always_false = sweep([trial("tape", 3.6, 9.0, 9.0)])
     assert within_budget(1.0)(always_false) is None
+    nobody = Truth("tape", Labels({}), Exposure(10_000, DAYS, 500))
+    nothing_to_find = Trial(nobody, trial("tape", 3.6).sightings)
+    assert within_budget(1.0)(sweep([nothing_to_find])) is None
 
 
 def test_the_cheapest_setting_moves_with_what_mistakes_cost() -> None:

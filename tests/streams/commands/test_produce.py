@@ -63,7 +63,7 @@ def test_an_input_must_be_a_file(arguments: list[str]) -> None:
     assert CliRunner().invoke(command, arguments).exit_code == 2
 
 
-@pytest.mark.parametrize("rate", ["0", "-1", "fast"])
+@pytest.mark.parametrize("rate", ["0", "-1", "fast", "nan", "inf"])
 def test_a_rate_must_be_above_0(tape: Path, rate: str) -> None:
     assert CliRunner().invoke(command, ["--input", str(tape), "--rate", rate]).exit_code == 2
 

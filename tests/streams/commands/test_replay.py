@@ -94,16 +94,22 @@ def test_a_topic_that_does_not_exist_is_one_line(
         (["--input", "{tape}", "--from-topic", "orders"], "give either --input or --from-topic"),
         (["--input", "{tape}", "--since", "1"], "--since and --until need --from-topic"),
         (["--from-topic", "orders", "--until", "noon"], "'noon' must be RFC 3339"),
+        (["--from-topic", "orders", "--since", "9" * 20], "must be RFC 3339"),
+        (["--from-topic", "orders", "--since", "0001-01-01T00:00:00Z"], "must be RFC 3339"),
+        (["--input", "{tape}", "--dead", "{tape}"], "is an input, too; give it another name"),
+        (["--input", "{tape}", "--dead", "{alerts}"], "is --alerts, too; give it another name"),
         (["--from-topic", "orders"], "brokers is not set"),
     ],
 )
 def test_flags_that_do_not_fit_are_wrong_usage(
     trained: Trained, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    given = [argument.format(tape=trained.tape) for argument in arguments]
-    result = replay(trained, tmp_path / "a.jsonl", *given)
+    alerts, before = tmp_path / "a.jsonl", trained.tape.read_bytes()
+    given = [argument.format(tape=trained.tape, alerts=alerts) for argument in arguments]
+    result = replay(trained, alerts, *given)
     assert result.exit_code == 2
     assert message in result.stderr
+    assert trained.tape.read_bytes() == before
 
 
 def test_a_folder_without_a_model_is_wrong_configuration(trained: Trained, tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
     [
         (["--days", "0"], "days is 0.0; must be"),
         (["--keys", "1"], "keys is 1; must be"),
+        (["--keys", "0"], "keys is 0; must be"),
+        (["--labels", "{out}"], "is --out, too; give it another name"),
         (["--scenario", "quiet"], "'quiet' is not one of"),
         (["--seed", "-1"], "-1 is not in the range"),
     ],
@@ -43,6 +45,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
 def test_what_is_out_of_range_is_wrong_usage(
     tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    result = simulated(tmp_path / "orders.jsonl", *arguments)
+    out = tmp_path / "orders.jsonl"
+    result = simulated(out, *(argument.format(out=out) for argument in arguments))
     assert result.exit_code == 2
     assert message in result.stderr
