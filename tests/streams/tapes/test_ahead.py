@@ -57,23 +57,33 @@ def test_an_error_comes_behind_what_was_made_before_it() -> None:
 
 def test_a_thread_that_waits_for_ever_keeps_nobody() -> None:
     never = threading.Event()
+    makers: list[threading.Thread] = []
 
     def stalling() -> Iterator[int]:
+        makers.append(threading.current_thread())
         yield 1
         never.wait()
 
     things = read_ahead(stalling())
     assert next(things) == 1
     things.close()
+    assert makers[0].is_alive()
+    assert makers[0].daemon
     never.set()
+    makers[0].join()
 
 
 def test_a_thread_of_which_nothing_more_is_wanted_is_gone() -> None:
     made: list[int] = []
-    before = threading.active_count()
-    things = read_ahead(counted(10**9, made))
+    makers: list[threading.Thread] = []
+
+    def making() -> Iterator[int]:
+        makers.append(threading.current_thread())
+        yield from counted(10**9, made)
+
+    things = read_ahead(making())
     assert next(things) == 0
-    assert threading.active_count() == before + 1
+    assert makers[0].is_alive()
     things.close()
-    assert threading.active_count() == before
+    assert not makers[0].is_alive()
     assert len(made) <= 2 + AHEAD
