@@ -92,13 +92,13 @@ class NaiveKey:
         """Decayed sum over the key's fills of one market."""
         return self.settled_total(window, lambda p: amount(p.fill) * (p.fill.market == market))
 
-    def starts(self, span: float) -> list[float]:
+    def hours(self) -> list[float]:
         """Beginnings of the key's hours: each at the first event after the last is over."""
         begun = [self.times[0]]
         latest = self.times[0]
         for time in self.times:
             latest = max(latest, time)
-            if latest - begun[-1] > span:
+            if latest - begun[-1] > HOUR:
                 begun.append(latest)
         return begun
 
@@ -115,7 +115,7 @@ class NaiveKey:
 
     def observations(self, which: str) -> tuple[Weighted, Weighted]:
         """Past and today: what had come by the start of the day, and by that of the hour since."""
-        days, hours = self.days(), self.starts(HOUR)
+        days, hours = self.days(), self.hours()
         past: Weighted = []
         taken = 0
         of_sales = which not in OF_PURCHASES
@@ -145,7 +145,7 @@ class NaiveKey:
 
     def activity(self) -> float:
         """Log of the fills a day before today, beside two days of a usual key."""
-        began = self.starts(HOUR)[-1]
+        began = self.hours()[-1]
         today = len(self.observations("size")[1])
         today += sum(p.learned and p.time >= began for p in self.fills)
         fills = max(0.0, self.settled_total(MONTH, lambda p: p.learned) - today)

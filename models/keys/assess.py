@@ -9,24 +9,9 @@ from models.entities import Table, joint_hash
 from models.keys import kernel
 from models.keys import state as k
 from models.keys.companions import familiarity, learn_company
-from models.orders.batch import (
-    Bools,
-    Float32s,
-    Float64s,
-    Int8s,
-    Int32s,
-    Int64s,
-    UInt64s,
-)
+from models.orders.batch import Bools, Float32s, Float64s, Int8s, Int32s, Int64s, UInt64s
 from models.prefetch import STEPS, ask_for, upcoming
-from models.score.evidence import (
-    FAMILIAR_WEIGHT,
-    NO_EVIDENCE,
-    SUSPECT,
-    Scale,
-    chance,
-    weigh,
-)
+from models.score.evidence import FAMILIAR_WEIGHT, NO_EVIDENCE, SUSPECT, Scale, chance, weigh
 
 
 @njit(cache=True)

@@ -10,6 +10,7 @@ from numba import njit
 
 from models.entities import Record
 from models.keys.state import MEMORY, PRIORS, SETTLED
+from models.market import state as m
 
 
 @njit(cache=True)
@@ -40,6 +41,15 @@ def _merge(into: Record, new: Record) -> None:
 def close_hour(b: Record) -> None:
     """Let the hour become part of today."""
     _merge(b.today, b.hour)
+
+
+@njit(cache=True)
+def is_day_over(day: int, now: int, pause: float) -> bool:
+    """Whether a key's day that began at `day`, ms, is over: in its first pause of an hour.
+
+    In the midst of what the key does it ends a day later: a burst never becomes its own past.
+    """
+    return bool(now - day > (m.DAY if pause > m.HOUR else 2 * m.DAY))
 
 
 @njit(cache=True)

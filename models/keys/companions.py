@@ -13,7 +13,7 @@ from numba import njit
 
 from models.entities import Record
 from models.keys import state as k
-from models.market import state as m
+from models.keys.baselines import is_day_over
 from models.market.company import NAME_BITS, NAMES
 
 PRIOR: Final = 3.0  # orders at which nobody known was there: few orders say little
@@ -71,14 +71,10 @@ def learn_company(key: Record, company: np.uint64) -> None:
 
 @njit(cache=True)
 def close_company(key: Record, pause: float) -> None:
-    """Let today become the past when it is over, `pause` ms having gone by without an event.
-
-    In the midst of what the key does, a day ends a day later: a burst never becomes its own past.
-    """
+    """Let today become the past when it is over, `pause` ms having gone by without an event."""
     began = key.company_day if key.company_day > 0 else key.first
     key.company_day = min(began, key.time)  # a time far ahead may have been taken back
-    today = key.time - key.company_day
-    if today > m.DAY and (pause > m.HOUR or today > 2 * m.DAY):
+    if is_day_over(key.company_day, key.time, pause):
         close_day(key)
         key.company_day = key.time
 

@@ -8,7 +8,7 @@ from numba import njit
 from models.entities import Record, Table, find_or_add, joint_hash
 from models.keys import companions
 from models.keys import state as k
-from models.keys.baselines import close_day, close_hour, estimate, learn, surprise
+from models.keys.baselines import close_day, close_hour, estimate, is_day_over, learn, surprise
 from models.market import state as m
 from models.market.clocks import advance_clock, decay, settled_time
 from models.orders.batch import BUY, Float32s
@@ -44,7 +44,7 @@ def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
         for i in range(len(k.BASELINES)):
             close_hour(key.baselines[i])
         key.hour = now
-    if now - key.day > (m.DAY if elapsed > m.HOUR else 2 * m.DAY):  # no burst is its own past
+    if is_day_over(key.day, now, elapsed):
         for i in range(len(k.BASELINES)):
             close_day(key.baselines[i])
         key.day = now

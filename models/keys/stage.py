@@ -6,28 +6,14 @@ import msgspec
 import numpy as np
 
 from models.bounds import BOUNDS, Bounds
-from models.entities import (
-    Table,
-    new_table,
-    put_back,
-    saved_tables,
-    with_room,
-)
+from models.entities import Table, new_table, put_back, saved_tables, with_room
 from models.keys import state as k
 from models.keys.assess import assess
 from models.keys.homes import AppNames
-from models.orders.batch import (
-    OrderBatch,
-    UInt64s,
-    venue_and_symbol,
-)
+from models.orders.batch import OrderBatch, UInt64s, venue_and_symbol
 from models.orders.hashing import stable_hashes
 from models.rows import Rows
-from models.score.evidence import (
-    NO_EVIDENCE,
-    NOTABLE,
-    Scale,
-)
+from models.score.evidence import NO_EVIDENCE, NOTABLE, Scale
 from models.snapshot import Saved, Snapshot
 
 
