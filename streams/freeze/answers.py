@@ -163,7 +163,7 @@ class Answers:
         """Say how the allow list protects a key of an app; empty where it does not."""
         policy, now = self._book.policy, self._book.clock()
         if line := policy.allowed(case.api_key, case.account, case.app, now):
-            return f"on the allow list, by {line.by}: {line.reason}"
+            return line.why
         if case.account is None and policy.names_accounts(now):
             return "its account is not known, and may be on the allow list: freeze the key by hand"
         return ""

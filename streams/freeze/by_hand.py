@@ -47,7 +47,7 @@ class ByHand:
         if mode == Mode.OFF or (mode == Mode.DRY_RUN and not by_hand):
             return Rule.MODE, f"the mode is {mode}"
         if line := book.policy.allowed(api_key, account, app, book.clock()):
-            return Rule.ALLOW_LIST, f"on the allow list, by {line.by}: {line.reason}"
+            return Rule.ALLOW_LIST, line.why
         if not self._can_call:
             return Rule.EXCHANGE, "exchange_url is not set: there is nobody to tell"
         return None

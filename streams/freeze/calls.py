@@ -89,7 +89,7 @@ class Calls:
         if book.is_stopped:
             return Rule.KILL_SWITCH, "the kill switch is on"
         if line := book.policy.allowed(case.api_key, case.account, case.app, book.clock()):
-            return Rule.ALLOW_LIST, f"on the allow list, by {line.by}: {line.reason}"
+            return Rule.ALLOW_LIST, line.why
         return None
 
     def note_answers(self) -> None:

@@ -4,7 +4,7 @@ One thread calls it, again and again: `hear` and `obey` with what came, `turn` i
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from streams.freeze.calls import Calls
 from streams.freeze.cases import Case, State, case_id
 from streams.freeze.intake import HeardAlert, MalformedAlert, read_alert, stand_in_id
 from streams.freeze.judge import DAY_MS, MINUTE_MS, Verdict, judge
-from streams.freeze.outbox import STOP_FILE, Outbox
+from streams.freeze.outbox import STOP_FILE, Outbox, OutgoingCall
 from streams.freeze.policy import Policy
 
 MOST_AT_ONCE: Final = 500  # cases that are looked after in one turn
@@ -197,25 +197,26 @@ class Hook:
         """Cancel what the hook decided by itself, and would have given up by now."""
         calls = self._policy.calls
         most_s = max(calls.give_up_after_s, sum(calls.retry_at_s))
-        for act in FREEZING:
-            for call in self._outbox.calls_of_kind(act):
-                case = self._outbox.case(call.id)
-                if case is None or not case.is_automatic:
-                    continue
-                # Not since the call was put down: it may have been made anew from the topic.
-                waited_s = (self.book.now_ms - case.intended_ts) / 1000
-                if waited_s > most_s:
-                    why = f"it was decided {waited_s:.0f} s ago, and is tried for {most_s:g} s"
-                    self.book.cancel(case, call.attempts, Rule.EVENT_AGE, why)
+        for call, case in self._automatic():
+            # Not since the call was put down: it may have been made anew from the topic.
+            waited_s = (self.book.now_ms - case.intended_ts) / 1000
+            if waited_s > most_s:
+                why = f"it was decided {waited_s:.0f} s ago, and is tried for {most_s:g} s"
+                self.book.cancel(case, call.attempts, Rule.EVENT_AGE, why)
 
     def _ask_again(self) -> None:
         """Turn what was to be frozen without being asked into a question."""
+        for call, case in self._automatic():
+            self._outbox.drop_call(call.id)
+            self._ask(case, call.attempts)
+
+    def _automatic(self) -> Iterator[tuple[OutgoingCall, Case]]:
+        """Give the freezes that wait for the exchange and that no person approved."""
         for act in FREEZING:
             for call in self._outbox.calls_of_kind(act):
                 case = self._outbox.case(call.id)
                 if case is not None and case.is_automatic:
-                    self._outbox.drop_call(call.id)
-                    self._ask(case, call.attempts)
+                    yield call, case
 
     def _ask(self, case: Case, attempts: int) -> None:
         self.book.write(

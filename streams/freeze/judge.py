@@ -83,7 +83,7 @@ def _too_old(alert: HeardAlert, policy: Policy, now_ms: int) -> Verdict | None:
 def _protected(alert: HeardAlert, policy: Policy, now_ms: int) -> Verdict | None:
     data = alert.data
     if line := policy.allowed(data.api_key, data.account, data.app, now_ms / 1000):
-        return refusal(Rule.ALLOW_LIST, f"on the allow list, by {line.by}: {line.reason}")
+        return refusal(Rule.ALLOW_LIST, line.why)
     return None
 
 

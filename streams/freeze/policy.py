@@ -54,6 +54,11 @@ class Allowed(_Section):
             raise ValueError("must name exactly one of api_key, account and app")
         return self
 
+    @property
+    def why(self) -> str:
+        """Say who put them there, and for what."""
+        return f"on the allow list, by {self.by}: {self.reason}"
+
     def covers(self, api_key: str | None, account: str | None, app: str | None, now: float) -> bool:
         """Whether it holds for them at this time, s."""
         pairs = ((self.api_key, api_key), (self.account, account), (self.app, app))
