@@ -70,9 +70,7 @@ export async function livePage(root) {
       newest = first.newest;
       isWhole = !first.next;
       draw();
-      const meanwhile = unread;
-      unread = null;
-      take(meanwhile);
+      takeUnread();
       let cursor = first.next;
       while (cursor && rows.length < MOST) {
         const page = await get(`/api/alerts?limit=${MORE}&cursor=${encodeURIComponent(cursor)}&${query}`).catch(() => null);
@@ -95,9 +93,7 @@ export async function livePage(root) {
       tellCount();
     } catch (error) {
       if (mine !== turn) return;
-      const meanwhile = unread ?? [];
-      unread = null;
-      take(meanwhile);
+      takeUnread();
       if (!rows.length) fill(body, failed(error, load));
     }
   }
@@ -173,6 +169,12 @@ export async function livePage(root) {
     }
     if (!rows.length && waiting.length) showNew();
     else tellCount();
+  }
+
+  function takeUnread() {
+    const changes = unread ?? [];
+    unread = null;
+    take(changes);
   }
 
   async function catchUp() {
