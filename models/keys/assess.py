@@ -9,6 +9,7 @@ from models.entities import Table, joint_hash
 from models.keys import kernel
 from models.keys import state as k
 from models.keys.companions import familiarity, learn_company
+from models.keys.usual_app import home_app
 from models.orders.batch import Bools, Float32s, Float64s, Int8s, Int32s, Int64s, UInt64s
 from models.prefetch import STEPS, ask_for, upcoming
 from models.score.evidence import FAMILIAR_WEIGHT, NO_EVIDENCE, SUSPECT, Scale, chance, weigh
@@ -115,7 +116,7 @@ def assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             odds[i] = NO_EVIDENCE
         persistence[i] = kernel.persistence(key)
         activity[i] = kernel.activity(key)
-        home[i] = key.app if key.app_orders > 0.0 else np.uint64(0)
+        home[i] = home_app(key)
         if odds[i] > NO_EVIDENCE:
             key.evidence_1h += chance(odds[i], surprises[i])
         if not unusual and (order_hash[i] == 0 or order_hash[i] != key.order):

@@ -13,7 +13,6 @@ from numba import njit
 
 from models.entities import Record
 from models.keys import state as k
-from models.keys.baselines import is_day_over
 from models.market.company import NAME_BITS, NAMES
 
 PRIOR: Final = 3.0  # orders at which nobody known was there: few orders say little
@@ -67,16 +66,6 @@ def learn_company(key: Record, company: np.uint64) -> None:
             companion.past = 0.0
             companion.today = 0
         companion.today += 1
-
-
-@njit(cache=True)
-def close_company(key: Record, pause: float) -> None:
-    """Let today become the past when it is over, `pause` ms having gone by without an event."""
-    began = key.company_day if key.company_day > 0 else key.first
-    key.company_day = min(began, key.time)  # a time far ahead may have been taken back
-    if is_day_over(key.company_day, key.time, pause):
-        close_day(key)
-        key.company_day = key.time
 
 
 @njit(cache=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from models.entities import Record, Table, find_or_add, joint_hash
-from models.keys import companions
+from models.keys import companions, usual_app
 from models.keys import state as k
 from models.keys.baselines import close_day, close_hour, estimate, is_day_over, learn, surprise
 from models.market import state as m
@@ -47,8 +47,9 @@ def enter_key(keys: Table, name: np.uint64, ts: int) -> Record:
     if is_day_over(key.day, now, elapsed):
         for i in range(len(k.BASELINES)):
             close_day(key.baselines[i])
+        companions.close_day(key)
+        usual_app.close_day(key)
         key.day = now
-    companions.close_company(key, elapsed)
     return key
 
 
@@ -278,9 +279,7 @@ def learn_past(
         key.taken += notional
     if side != BUY:
         return  # sales are seldom suspect: those of a sweep would make the thief's ways usual
-    if key.app_orders <= 0.0:
-        key.app = app
-    key.app_orders = min(key.app_orders + 1.0, 50.0) if app == key.app else key.app_orders - 1.0
+    usual_app.learn_app(key, app)
     if network != 0:
         learn_network(key, network)
 

@@ -71,6 +71,7 @@ KEY: Final = np.dtype(
         ("hour", "i8"),  # start of its running hour, ms
         ("order", "u8"),  # the order that filled last
         ("app", "u8"),  # the app that it uses
+        ("home", "u8"),  # the app that it used when today began
         ("networks", "u8", (NETWORKS,)),
         ("requests", "f4"),  # events that bore a network, learned
         ("fills", "f4"),  # learned fills, decayed over a month
@@ -84,7 +85,6 @@ KEY: Final = np.dtype(
         ("evidence_7d", "f4"),  # the same of what is older than that hour
         ("baselines", BASELINE, (len(BASELINES),)),
         ("sales", SALE, (SOLD,)),
-        ("company_day", "i8"),  # start of today for its company, ms
         ("accompanied", "f4"),  # orders to buy in company before today, learned
         ("accompanied_today", "f4"),
         ("companions", COMPANION, (COMPANIONS,)),  # at how many of them each was there

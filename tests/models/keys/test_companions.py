@@ -9,11 +9,11 @@ from models.keys.companions import (
     FAMILIAR,
     MOST_ORDERS,
     STRANGERS,
-    close_company,
     close_day,
     familiarity,
     learn_company,
 )
+from models.keys.kernel import enter_key
 from models.keys.state import COMPANIONS, KEY
 from models.market.company import NAME_BITS
 from models.market.state import DAY, HOUR
@@ -99,27 +99,21 @@ def test_a_day_of_countless_orders_does_not_overflow() -> None:
     assert familiarity(key, packed(5)) == 1.0
 
 
+def met_at(*times: int) -> list[float]:
+    """How familiar a key is with a companion each time that they meet."""
+    keys = new_table(KEY, 1)
+    familiar = []
+    for time in times:
+        enter_key(keys, np.uint64(7), time)
+        familiar.append(familiarity(keys.rows[0], packed(1)))
+        learn_company(keys.rows[0], packed(1))
+    return familiar
+
+
 def test_a_burst_across_the_end_of_the_day_does_not_become_its_own_past() -> None:
-    key = new_key()
-    key["first"] = key["time"] = 1
-    learn_company(key, packed(1, 2))
-    for time in range(1, DAY + 5 * HOUR, HOUR // 2):  # without a pause
-        key["time"] = time
-        close_company(key, HOUR / 2)
-        learn_company(key, packed(1, 2))
-        assert familiarity(key, packed(1, 2)) == 0.0
-    key["time"] += HOUR + 1
-    close_company(key, HOUR + 1.0)
-    assert familiarity(key, packed(1, 2)) == 1.0
+    burst = range(1, DAY + 5 * HOUR, HOUR // 2)  # without a pause
+    assert met_at(*burst, burst[-1] + HOUR + 1) == [0.0] * len(burst) + [1.0]
 
 
 def test_a_key_that_never_pauses_learns_its_company_after_two_days() -> None:
-    key = new_key()
-    key["first"] = key["time"] = 1
-    for time in range(1, 2 * DAY + HOUR, HOUR):
-        key["time"] = time
-        close_company(key, HOUR)
-        learn_company(key, packed(1))
-    key["time"] += HOUR
-    close_company(key, HOUR)
-    assert familiarity(key, packed(1)) == 1.0
+    assert met_at(*range(1, 2 * DAY + 2 * HOUR, HOUR))[-2:] == [0.0, 1.0]

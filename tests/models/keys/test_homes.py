@@ -6,7 +6,7 @@ import pytest
 from models.keys import homes
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
-from models.market.state import HOUR
+from models.market.state import HOUR, MINUTE
 from models.rows import Rows
 from models.score.evidence import NOTABLE, blank_scale
 from tests.factories import TS, Event, bare_order, batch_of
@@ -41,6 +41,15 @@ def test_a_notable_fill_tells_the_app_that_its_key_usually_uses_whatever_it_uses
     rows = told(stage, theft(tag))
     assert rows.extra["odds"][-1] > NOTABLE
     assert rows.extra["home"][-1].decode() == "größe"
+
+
+def test_purchases_under_another_tag_on_the_day_of_the_theft_do_not_accuse_that_app() -> None:
+    stage = KeyStage(blank_scale())
+    told(stage, orders(60, "usual"))
+    bait = orders(60, "bystander", start=80)
+    told(stage, [order | {"ts": order["ts"] - n * 59 * MINUTE} for n, order in enumerate(bait)])
+    stage._scale = NERVOUS
+    assert told(stage, theft("bystander")).extra["home"][-1].decode() == "usual"
 
 
 def test_a_key_without_a_past_tells_no_app_for_the_tag_may_be_the_thiefs() -> None:

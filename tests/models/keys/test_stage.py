@@ -243,7 +243,7 @@ def test_what_is_suspect_is_not_learned_but_windows_take_it_in() -> None:
     after = stage._keys.rows[0]
     assert (rows.extra["odds"] > SUSPECT).all()
     assert before["baselines"].tobytes() == after["baselines"].tobytes()
-    for name in ("networks", "requests", "app", "app_orders"):
+    for name in ("networks", "requests", "app", "home", "app_orders"):
         assert before[name].tobytes() == after[name].tobytes(), name
     assert after["fills"] == pytest.approx(before["fills"], rel=1e-4)
     assert after["traded_1d"] > 25 * 4e4 * 8
