@@ -31,10 +31,10 @@ class Campaigns(Remembering):
 
     def meet(self, suspect: Suspect, model: Model) -> None:
         """Weigh a purchase again if it is not its app's first there, and remember it."""
-        if suspect.app is None or suspect.share <= 0.0:
+        if suspect.origin is None or suspect.share <= 0.0:
             return
         now, alone = suspect.time, suspect.rank
-        place = suspect.market + MARKET_SEPARATOR + suspect.app
+        place = suspect.market + MARKET_SEPARATOR + suspect.origin
         seen = self._seen.get(place, {})
         suspect.earlier = sum(
             key != suspect.key and APART_MS <= now - last <= WINDOW_MS for key, last in seen.items()

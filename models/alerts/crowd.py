@@ -6,27 +6,32 @@ for log(1 + n) n / (N + 1/2). A buyer is judged by its company only as far as it
 itself (`models.score.parts.standing`): a bystander whom a theft's price meets does not. Sales have
 no part in it: a group that stops out loses all together. Nor have resting bids that others hit: who
 quotes, or waits for a dip, chose neither the time nor the company; but a bid far above the market
-is a thief's own way to be hit. Nor have followers: keys that are used to such company
-(`models.alerts.followers`).
+is a thief's own way to be hit, and the trades rise to it. Nor have followers: keys that are used to
+such company (`models.alerts.followers`).
+
+A theft is of one app's keys, mostly, and its price meets everybody. So those of the market's lead
+app, of whose keys most look rogue there, speak for one another and against no key of another app. A
+key's app is its home, whatever tag its orders bear: that is the thief's choice.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numba import njit
 
 from models.alerts.followers import FOLLOWERS, follows
-from models.entities import Record, Table, find_or_add, joint_hash, new_table, with_room
+from models.entities import Table, find_or_add, joint_hash, new_table, with_room
 from models.keys.state import F_PAY_UP
 from models.market.clocks import decay
-from models.market.state import APP_BUYERS, BUYERS, CROWD_MS
+from models.market.state import ADVERSE_MOVE, APP_BUYERS, BUYERS, CROWD_MS
 from models.orders.batch import BUY, Bools, Float32s, Int32s, Int64s, UInt64s
+from models.orders.hashing import stable_hashes
 from models.rows import Rows
 from models.score.evidence import chance
 from models.score.parts import standing
 
 MAX_ENTITIES: Final = 1_000_000
-PAID: Final = 1.5  # surprise at its price from which a resting bid waits for no dip
+PAID: Final = 1.5  # surprise at its price from which a resting bid, hit above, waits for no dip
 
 # A market, an app in a market, or a key in a market: the rogue buyers that one must expect there.
 SUSPECTS: Final = np.dtype(
@@ -35,6 +40,8 @@ SUSPECTS: Final = np.dtype(
         ("time", "i8"),
         ("expected", "f4"),
         ("unusual", "f4"),  # of them, those for whom it is not usual
+        ("lead", "u8"),  # of a market: the app that most of them are of
+        ("led", "f4"),  # and how many are
     ],
     align=True,
 )
@@ -46,6 +53,11 @@ class Around(NamedTuple):
     weight: Float32s  # (n, 2), as evidence
     rogue: Float32s  # (n, 2), rogue buyers that one must expect among them
     share: Float32s  # (n,), of that evidence which counts for the fill, 0 to 1
+    apart: Float32s  # (n, 2), weight and rogue buyers in the market for whom the lead app excludes
+
+    def at(self, row: int) -> Self:
+        """Give those around one fill."""
+        return type(self)(*(column[row] for column in self))
 
 
 class Crowd:
@@ -70,9 +82,11 @@ class Crowd:
         self._pairs = with_room(self._pairs, n, MAX_ENTITIES)
         self._followers = with_room(self._followers, n, MAX_ENTITIES)
         pays_up = rows.extra["surprises"][:, F_PAY_UP] >= PAID
+        pays_up &= rows.extra["context"][:, ADVERSE_MOVE] > 0.0
         joins = (orders.side == BUY) & (~orders.maker | pays_up)
         share = np.where(joins, standing(rows), 0.0).astype(np.float32)
-        around = Around(np.zeros((n, 2), np.float32), np.zeros((n, 2), np.float32), share)
+        weight, rogue, apart = (np.zeros((n, 2), np.float32) for _ in range(3))
+        around = Around(weight, rogue, share, apart)
         _meet(
             self._markets,
             self._app_markets,
@@ -84,8 +98,7 @@ class Crowd:
             orders.market,
             orders.keys.hashes,
             orders.key,
-            orders.apps.hashes,
-            orders.app,
+            _origins(rows),
             joins,
             rows.extra["odds"],
             rows.extra["surprises"],
@@ -104,17 +117,15 @@ def _enter(table: Table, name: np.uint64, now: int) -> int:
         elapsed = float(now - entity.time)
         entity.expected = decay(entity.expected, elapsed, CROWD_MS)
         entity.unusual = decay(entity.unusual, elapsed, CROWD_MS)
+        entity.led = decay(entity.led, elapsed, CROWD_MS)
     entity.time = now
     return row
 
 
 @njit(cache=True)
-def _tell(group: Record, own: Record, buyers: float, around: Around, i: int, which: int) -> None:
-    """Say how many rogue buyers to expect in a group, but for the key itself and for followers."""
-    rogue = max(0.0, group.unusual - own.unusual)
-    others = max(0.0, buyers - (group.expected - group.unusual))
-    around.rogue[i, which] = rogue
-    around.weight[i, which] = np.log(1.0 + rogue) * min(1.0, rogue / (others + 0.5))
+def _weight(rogue: float, others: float) -> float:
+    """Evidence of so many rogue buyers among so many others."""
+    return float(np.log(1.0 + rogue) * min(1.0, rogue / (others + 0.5)))
 
 
 @njit(cache=True)
@@ -129,8 +140,7 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     market: Int32s,
     key_hash: UInt64s,
     key: Int32s,
-    app_hash: UInt64s,
-    app: Int32s,
+    origin: UInt64s,
     joins: Bools,
     odds: Float32s,
     surprises: Float32s,
@@ -145,18 +155,40 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         own = pairs.rows[_enter(pairs, joint_hash(key_hash[key[i]], name), time[i])]
         more = max(0.0, chance(odds[i], surprises[i]) - own.expected)
         unusual = more
-        if app[i] >= 0:
-            fellows_hash = joint_hash(app_hash[app[i]], name)
-            fellows = app_markets.rows[_enter(app_markets, fellows_hash, time[i])]
-            follower = joint_hash(app_hash[app[i]], key_hash[key[i]])
+        if origin[i] != 0:
+            fellows = app_markets.rows[_enter(app_markets, joint_hash(origin[i], name), time[i])]
+            follower = joint_hash(origin[i], key_hash[key[i]])
             company = fellows.expected - own.expected
             if follows(followers, follower, merge_time[i], company):
                 unusual = 0.0
-            _tell(fellows, own, context[i, APP_BUYERS], around, i, 1)
+            rogue = max(0.0, fellows.unusual - own.unusual)
+            others = max(0.0, context[i, APP_BUYERS] - (fellows.expected - fellows.unusual))
+            around.rogue[i, 1] = rogue
+            around.weight[i, 1] = _weight(rogue, others)
             fellows.expected += more
             fellows.unusual += unusual
-        _tell(whole, own, context[i, BUYERS], around, i, 0)
+        rogue = max(0.0, whole.unusual - own.unusual)
+        others = max(0.0, context[i, BUYERS] - (whole.expected - whole.unusual))
+        besides = max(0.0, rogue - whole.led)
+        around.apart[i, 0] = _weight(besides, others)
+        around.apart[i, 1] = besides
+        around.rogue[i, 0] = rogue if origin[i] == whole.lead else besides
+        around.weight[i, 0] = _weight(around.rogue[i, 0], others)
+        if origin[i] != 0 and (whole.lead == origin[i] or fellows.unusual > whole.led):
+            whole.lead = origin[i]
+            whole.led = fellows.unusual
         own.expected += more
         own.unusual += unusual
         whole.expected += more
         whole.unusual += unusual
+
+
+def _origins(rows: Rows) -> UInt64s:
+    """Hash of the app that each fill's key usually uses, or else of the one it used; 0: none."""
+    orders = rows.orders
+    homes, code = np.unique(rows.extra["home"], return_inverse=True)
+    hashes = stable_hashes([home.decode() for home in homes.tolist()])
+    hashes[homes == b""] = 0
+    origin = hashes[code]
+    tags = np.append(orders.apps.hashes, np.uint64(0))[orders.app]  # NONE is the last
+    return np.where(origin != 0, origin, tags)

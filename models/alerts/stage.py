@@ -134,8 +134,7 @@ class AlertStage:
     def _rouse(self, rows: Rows, row: int, by: Suspect, around: Around) -> list[Alert]:
         """Accuse those whose purchases of the last minutes prove rogue in the light of this one."""
         alerts: list[Alert] = []
-        crowd, rogue = around.weight[row], around.rogue[row]
-        for one in self._waiting.roused(by, crowd, rogue, self._model):
+        for one in self._waiting.roused(by, around.at(row), self._model):
             self.watch(one, by.sighting.ts)
             alerts += self._accuse(rows, row, one, self._note(one, by.time))
             alerts += self._profiteers.alerted(rows, row, one)

@@ -46,6 +46,11 @@ class Suspect(msgspec.Struct):
     earlier: int = 0  # keys of its app that looked rogue in the market hours before
 
     @property
+    def origin(self) -> str | None:
+        """The app that its key usually uses, or else the one it used; None: none."""
+        return self.home or self.app
+
+    @property
     def rank(self) -> float:
         """-log10 of the chance that a benign key-day shows as much."""
         return self.sighting.rank

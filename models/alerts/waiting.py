@@ -8,8 +8,8 @@ from typing import ClassVar, Final
 
 import numpy as np
 
+from models.alerts.crowd import Around
 from models.alerts.suspects import Suspect
-from models.orders.batch import Float32s
 from models.score.model import Model
 from models.score.parts import (
     APP_CROWD,
@@ -50,11 +50,10 @@ class Waiting(Remembering):
         if len(waiting) > MOST:
             waiting.remove(min(waiting, key=_alone))
 
-    def roused(self, by: Suspect, crowd: Float32s, rogue: Float32s, model: Model) -> list[Suspect]:
+    def roused(self, by: Suspect, around: Around, model: Model) -> list[Suspect]:
         """Give those that prove more rogue than before in the light of a later purchase.
 
-        `crowd`, shape (2,), is the weight of those around the later purchase, in all and of its
-        app, `rogue`, shape (2,), how many rogue buyers to expect among them.
+        `around` are those around the later purchase.
         """
         self._forget(by.time)
         waiting = _recent(self._markets.pop(by.market, []), by.time)
@@ -62,15 +61,18 @@ class Waiting(Remembering):
             return []
         self._markets[by.market] = waiting
         # Most later purchases tell nothing new, and the sum over all is the most of any.
-        around, fellows = crowd.tolist()
-        most = (1.0 + TINY) * min(MOST_COMPANY, CROWD_WEIGHT * around + APP_CROWD_WEIGHT * fellows)
+        market, fellows = around.weight.tolist()
+        most = (1.0 + TINY) * min(MOST_COMPANY, CROWD_WEIGHT * market + APP_CROWD_WEIGHT * fellows)
         if not any(
             w.share * most + _earlier(w) > w.parts[CROWD] + w.parts[APP_CROWD] for w in waiting
         ):
             return []
-        fellow = np.array([[1.0, by.app is not None and by.app == w.app] for w in waiting])
+        fellow = np.array([[by.origin is not None and by.origin == w.origin] for w in waiting])
+        apart, besides = around.apart.tolist()
+        crowds = np.where(fellow, around.weight, np.array([apart, 0.0], np.float32))
+        rogue = np.where(fellow, around.rogue, np.array([besides, 0.0], np.float32))
         parts = np.array([w.parts for w in waiting])
-        company = company_of(crowd * fellow, np.array([w.share for w in waiting]))
+        company = company_of(crowds, np.array([w.share for w in waiting]))
         company[:, 1] += [_earlier(w) for w in waiting]
         more = company.sum(axis=1) > parts[:, [CROWD, APP_CROWD]].sum(axis=1)
         more &= np.array([w.key != by.key for w in waiting])
@@ -82,7 +84,7 @@ class Waiting(Remembering):
             waiting[place].parts = parts[place].tolist()
         proved = np.flatnonzero(more & (ranks >= model.threshold)).tolist()
         for place in proved:
-            waiting[place].seen_again(float(ranks[place]), rogue * fellow[place])
+            waiting[place].seen_again(float(ranks[place]), rogue[place])
         return [waiting[place] for place in proved]
 
     def _forget(self, now: int) -> None:

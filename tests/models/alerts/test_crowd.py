@@ -10,13 +10,14 @@ from models.alerts.crowd import PAID, Around, Crowd
 from models.alerts.followers import COMPANY, SPELL
 from models.entities import saved
 from models.keys.state import F_PAY_UP, FEATURES, USUAL_FILLS
-from models.market.state import APP_BUYERS, BUYERS, CONTEXT, CROWD_MS, DAY
+from models.market.state import ADVERSE_MOVE, APP_BUYERS, BUYERS, CONTEXT, CROWD_MS, DAY
 from models.rows import Rows
 from models.score.evidence import chance
 from models.score.parts import ACTIVITY_WEIGHT, ENOUGH
 from tests.factories import TS, Event, bare_order, batch_of
 
-OF_STAGES = ("odds", "buyers", "activity")
+OF_STAGES = ("odds", "buyers", "activity", "home")
+homes = st.sampled_from([None, None, "x", "y", "z"])
 steps = st.sampled_from([0, 1, 5_000, 60_000, 900_000, 7_200_000, DAY])
 
 
@@ -33,7 +34,7 @@ def suspects(draw: st.DrawFn) -> list[Event]:
         side = draw(st.sampled_from(["buy", "buy", "buy", "sell"]))
         tape.append(suspect(n, ts, key, symbol, side=side, odds=draw(st.floats(0, 12))))
         tape[-1] |= {"buyers": draw(st.integers(0, 9)), "activity": draw(st.floats(-12, 6))}
-        tape[-1] |= {"maker": draw(st.booleans())}
+        tape[-1] |= {"maker": draw(st.booleans()), "home": draw(homes)}
     return tape
 
 
@@ -44,7 +45,7 @@ def suspect(
     order = bare_order(
         event_id=f"e-{number}", ts=ts, api_key=key, app=app, symbol=symbol, side=side, maker=False
     )
-    return order | {"odds": odds, "buyers": 0, "activity": 0.0}
+    return order | {"odds": odds, "buyers": 0, "activity": 0.0, "home": None}
 
 
 def rows_of(tape: list[Event]) -> Rows:
@@ -56,6 +57,7 @@ def rows_of(tape: list[Event]) -> Rows:
     extra: dict[str, Any] = {
         "activity": np.array(activity, np.float32),
         "familiarity": np.zeros(len(tape), np.float32),
+        "home": np.array([(event.get("home") or "").encode() for event in tape], "S8"),
         "odds": np.array([event["odds"] for event in tape], np.float32),
         "surprises": np.zeros((len(tape), len(FEATURES)), np.float32),
         "context": context,
@@ -82,6 +84,7 @@ class Expected:
     def __init__(self) -> None:
         self._met: list[Met] = []
         self._crowds: dict[tuple[str, str], list[int]] = {}  # when each began for an app's key
+        self._leads: dict[str, Event] = {}  # some event of each market's lead app
 
     def total(self, now: Event, *alike: str) -> tuple[float, float]:
         """Sums over those that are alike in some fields, faded since then: all, and the unusual."""
@@ -94,20 +97,32 @@ class Expected:
             m.unusual * left for m, left in faded
         )
 
-    def told(self, now: Event, buyers: float, *alike: str) -> tuple[float, float]:
-        """Unusual rogue buyers among the others who are alike, and their weight."""
+    def told(
+        self, now: Event, buyers: float, *alike: str, besides: float = 0.0
+    ) -> tuple[float, float]:
+        """Unusual rogue buyers among the others alike, but for so many, and their weight."""
         expected, unusual = self.total(now, *alike)
-        rogue = max(0.0, unusual - self.total(now, "symbol", "api_key")[1])
+        rogue = max(0.0, unusual - self.total(now, "symbol", "api_key")[1] - besides)
         others = max(0.0, buyers - (expected - unusual))
         return rogue, log(1 + rogue) * min(1.0, rogue / (others + 0.5))
 
+    def led(self, now: Event) -> float:
+        """Unusual rogue buyers of the app of which there are most in the market."""
+        lead = self._leads.get(now["symbol"])
+        return self.total(lead | {"ts": now["ts"]}, "symbol", "origin")[1] if lead else 0.0
+
+    def is_led(self, now: Event) -> bool:
+        """Whether it is of that app."""
+        lead = self._leads.get(now["symbol"], {"origin": None})
+        return bool(lead["origin"] == now["origin"])
+
     def follows(self, now: Event) -> bool:
         """Whether its key stood in company before; notes that it does now."""
-        if now["app"] is None:
+        if now["origin"] is None:
             return False
-        crowds = self._crowds.setdefault((now["app"], now["api_key"]), [])
+        crowds = self._crowds.setdefault((now["origin"], now["api_key"]), [])
         earlier = [began for began in crowds if now["ts"] - began > SPELL or began != crowds[-1]]
-        fellows = self.total(now, "symbol", "app")[0] - self.total(now, "symbol", "api_key")[0]
+        fellows = self.total(now, "symbol", "origin")[0] - self.total(now, "symbol", "api_key")[0]
         if fellows >= COMPANY and (not crowds or now["ts"] - crowds[-1] > SPELL):
             crowds.append(now["ts"])
         return bool(earlier)
@@ -117,6 +132,9 @@ class Expected:
         itself = chance(float(np.float32(now["odds"])), np.zeros(len(FEATURES), np.float32))
         more = max(0.0, itself - self.total(now, "symbol", "api_key")[0])
         self._met.append(Met(now, more, 0.0 if follows else more))
+        led = self.led(now)
+        if now["origin"] and self.total(now, "symbol", "origin")[1] > led:
+            self._leads[now["symbol"]] = now
 
 
 @settings(max_examples=60)
@@ -125,16 +143,20 @@ def test_a_fill_is_told_of_the_others_each_counted_once_and_never_of_itself(
     tape: list[Event],
 ) -> None:
     around, expected = Crowd().meet(rows_of(tape)), Expected()
-    for n, event in enumerate(tape):
+    for n, told in enumerate(tape):
+        event = told | {"origin": told["home"] or told["app"]}
         itself = ACTIVITY_WEIGHT * (log(USUAL_FILLS) - event["activity"])
         share = min(1.0, max(0.0, itself / ENOUGH)) if takes(event) else 0.0
         assert around.share[n] == pytest.approx(share, rel=1e-4, abs=1e-6)
-        whole = fellows = (0.0, 0.0)
+        whole = fellows = apart = (0.0, 0.0)
         if takes(event):
-            whole = expected.told(event, event["buyers"], "symbol")
-            if event["app"] is not None:
-                fellows = expected.told(event, event["buyers"] / 2, "symbol", "app")
+            led, buyers = expected.led(event), event["buyers"]
+            apart = expected.told(event, buyers, "symbol", besides=led)
+            whole = expected.told(event, buyers, "symbol") if expected.is_led(event) else apart
+            if event["origin"] is not None:
+                fellows = expected.told(event, buyers / 2, "symbol", "origin")
             expected.add(event, follows=expected.follows(event))
+        assert around.apart[n].tolist() == pytest.approx(apart[::-1], rel=1e-3, abs=1e-5)
         for which, (rogue, weight) in enumerate((whole, fellows)):
             assert around.rogue[n, which] == pytest.approx(rogue, rel=1e-4, abs=1e-5)
             assert around.weight[n, which] == pytest.approx(weight, rel=1e-3, abs=1e-5)
@@ -185,6 +207,8 @@ def test_a_resting_bid_far_above_the_market_waits_for_no_dip_and_joins() -> None
     ]
     rows = rows_of(tape)
     rows.extra["surprises"][:, F_PAY_UP] = PAID
+    assert not Crowd().meet(rows).rogue.any()  # hit where the market is, as a market maker's bid
+    rows.extra["context"][:, ADVERSE_MOVE] = 0.001
     around = Crowd().meet(rows)
     assert around.rogue[5].min() > 2.0
     assert around.share.min() > 0.0
@@ -234,6 +258,26 @@ def test_followers_do_not_cover_the_victims_among_them() -> None:
 def test_who_followed_through_one_app_does_not_follow_through_another() -> None:
     moved = [event | {"app": "y"} for event in together(9, 20)]
     assert last_told(together(0, 20), moved) == pytest.approx(last_told(moved))
+
+
+def test_a_theft_from_one_app_speaks_against_its_other_keys_and_not_against_bystanders() -> None:
+    victims = together(9, 10)
+    fellow, bystander = together(9, 11)[10:], together(9, 1, "y")
+    assert last_told(victims, fellow)[0] > 9.0
+    assert last_told(victims, bystander)[0] == pytest.approx(0.0, abs=0.01)
+    assert last_told(victims, [bystander[0] | {"app": None}])[0] == pytest.approx(0.0, abs=0.01)
+
+
+def test_a_theft_from_several_apps_speaks_against_all_of_them() -> None:
+    diluted = [together(9, 3, app) for app in "stuvwx"]
+    assert last_told(*diluted, together(9, 1, "y"))[0] > 14.0
+
+
+def test_a_key_belongs_to_the_app_that_it_usually_uses_whatever_its_orders_say() -> None:
+    victims = [event | {"home": "x", "app": "thieftool"} for event in together(9, 10)]
+    fellow, bystander = together(9, 11)[10:], together(9, 1, "thieftool")
+    assert last_told(victims, fellow)[1] > 9.0
+    assert last_told(victims, [bystander[0] | {"home": "y"}]) == pytest.approx((0.0, 0.0), abs=0.01)
 
 
 def test_followers_dilute_no_other_crowd() -> None:

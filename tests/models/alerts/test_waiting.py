@@ -1,8 +1,10 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from models.alerts.crowd import Around
 from models.alerts.suspects import Suspect
 from models.alerts.waiting import HINDSIGHT, MOST, WINDOW_MS, Waiting
 from models.score.model import PER_DECADE, THRESHOLD
@@ -26,14 +28,20 @@ def one(number: int, rank: float = BELOW, share: float = 1.0, **changes: Any) ->
     return taken_out(rows, 0, rank, parts=parts, share=share)
 
 
+def company(crowd: np.ndarray, apart: Sequence[float] | None = None) -> Around:
+    """Those around a purchase; `apart` is what they are to other apps' keys: mostly the same."""
+    apart = [crowd[0], ROGUE[0]] if apart is None else apart
+    return Around(crowd, ROGUE, np.ones(1, np.float32), np.array(apart, np.float32))
+
+
 def roused(waiting: Waiting, by: Suspect, crowd: np.ndarray = CROWDED) -> list[str]:
-    return [found.key for found in waiting.roused(by, crowd, ROGUE, MODEL)]
+    return [found.key for found in waiting.roused(by, company(crowd), MODEL)]
 
 
 def test_the_first_victim_proves_rogue_once_a_later_one_meets_the_crowd() -> None:
     waiting = Waiting()
     waiting.add(one(0))
-    found = waiting.roused(one(1), CROWDED, ROGUE, MODEL)
+    found = waiting.roused(one(1), company(CROWDED), MODEL)
     assert [suspect.key for suspect in found] == ["k0"]
     gained = float(company_of(CROWDED[None], np.ones(1)).sum())
     assert found[0].rank == pytest.approx(BELOW + gained / PER_DECADE - HINDSIGHT, abs=1e-6)
@@ -63,6 +71,26 @@ def test_the_crowd_of_an_app_speaks_only_against_its_own_keys() -> None:
     for number, app in enumerate(["signalbot", "other", None]):
         waiting.add(one(number, app=app))
     assert roused(waiting, one(3), of_app) == ["k0"]
+
+
+def test_what_speaks_against_one_app_alone_leaves_the_keys_of_others_in_peace() -> None:
+    waiting, faint = Waiting(), (0.01, 0.5)
+    for number, app in enumerate(["signalbot", "other", None]):
+        waiting.add(one(number, app=app))
+    found = waiting.roused(one(3), company(CROWDED, faint), MODEL)
+    assert [suspect.key for suspect in found] == ["k0"]
+    found = waiting.roused(one(4, app="other"), company(CROWDED), MODEL)
+    assert [suspect.key for suspect in found] == ["k1", "k2"]
+    assert [suspect.finding.rogue_around for suspect in found] == [ROGUE[0]] * 2
+
+
+def test_the_app_of_a_key_is_the_one_that_it_usually_uses_whatever_the_thief_calls_himself() -> (
+    None
+):
+    waiting, of_app = Waiting(), np.array([0.0, 2.0], np.float32)
+    waiting.add(one(0, app="signalbot", home="victims"))
+    waiting.add(one(1, app="thieftool", home="signalbot"))
+    assert roused(waiting, one(2, app="thieftool", home="victims"), of_app) == ["k0"]
 
 
 def test_company_that_tells_no_more_than_the_last_changes_nothing() -> None:
