@@ -36,7 +36,7 @@ SEED: Final = 20180307  # the day of the first incident; any would do
 # with a margin for exchanges with more thefts, whose bystanders look rogue, too; moved as far as
 # what the most unusual four per cent of this tape's key-days reach. Beyond that lie the leaked
 # keys, if there are any, so that the tape itself cannot say more.
-USUAL_CRITICAL: Final = 8.8
+USUAL_CRITICAL: Final = 9.1
 MOST_USUAL: Final = 0.96
 USUAL_QUANTILE: Final = 4.8
 QUANTILE_COUNTS: Final = 1.0
