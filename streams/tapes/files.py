@@ -22,8 +22,10 @@ from streams.closing import Closing
 CHUNK_LINES: Final = 4096
 
 _PLAIN_BLOCK: Final = 1 << 20
-_COMPRESSED_BLOCK: Final = 1 << 16  # small, because it may expand a thousandfold
+# Small, because it may expand a thousandfold, and because a damaged one is lost as a whole.
+_COMPRESSED_BLOCK: Final = 1 << 14
 _GZIP: Final = 16 + zlib.MAX_WBITS  # zlib: expect a gzip header and check sum
+_BREAKS: Final = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 
 
 class TapeError(Exception):
@@ -59,13 +61,16 @@ _DECOMPRESSORS: Final[dict[str, Callable[[], _Decompressor]]] = {
 
 
 def read_tape(path: Path, chunk_lines: int = CHUNK_LINES) -> Iterator[Chunk]:
-    """Read a tape chunk by chunk; a `TapeError` names the file and what is wrong with it."""
+    """Read a tape chunk by chunk; a `TapeError` names the file and what is wrong with it.
+
+    It is raised behind the last whole line that could be read.
+    """
     try:
         with path.open("rb", buffering=0) as file:
             total = path.stat().st_size
             for lines, numbers, done in _chunks(_blocks(file, path.suffix), chunk_lines):
                 yield Chunk(lines, numbers, done, max(done, total))
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+    except _BREAKS as error:
         cause = error.strerror if isinstance(error, OSError) else error
         raise TapeError(f"{path} cannot be read: {cause}") from None
 
@@ -98,19 +103,25 @@ def _chunks(
     waiting: list[bytes] = []
     numbers = np.empty(0, np.int64)
     seen = done = 0
-    for lines, done in _whole_lines(blocks):
-        places, filled = _not_blank(lines)
-        waiting += filled
-        numbers = np.concatenate([numbers, places + (seen + 1)])
-        seen += len(lines)
-        start = 0
-        while len(waiting) - start >= chunk_lines:
-            end = start + chunk_lines
-            yield waiting[start:end], numbers[start:end], done
-            start = end
-        waiting, numbers = waiting[start:], numbers[start:]
+    broken: Exception | None = None
+    try:
+        for lines, done in _whole_lines(blocks):
+            places, filled = _not_blank(lines)
+            waiting += filled
+            numbers = np.concatenate([numbers, places + (seen + 1)])
+            seen += len(lines)
+            start = 0
+            while len(waiting) - start >= chunk_lines:
+                end = start + chunk_lines
+                yield waiting[start:end], numbers[start:end], done
+                start = end
+            waiting, numbers = waiting[start:], numbers[start:]
+    except _BREAKS as error:
+        broken = error
     if waiting:
         yield waiting, numbers, done
+    if broken:
+        raise broken
 
 
 def _whole_lines(blocks: Iterator[_Block]) -> Iterator[tuple[list[bytes], int]]:

@@ -1,5 +1,6 @@
 import gzip
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,6 +102,28 @@ def test_a_compressed_file_that_breaks_off_is_an_error(name: str, tmp_path: Path
         path.write_bytes(whole[:kept])
         with pytest.raises(TapeError, match=f"{name} cannot be read: the compressed data breaks"):
             list(read_tape(path))
+
+
+def read_until_broken(path: Path) -> list[bytes]:
+    lines: list[bytes] = []
+    with pytest.raises(TapeError, match=f"{path.name} cannot be read: "):
+        lines.extend(line for chunk in read_tape(path) for line in chunk.lines)
+    return lines
+
+
+@pytest.mark.parametrize("name", ["orders.jsonl.gz", "orders.jsonl.zst"])
+def test_whole_lines_before_a_break_come_before_the_error(name: str, tmp_path: Path) -> None:
+    """Fewer than fill a chunk, so that they wait when the file breaks off."""
+    draw = random.Random(7)
+    lines = [b"%d" % draw.getrandbits(2000) for _ in range(1000)]
+    whole = COMPRESSED[name](b"\n".join(lines) + b"\n")
+    path = tmp_path / name
+    path.write_bytes(whole[: len(whole) * 3 // 4])
+    read = read_until_broken(path)
+    assert 500 < len(read) < 1000
+    assert read == lines[: len(read)]
+    path.write_bytes(whole + b"not compressed")
+    assert read_until_broken(path) == lines
 
 
 @pytest.mark.parametrize("name", ["orders.jsonl.gz", "orders.jsonl.zst"])
