@@ -4,6 +4,7 @@ Users bring their own, so whatever is not needed to score alerts by may be missi
 may be told in any of the ways in which people do.
 """
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Self
@@ -58,7 +59,8 @@ class Labels(msgspec.Struct, frozen=True):
     def load(cls, path: Path) -> Self:
         """Read labels; a `LabelsError` names the file and what is wrong with it."""
         try:
-            found = msgspec.json.decode(path.read_bytes(), type=_AsTold)
+            told = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+            found = msgspec.json.decode(told, type=_AsTold)
         except OSError as error:
             raise LabelsError(f"{path} cannot be read: {error.strerror}") from error
         except UNREADABLE as error:

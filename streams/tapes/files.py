@@ -4,6 +4,7 @@ A tape is `.jsonl`, `.jsonl.gz` or `.jsonl.zst`, told by its last suffix. Lines 
 the last one perhaps in nothing; blank lines are skipped but counted.
 """
 
+import codecs
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -106,6 +107,8 @@ def _chunks(
     broken: Exception | None = None
     try:
         for lines, done in _whole_lines(blocks):
+            if not seen:  # some editors mark a file as UTF-8
+                lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
             places, filled = _not_blank(lines)
             waiting += filled
             numbers = np.concatenate([numbers, places + (seen + 1)])

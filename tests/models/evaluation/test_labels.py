@@ -60,6 +60,12 @@ def test_keys_misused_at_another_time_are_left_out() -> None:
     assert labels.within(3001, 4000).leaked == {}
 
 
+def test_the_mark_of_utf_8_at_the_start_of_the_file_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({"leaked": LEAKED}), "utf-8-sig")
+    assert Labels.load(path) == loaded(tmp_path)
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"leaked":[]}', b"\xff"])
 def test_a_file_without_labels_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "labels.json"

@@ -1,3 +1,4 @@
+import codecs
 import gzip
 import json
 import random
@@ -57,10 +58,16 @@ def test_progress_rises_to_the_size_of_the_file(name: str, tmp_path: Path) -> No
     assert {chunk.bytes_total for chunk in read_tape(path)} == {path.stat().st_size}
 
 
-@given(st.binary(max_size=60), st.lists(st.integers(1, 9), max_size=30), st.integers(1, 5))
+@given(
+    st.sampled_from([b"", codecs.BOM_UTF8]),
+    st.binary(max_size=60),
+    st.lists(st.integers(1, 9), max_size=30),
+    st.integers(1, 5),
+)
 def test_where_blocks_and_chunks_are_cut_changes_nothing(
-    text: bytes, cuts: list[int], chunk_lines: int
+    mark: bytes, rest: bytes, cuts: list[int], chunk_lines: int
 ) -> None:
+    text = mark + rest
     blocks, start = [], 0
     for size in cuts:
         blocks.append((text[start : start + size], 0))
@@ -72,11 +79,20 @@ def test_where_blocks_and_chunks_are_cut_changes_nothing(
         for number, line in zip(numbers, lines, strict=True)
     ]
     expected = []
-    for number, raw in enumerate(text.split(b"\n"), 1):
+    for number, raw in enumerate(text.removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
         line = raw.removesuffix(b"\r")
         if line.strip():
             expected.append((number, line))
     assert read == expected
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_the_mark_of_utf_8_at_the_start_of_a_file_belongs_to_no_line(
+    name: str, tmp_path: Path
+) -> None:
+    path, mark = tmp_path / name, codecs.BOM_UTF8
+    path.write_bytes(COMPRESSED[name](mark + b"one\n" + mark + b"two\n"))
+    assert numbered(path) == [(1, b"one"), (2, mark + b"two")]
 
 
 @pytest.mark.parametrize("name", ["orders.jsonl.gz", "orders.jsonl.zst"])
