@@ -69,9 +69,9 @@ def command(
     """  # noqa: D301 - Click's mark of a paragraph to be left as it stands
     try:
         imported = import_tapes(inputs, dict(usd_per_quote))
+        write_events(imported.events, out)
     except TapeError as error:
         raise click.ClickException(str(error)) from error
-    write_events(imported.events, out)
     _report(imported, out, as_json=as_json)
 
 

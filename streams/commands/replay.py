@@ -76,9 +76,18 @@ class Request:
 @click.option("--from-topic", "topic", metavar="TOPIC", help="Replay this topic instead of files.")
 @click.option("--since", type=Time(), help="Of a topic: what the brokers got at T or later.")
 @click.option("--until", type=Time(), help="Of a topic: what the brokers got before T.")
-@click.option("--alerts", type=OUTPUT_FILE, required=True, metavar="FILE", help="Alerts (.jsonl).")
 @click.option(
-    "--dead", type=OUTPUT_FILE, metavar="FILE", help="Refused events; the reasons lie beside it."
+    "--alerts",
+    type=OUTPUT_FILE,
+    required=True,
+    metavar="FILE",
+    help="Alerts (.jsonl, .jsonl.gz, .jsonl.zst).",
+)
+@click.option(
+    "--dead",
+    type=OUTPUT_FILE,
+    metavar="FILE",
+    help="Refused events (.jsonl, .jsonl.gz, .jsonl.zst); the reasons lie beside it.",
 )
 @click.option(
     "--labels", type=ORDER_FILE, metavar="FILE", help="What truly happened, to score the alerts by."

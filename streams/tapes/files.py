@@ -5,6 +5,8 @@ the last one perhaps in nothing; blank lines are skipped but counted.
 """
 
 import codecs
+import gzip
+import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -153,6 +155,18 @@ def _not_blank(lines: list[bytes]) -> tuple[Int64s, list[bytes]]:
     return np.array(kept, np.int64), filled
 
 
+def new_tape(path: Path) -> BinaryIO:
+    """Open a new tape, compressed as its name says; a `TapeError` where it cannot be written."""
+    try:
+        if path.suffix == ".gz":  # no time of writing inside, so that equal events give equal bytes
+            return io.BufferedWriter(gzip.GzipFile(path, "wb", mtime=0))
+        if path.suffix == ".zst":
+            return io.BufferedWriter(zstandard.open(path, "wb"))
+        return path.open("wb")
+    except OSError as error:
+        raise TapeError(f"{path} cannot be written: {error.strerror}") from None
+
+
 class _Reason(msgspec.Struct):
     """Why one event was refused, and where its bytes lie in the dead-letter file."""
 
@@ -160,7 +174,7 @@ class _Reason(msgspec.Struct):
     offset: int  # its line or its Kafka offset there
     field: str
     reason: str
-    at: int  # first byte in the dead-letter file
+    at: int  # first byte in the dead-letter file, as it is without compression
     bytes: int
 
 
@@ -176,11 +190,8 @@ class DeadLetterFile(Closing):
         self.path = path
         self.reasons_path = path.with_suffix(".reasons.jsonl")
         self._size = 0
-        try:
-            self._events = path.open("wb")
-            self._reasons = self.reasons_path.open("wb")
-        except OSError as error:
-            raise TapeError(f"{error.filename} cannot be written: {error.strerror}") from None
+        self._events = new_tape(path)
+        self._reasons = new_tape(self.reasons_path)
 
     def write(self, value: bytes | None, refusal: Refusal, *, source: str, offset: int) -> None:
         """Add one refused event with its reason."""

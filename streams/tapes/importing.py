@@ -6,21 +6,17 @@ market context only.
 """
 
 import csv
-import gzip
-import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import msgspec
-import zstandard
 
-from streams.tapes.files import TapeError, read_tape
+from streams.tapes.files import TapeError, new_tape, read_tape
 
 ANONYMOUS: Final = "anonymous"
 
@@ -94,16 +90,8 @@ def import_tapes(paths: Sequence[Path], usd_per_quote: Mapping[str, float]) -> I
 def write_events(events: Iterable[Event], path: Path) -> None:
     """Write a tape of order events; `.gz` and `.zst` are compressed."""
     encode = msgspec.json.Encoder().encode
-    with _new_file(path) as file:
+    with new_tape(path) as file:
         file.writelines(encode(event) + b"\n" for event in events)
-
-
-def _new_file(path: Path) -> AbstractContextManager[BinaryIO]:
-    if path.suffix == ".gz":  # no time of writing inside, so that equal events give equal bytes
-        return io.BufferedWriter(gzip.GzipFile(path, "wb", mtime=0))
-    if path.suffix == ".zst":
-        return io.BufferedWriter(zstandard.open(path, "wb"))
-    return path.open("wb")
 
 
 def _read(path: Path, usd_per_quote: Mapping[str, float]) -> tuple[TapeKind, list[Event]]:

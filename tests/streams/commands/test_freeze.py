@@ -1,3 +1,4 @@
+import gzip
 import json
 import queue
 import threading
@@ -145,8 +146,10 @@ def test_the_audit_is_verified_on_the_topic_and_as_a_copy(
     code, out, _ = roguekey("freeze", "audit", "verify", "--json")
     found = json.loads(out)
     assert (code, found["sound"]) == (0, True)
-    copy = tmp_path / "audit.jsonl"
-    assert roguekey("freeze", "audit", "export", "--out", str(copy))[0] == 0
+    packed, copy = tmp_path / "audit.jsonl.gz", tmp_path / "audit.jsonl"
+    for path in (packed, copy):
+        assert roguekey("freeze", "audit", "export", "--out", str(path))[0] == 0
+    assert gzip.decompress(packed.read_bytes()) == copy.read_bytes()
     head = f"{found['head_seq']}:{found['head_hash']}"
     verify = ("freeze", "audit", "verify", "--input", str(copy), "--head", head)
     assert roguekey(*verify)[0] == 0

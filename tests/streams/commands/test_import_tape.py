@@ -59,3 +59,10 @@ def test_a_file_that_is_no_tape_is_refused(tape: Path) -> None:
     assert result.exit_code == 1
     assert "columns are a, b; must be of" in result.stderr
     assert not tape.with_name("orders.jsonl").exists()
+
+
+def test_an_output_that_cannot_be_written_is_one_line(tape: Path) -> None:
+    out = tape.with_name("nowhere") / "orders.jsonl.gz"
+    result = CliRunner().invoke(command, ["--input", str(tape), "--out", str(out)])
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {out} cannot be written: No such file or directory\n"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.orders.refusals import Refusal
-from streams.tapes.files import DeadLetterFile, TapeError, _chunks, read_tape
+from streams.tapes.files import DeadLetterFile, TapeError, _chunks, new_tape, read_tape
 
 COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
     "orders.jsonl": bytes,
@@ -168,6 +168,19 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         DeadLetterFile(tmp_path / "nowhere" / "dead.jsonl")
 
 
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_a_new_tape_is_compressed_as_its_name_says_and_the_same_bytes_again(
+    name: str, tmp_path: Path
+) -> None:
+    paths = [tmp_path / name, tmp_path / "again" / name]
+    paths[1].parent.mkdir()
+    for path in paths:
+        with new_tape(path) as file:
+            file.writelines([b"one\n", b"two\n"])
+        assert numbered(path) == [(1, b"one"), (2, b"two")]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
 NAUGHTY = [b"{", b"\xff\xfe\x00", b"two\nlines\n", b"", b"\r", '{"é":"北"}'.encode()]
 
 
@@ -192,12 +205,16 @@ def test_dead_letters_keep_every_byte_and_the_reason_lies_beside(tmp_path: Path)
     }
 
 
-def test_dead_letters_can_be_fed_in_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_dead_letters_can_be_fed_in_again_whatever_the_compression(
+    name: str, tmp_path: Path
+) -> None:
     lines = [b'{"price":0}', b"{", b"\xff"]
-    with DeadLetterFile(tmp_path / "dead.jsonl") as dead:
+    with DeadLetterFile(tmp_path / name) as dead:
         for line in lines:
             dead.write(line, REFUSAL, source="orders.jsonl", offset=1)
-    assert [line for _, line in numbered(tmp_path / "dead.jsonl")] == lines
+    assert [line for _, line in numbered(dead.path)] == lines
+    assert json.loads(dead.reasons_path.read_bytes().splitlines()[1])["at"] == len(lines[0]) + 1
 
 
 def test_a_run_that_refuses_nothing_leaves_empty_files(tmp_path: Path) -> None:
