@@ -146,7 +146,7 @@ def _tune(
     costs: Costs | None,
     settings: Settings,
 ) -> Tuned:
-    warmup, history = settings.warmup, request.history
+    warmup, history = settings.warmup_files(), request.history
     total = TRAINING_PASSES * stored_bytes(history) + len(tapes) * stored_bytes(warmup)
     with progress_bar() as bar:
         task = bar.add_task("tune", total=total + stored_bytes(request.inputs))

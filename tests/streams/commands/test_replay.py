@@ -97,6 +97,8 @@ def test_a_topic_that_does_not_exist_is_one_line(
         (["--from-topic", "orders", "--since", "9" * 20], "must be RFC 3339"),
         (["--from-topic", "orders", "--since", "0001-01-01T00:00:00Z"], "must be RFC 3339"),
         (["--input", "{tape}", "--dead", "{tape}"], "is an input, too; give it another name"),
+        (["--from-topic", "orders", "--warmup", "{tape}", "--dead", "{tape}"], "is an input, too"),
+        (["--input", "{tape}", "--warmup", "absent"], "'absent': must be a file that can be read"),
         (["--input", "{tape}", "--dead", "{alerts}"], "is --alerts, too; give it another name"),
         (["--from-topic", "orders"], "brokers is not set"),
     ],

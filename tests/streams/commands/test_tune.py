@@ -82,6 +82,7 @@ def test_dispositions_may_come_from_their_topic(
             ["--dispositions", "absent.jsonl"],
             "absent.jsonl is no file; for a topic",
         ),
+        (["--labels", "{labels}", "--warmup", "absent"], "'absent': must be a file that can be"),
         (["--labels", "{labels}", "--false-keys-per-1000-key-days", "0"], "greater than or equal"),
     ],
 )
