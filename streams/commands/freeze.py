@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import chain, islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -179,9 +180,10 @@ def verify_(settings: Settings, file: Path | None, head: str | None, as_json: bo
 @json_option
 def export(settings: Settings, out: Path, as_json: bool) -> None:
     """Copy the audit into a file, byte for byte."""
-    count = 0
+    entries, count = _topic(settings), 0
+    first = list(islice(entries, 1))  # brokers out of reach empty no earlier copy
     with _failures(settings), new_tape(out) as file:
-        for _, value in _topic(settings):
+        for _, value in chain(first, entries):
             file.write(value + b"\n")
             count += 1
     show({"out": str(out), "entries": count}, f"{count:,} entries in {out}", as_json=as_json)

@@ -131,14 +131,13 @@ def load_model(settings: Settings) -> Model:
 def _run(request: Request, model: Model, settings: Settings) -> tuple[Labels | None, Replayed]:
     with _failures(settings, request.topic), ExitStack() as stack:
         truth = Labels.load(request.labels) if request.labels else None
+        topic = request.topic
+        tape = stack.enter_context(_open(topic, request, settings)) if topic else None
+        # Only now, so that brokers out of reach empty no file of an earlier replay.
         letters = stack.enter_context(DeadLetterFile(request.dead)) if request.dead else None
         alerts, intake = stack.enter_context(AlertFile(request.alerts)), Intake(letters)
-        if request.topic is None:
+        if tape is None:
             return truth, _replay_files(request, model, alerts, intake)
-        servers, security = settings.bootstrap_servers(), kafka_security(settings)
-        check_access(settings)
-        tape = TopicTape(servers, request.topic, request.since, request.until, security)
-        stack.enter_context(tape)
         return truth, _replay_topic(tape, request, model, alerts, intake)
 
 
@@ -159,6 +158,12 @@ def _failures(settings: Settings, topic: str | None) -> Iterator[None]:
         raise click.ClickException(f"{where}: {error}") from error
     except (TapeError, TopicTapeError, LabelsError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _open(topic: str, request: Request, settings: Settings) -> TopicTape:
+    servers, security = settings.bootstrap_servers(), kafka_security(settings)
+    check_access(settings)
+    return TopicTape(servers, topic, request.since, request.until, security)
 
 
 def _replay_files(request: Request, model: Model, alerts: AlertFile, intake: Intake) -> Replayed:

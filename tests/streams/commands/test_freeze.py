@@ -161,6 +161,17 @@ def test_the_audit_is_verified_on_the_topic_and_as_a_copy(
     assert err == "roguekey: error: 1 findings in the audit\n"
 
 
+def test_brokers_out_of_reach_empty_no_earlier_copy_of_the_audit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "audit.jsonl"
+    copy.write_text("of before\n")
+    export = ["freeze", "audit", "export", "--out", str(copy)]
+    assert run([*export, "--brokers", "127.0.0.1:1"]) == 1
+    assert capsys.readouterr().err.startswith("roguekey: error: brokers 127.0.0.1:1")
+    assert copy.read_text() == "of before\n"
+
+
 def test_where_no_hook_runs_the_request_waits(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
