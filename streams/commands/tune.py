@@ -18,6 +18,7 @@ from streams.commands.options import (
     Amount,
     inputs_option,
     json_option,
+    refuse_pipes,
     show,
     with_settings,
 )
@@ -130,6 +131,7 @@ def command(settings: Settings, as_json: bool, **flags: Any) -> None:
     labels, also tell what the choice is worth on a tape that had no say in it.
     """
     request = Request(**flags)
+    refuse_pipes("--train", request.history)
     tapes, costs = request.tapes(), request.costs()
     with _failures(settings):
         decisions = _decisions(request.dispositions, settings)
