@@ -121,7 +121,7 @@ class Calls:
         if answer.verdict != Verdict.DONE and call.kind != ALARM:
             self._count_failure()
         current = self._book.outbox.call(call.id)
-        if current is not None and current.kind != call.kind:
+        if current is not None and current.body != call.body:
             return  # decided anew meanwhile, and the exchange will be told so
         if call.kind == ALARM:
             self._note_alarm(call, answer)

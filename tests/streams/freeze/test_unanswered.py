@@ -9,7 +9,7 @@ from streams.exchange.wire import Operation
 from streams.freeze.actions import Act, Mode, Outcome, Rule
 from streams.freeze.outbox import Outbox
 from streams.freeze.requests import Ask
-from tests.streams.freeze.stand import Stand, leak
+from tests.streams.freeze.stand import AtOnce, Stand, leak
 
 
 @pytest.fixture
@@ -102,3 +102,17 @@ def test_a_call_that_is_made_anew_from_the_topic_is_the_same_call(tmp_path: Path
     stand.settle(1)
     assert (stand.last.act, stand.last.outcome) == (Act.UNFREEZE_KEY, Outcome.DONE)
     assert stand.effects("key.unfreeze") == ["key-1"]
+
+
+def test_an_approval_while_an_older_attempt_is_under_way_is_tried_at_once(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, calls={"retry_at_s": [0], "again_every_s": 60})
+    stand.fail(kind="drop", count=2)
+    stand.hear(leak())
+    stand.now += 60
+    held = stand.hold()
+    stand.hook.obey([stand.request(Ask.APPROVE, stand.last.case).encode()])
+    held.let_go()  # what was under way fails, too
+    stand.hook._calls._executor = AtOnce()
+    stand.settle()
+    assert stand.keys == {"key-1": "frozen"}
+    assert (stand.last.outcome, stand.last.attempts) == (Outcome.DONE, 1)
