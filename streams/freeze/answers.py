@@ -125,7 +125,8 @@ class Answers:
             if case.until is not None and case.until <= self._book.now_ms:
                 return Rule.NO_CASE, "the approval has expired"
             if request.who.casefold() in names:
-                return Rule.APPROVERS, f"{request.who} has approved already; somebody else must"
+                why = f"{request.who} has proposed or approved it; somebody else must approve"
+                return Rule.APPROVERS, why
         by_hand = case.by_hand or request.ask == Ask.FREEZE
         return self._by_hand.forbidden(case.api_key, case.account, case.app, by_hand=by_hand)
 

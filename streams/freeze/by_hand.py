@@ -4,6 +4,7 @@ A person who freezes one key, or holds the withdrawals of one account, has looke
 hook back (a dry run, severities, budgets, the breaker, the age of an event, the cool-down after an
 unfreeze) does not hold a person back, and what a person freezes uses up no budget. What a risk team
 means to hold for everybody does: the kill switch, the mode off, and the allow list.
+What a person only proposes takes another one to approve.
 A request that lay unread for longer than an approval holds freezes nobody: it has to be made anew.
 """
 
@@ -95,6 +96,7 @@ class ByHand:
             rule=Rule.BY_HAND,
             who=request.who,
             opens=self._case_of(request),
+            approvers=[request.who],  # so that it takes somebody else
             alert_id=request.alert_id,
             needs=1,
             until=book.now_ms + round(1000 * book.policy.approval_expires_s),

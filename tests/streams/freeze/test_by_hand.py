@@ -126,6 +126,17 @@ def test_who_may_not_freeze_proposes_and_somebody_else_approves(tmp_path: Path) 
     assert stand.keys == {"a": "frozen"}
 
 
+@pytest.mark.parametrize("ask", [Ask.APPROVE, Ask.FREEZE])
+def test_nobody_approves_what_they_proposed_themselves(tmp_path: Path, ask: Ask) -> None:
+    stand = Stand(tmp_path)
+    case = stand.ask(Ask.PROPOSE, "a", who="ann").case
+    own = stand.ask(ask, case if ask == Ask.APPROVE else "a", who="Ann")
+    assert (own.outcome, own.rule, own.case) == (Outcome.REFUSED, Rule.APPROVERS, case)
+    assert stand.keys == {}
+    assert stand.ask(Ask.APPROVE, case, who="eva").approvers == ["ann", "eva"]
+    assert stand.keys == {"a": "frozen"}
+
+
 def test_a_proposal_expires_and_too_many_of_them_are_refused(tmp_path: Path) -> None:
     stand = Stand(tmp_path, most_pending=1, approval_expires_s=60.0)
     case = stand.ask(Ask.PROPOSE, "a").case
@@ -199,7 +210,7 @@ def test_a_proposal_does_not_keep_the_hook_from_freezing_by_itself(tmp_path: Pat
 
 def test_a_proposal_is_left_where_the_hook_would_only_ask_too(tmp_path: Path) -> None:
     stand = Stand(tmp_path, mode=Mode.APPROVE)
-    proposed = stand.ask(Ask.PROPOSE, "key-1").case
+    proposed = stand.ask(Ask.PROPOSE, "key-1", who="ann").case
     stand.hear(leak())
     assert (stand.last.outcome, stand.last.rule) == (Outcome.REFUSED, Rule.OPEN_CASE)
     stand.ask(Ask.APPROVE, proposed)
