@@ -120,6 +120,8 @@ class Answers:
         """Say what stands against it, if anything."""
         if case.state not in CAN_BE_APPROVED:
             return Rule.NO_CASE, f"the case is {case.state}; only pending or failed can be approved"
+        if refusal := self._by_hand.too_old(request):
+            return refusal
         if case.state == State.PENDING:
             names = {name.casefold() for name in case.approvers}
             if case.until is not None and case.until <= self._book.now_ms:

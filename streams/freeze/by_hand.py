@@ -53,11 +53,18 @@ class ByHand:
             return Rule.EXCHANGE, "exchange_url is not set: there is nobody to tell"
         return None
 
-    def _refused(self, request: Request) -> Refusal | None:
+    def too_old(self, request: Request) -> Refusal | None:
+        """Say so of a request that lay unread for too long."""
         book = self._book
         age_s, most_s = (book.now_ms - request.ts) / 1000, book.policy.approval_expires_s
-        if abs(age_s) > most_s:
-            return Rule.EVENT_AGE, f"it was asked {age_s:.0f} s ago, and holds {most_s:g} s"
+        if abs(age_s) <= most_s:
+            return None
+        return Rule.EVENT_AGE, f"it was asked {age_s:.0f} s ago, and holds {most_s:g} s"
+
+    def _refused(self, request: Request) -> Refusal | None:
+        book = self._book
+        if refusal := self.too_old(request):
+            return refusal
         case = book.outbox.open_case(request.subject, request.act)
         if case is not None and not book.outbox.is_given_up(case):
             return Rule.OPEN_CASE, f"case {case.id} is {case.state} already"

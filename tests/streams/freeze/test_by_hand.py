@@ -84,6 +84,23 @@ def test_a_request_that_lay_too_long_freezes_nobody(tmp_path: Path) -> None:
     assert stand.keys == {}
 
 
+@pytest.mark.parametrize("ask", [Ask.FREEZE, Ask.APPROVE])
+def test_a_request_that_lay_too_long_has_no_failed_freeze_tried_again(
+    tmp_path: Path, ask: Ask
+) -> None:
+    stand = Stand(tmp_path)
+    stand.fail(kind="status", status=404)
+    stand.hear(leak())
+    request = stand.request(ask, "key-1" if ask == Ask.FREEZE else stand.last.case)
+    stand.now += 3 * 86_400
+    stand.hook.obey([request.encode()])
+    stand.settle()
+    assert (stand.last.outcome, stand.last.rule) == (Outcome.REFUSED, Rule.EVENT_AGE)
+    assert stand.keys == {}
+    assert stand.ask(ask, request.subject).outcome == Outcome.APPROVED
+    assert stand.keys == {"key-1": "frozen"}
+
+
 def test_without_an_exchange_a_person_is_told_so(tmp_path: Path) -> None:
     stand = Stand(tmp_path, exchange=False, mode=Mode.DRY_RUN)
     answer = stand.ask(Ask.FREEZE, "a")
