@@ -266,6 +266,16 @@ class Settings(SecuritySettings, LifecycleSettings, StateSettings, WatchSettings
             )
         return [address.strip() for address in self.brokers.split(",")]
 
+    def warmup_files(self) -> tuple[Path, ...]:
+        """Files of `warmup`; a `ConfigError` where one cannot be read.
+
+        To be asked when they are about to be read, since they may be gone once they were.
+        """
+        for path in self.warmup:
+            if path.is_dir() or not os.access(path, os.R_OK):
+                raise ConfigError(f"warmup is '{path}': must be a file that can be read")
+        return self.warmup
+
     def topic_names(self) -> dict[str, str]:
         """Names of the topics by what they carry, as `streams.topics.TopicNames` takes them."""
         fields = (field for field in type(self).model_fields if field.endswith("_topic"))

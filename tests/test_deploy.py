@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -18,7 +19,6 @@ from streams.watch.watchdog import Progress
 ROOT: Final = Path(__file__).parents[1]
 DEPLOY: Final = ROOT / "deploy"
 YAMLS: Final = sorted(path for path in DEPLOY.rglob("*.y*ml"))
-OF_PROMETHEUS: Final = {"up"}
 METRIC: Final = re.compile(r"\b(roguekey_[a-z_]+)")
 
 Json = dict[str, Any]
@@ -66,7 +66,7 @@ def told() -> set[str]:
     for family in families:  # those without a sample yet
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}
         names |= {family.name + suffix for suffix in suffixes.get(family.type, [""])}
-    return names | OF_PROMETHEUS
+    return names
 
 
 def test_there_is_yaml_to_read() -> None:
@@ -100,6 +100,22 @@ def test_probes_and_scrapes_ask_where_the_worker_answers() -> None:
     workers = [settings_of(told) for command, told in containers() if command == ["worker"]]
     assert {worker.http_port for worker in workers} == {port["containerPort"], found["port"]}
     assert {worker.http_host for worker in workers} == {"0.0.0.0"}  # noqa: S104 - of a container
+
+
+def test_dashboards_read_metrics_where_the_workers_tell_them() -> None:
+    told = [settings_of(found) for command, found in containers() if command == ["dashboard"]]
+    asked = [urlsplit(each.dashboard_metrics) for each in told]
+    assert {(url.port, url.path) for url in asked} == {(8790, "/metrics")}
+    [compose] = documents(DEPLOY / "compose.yaml")
+    services = {each["metadata"]["name"]: each["spec"] for each in kubernetes("Service")}
+    [in_pods, in_compose] = [url.hostname for url in asked]
+    assert in_compose == "worker"
+    assert in_compose in compose["services"]
+    [worker] = [d["spec"] for d in kubernetes("Deployment") if d["metadata"]["name"] == in_pods]
+    service = services[in_pods]
+    assert service["selector"] == worker["selector"]["matchLabels"]
+    assert service["clusterIP"] == "None"  # the port is that of the pods
+    assert [port["port"] for port in service["ports"]] == [8790]
 
 
 def test_no_pod_gets_variables_that_would_be_refused_as_settings() -> None:
@@ -152,5 +168,5 @@ def test_rules_and_dashboard_ask_for_metrics_that_a_worker_tells(told: set[str])
     assert len(asked) > 20
     for expression in asked:
         names = set(METRIC.findall(expression))
-        assert names or "up" in expression
+        assert names, expression  # `up` goes by names of jobs, which each Prometheus gives anew
         assert names <= told, expression

@@ -1,12 +1,14 @@
 """Labels: what truly happened on a tape, in the form that `roguekey simulate --labels` writes.
 
-Users bring their own, so whatever is not needed to score alerts by may be missing, and look-alikes
-may be told in any of the ways in which people do.
+Users bring their own, so whatever is not needed to score alerts by may be missing, numbers may be
+written as programs write them (1.0 for 1, or quoted), and look-alikes may be told in any of the
+ways in which people do.
 """
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import msgspec
 
@@ -14,6 +16,9 @@ from models.unreadable import UNREADABLE
 
 UNKNOWN: Final = "unknown"
 KEY_FIELDS: Final = ("keys", "api_keys", "api_key")  # of a look-alike
+
+
+Usd = Annotated[float, msgspec.Meta(ge=0.0, le=1e300)]  # a quoted nan or inf is none
 
 
 class LabelsError(ValueError):
@@ -25,7 +30,7 @@ class Leak(msgspec.Struct, frozen=True):
 
     incident: int
     first_rogue_ts: int  # ms
-    rogue: list[tuple[int, float]] = []  # time (ms) and notional (USD) of each rogue order
+    rogue: list[tuple[int, Usd]] = []  # time (ms) and notional (USD) of each rogue order
 
 
 class LabelledIncident(msgspec.Struct, frozen=True):
@@ -36,7 +41,7 @@ class LabelledIncident(msgspec.Struct, frozen=True):
     app: str | None = None  # None: the keys have none in common
     venue: str = ""
     symbol: str | None = ""
-    sellers: list[str] = []  # accounts that sold to the leaked keys
+    sellers: list[str] | None = []  # accounts that sold to the leaked keys
 
 
 class LookAlike(msgspec.Struct, frozen=True):
@@ -58,7 +63,8 @@ class Labels(msgspec.Struct, frozen=True):
     def load(cls, path: Path) -> Self:
         """Read labels; a `LabelsError` names the file and what is wrong with it."""
         try:
-            found = msgspec.json.decode(path.read_bytes(), type=_AsTold)
+            told = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+            found = msgspec.json.decode(told, type=_AsTold, strict=False)
         except OSError as error:
             raise LabelsError(f"{path} cannot be read: {error.strerror}") from error
         except UNREADABLE as error:
@@ -91,7 +97,7 @@ def _look_alikes(told: Any) -> Iterator[LookAlike]:
         if isinstance(each, dict):
             keys = next((each[field] for field in KEY_FIELDS if field in each), [])
             kind, ts = str(each.get("kind", UNKNOWN)), each.get("ts")
-            yield LookAlike(kind, _names(keys), ts if isinstance(ts, int) else 0)
+            yield LookAlike(kind, _names(keys), int(ts) if isinstance(ts, int | float) else 0)
         else:
             yield LookAlike(UNKNOWN, _names(each))
 

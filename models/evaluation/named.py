@@ -35,7 +35,7 @@ def sellers_named(labels: Labels, named: Iterable[str]) -> Named:
         account
         for incident in labels.incidents
         if incident.id in stolen
-        for account in incident.sellers
+        for account in incident.sellers or ()
     }
     return _held(sold, sold, set(named))
 

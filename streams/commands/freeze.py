@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import chain, islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -31,7 +32,7 @@ from streams.freeze.cases import OPEN, Case, State, cases_of
 from streams.freeze.requests import Ask, Desk, new_request
 from streams.kafka.security import kafka_security
 from streams.settings import Settings
-from streams.tapes.files import TapeError, read_tape
+from streams.tapes.files import TapeError, new_tape, read_tape
 from streams.tapes.topic import TopicTape, TopicTapeError
 from streams.topics import TopicNames
 
@@ -168,14 +169,21 @@ def verify_(settings: Settings, file: Path | None, head: str | None, as_json: bo
 
 
 @audit.command("export")
-@click.option("--out", type=OUTPUT_FILE, required=True, metavar="FILE", help="A line an entry.")
+@click.option(
+    "--out",
+    type=OUTPUT_FILE,
+    required=True,
+    metavar="FILE",
+    help="A line an entry (.jsonl, .jsonl.gz, .jsonl.zst).",
+)
 @with_settings("brokers", "freezes_topic")
 @json_option
 def export(settings: Settings, out: Path, as_json: bool) -> None:
     """Copy the audit into a file, byte for byte."""
-    count = 0
-    with out.open("wb") as file:
-        for _, value in _topic(settings):
+    entries, count = _topic(settings), 0
+    first = list(islice(entries, 1))  # brokers out of reach empty no earlier copy
+    with _failures(settings), new_tape(out) as file:
+        for _, value in chain(first, entries):
             file.write(value + b"\n")
             count += 1
     show({"out": str(out), "entries": count}, f"{count:,} entries in {out}", as_json=as_json)
@@ -261,7 +269,7 @@ def _file(path: Path) -> Iterator[Record]:
 def _failures(settings: Settings) -> Iterator[None]:
     try:
         yield
-    except TopicTapeError as error:
+    except (TapeError, TopicTapeError) as error:
         raise click.ClickException(str(error)) from error
     except (KafkaError, AioKafkaError) as error:
         raise click.ClickException(f"brokers {settings.brokers}: {error}") from error

@@ -6,7 +6,13 @@ from pathlib import Path
 import click
 from typing_extensions import override
 
-from streams.commands.options import OUTPUT_FILE, inputs_option, json_option, show
+from streams.commands.options import (
+    OUTPUT_FILE,
+    inputs_option,
+    json_option,
+    refuse_overwriting,
+    show,
+)
 from streams.tapes.files import TapeError
 from streams.tapes.importing import Imported, import_tapes, write_events
 
@@ -67,11 +73,12 @@ def command(
     Rows without a price or a size are left out and counted. The notional in USD is rough: one rate
     per quote currency for the whole tape.
     """  # noqa: D301 - Click's mark of a paragraph to be left as it stands
+    refuse_overwriting({"--out": out}, inputs)
     try:
         imported = import_tapes(inputs, dict(usd_per_quote))
+        write_events(imported.events, out)
     except TapeError as error:
         raise click.ClickException(str(error)) from error
-    write_events(imported.events, out)
     _report(imported, out, as_json=as_json)
 
 

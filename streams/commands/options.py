@@ -46,6 +46,15 @@ def refuse_overwriting(outputs: Mapping[str, Path | None], inputs: Iterable[Path
         taken[path.resolve()] = flag
 
 
+def refuse_pipes(flag: str, inputs: Iterable[Path]) -> None:
+    """Refuse what can be read only once, for training, which reads its input twice."""
+    for path in inputs:
+        if not path.is_file():
+            raise click.UsageError(
+                f"{flag} {path} is no regular file: training reads it twice; save it in one"
+            )
+
+
 def with_settings(*flags: str) -> Callable[[Callback], Callback]:
     """Give the command `settings`, with --config and a flag for each setting in `flags`."""
 

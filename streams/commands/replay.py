@@ -60,6 +60,7 @@ class Request:
     dead: Path | None
     labels: Path | None
     report: Path | None
+    warmup: tuple[Path, ...]
 
     def check(self) -> None:
         """Refuse flags that do not go together."""
@@ -67,7 +68,7 @@ class Request:
             raise click.UsageError("give either --input or --from-topic")
         if self.topic is None and (self.since, self.until) != (None, None):
             raise click.UsageError("--since and --until need --from-topic")
-        read = [*self.inputs, *([self.labels] if self.labels else [])]
+        read = [*self.warmup, *self.inputs, *([self.labels] if self.labels else [])]
         refuse_overwriting({"--alerts": self.alerts, "--dead": self.dead}, read)
 
 
@@ -76,9 +77,18 @@ class Request:
 @click.option("--from-topic", "topic", metavar="TOPIC", help="Replay this topic instead of files.")
 @click.option("--since", type=Time(), help="Of a topic: what the brokers got at T or later.")
 @click.option("--until", type=Time(), help="Of a topic: what the brokers got before T.")
-@click.option("--alerts", type=OUTPUT_FILE, required=True, metavar="FILE", help="Alerts (.jsonl).")
 @click.option(
-    "--dead", type=OUTPUT_FILE, metavar="FILE", help="Refused events; the reasons lie beside it."
+    "--alerts",
+    type=OUTPUT_FILE,
+    required=True,
+    metavar="FILE",
+    help="Alerts (.jsonl, .jsonl.gz, .jsonl.zst).",
+)
+@click.option(
+    "--dead",
+    type=OUTPUT_FILE,
+    metavar="FILE",
+    help="Refused events (.jsonl, .jsonl.gz, .jsonl.zst); the reasons lie beside it.",
 )
 @click.option(
     "--labels", type=ORDER_FILE, metavar="FILE", help="What truly happened, to score the alerts by."
@@ -98,7 +108,7 @@ def command(settings: Settings, as_json: bool, **flags: Any) -> None:
     it ends at the start. The same input gives the same alerts, byte for byte. A history given with
     --warmup is run first, to build the baselines of keys and symbols, without alerting.
     """
-    request = Request(**flags)
+    request = Request(**flags, warmup=settings.warmup_files())
     request.check()
     model = load_model(settings)
     truth, replayed = _run(request, model, settings)
@@ -121,15 +131,14 @@ def load_model(settings: Settings) -> Model:
 def _run(request: Request, model: Model, settings: Settings) -> tuple[Labels | None, Replayed]:
     with _failures(settings, request.topic), ExitStack() as stack:
         truth = Labels.load(request.labels) if request.labels else None
+        topic = request.topic
+        tape = stack.enter_context(_open(topic, request, settings)) if topic else None
+        # Only now, so that brokers out of reach empty no file of an earlier replay.
         letters = stack.enter_context(DeadLetterFile(request.dead)) if request.dead else None
         alerts, intake = stack.enter_context(AlertFile(request.alerts)), Intake(letters)
-        if request.topic is None:
-            return truth, _replay_files(request.inputs, model, alerts, intake, settings)
-        servers, security = settings.bootstrap_servers(), kafka_security(settings)
-        check_access(settings)
-        tape = TopicTape(servers, request.topic, request.since, request.until, security)
-        stack.enter_context(tape)
-        return truth, _replay_topic(tape, model, alerts, intake, settings)
+        if tape is None:
+            return truth, _replay_files(request, model, alerts, intake)
+        return truth, _replay_topic(tape, request, model, alerts, intake)
 
 
 def _warn_of_refusals(replayed: Replayed, ratio: float) -> None:
@@ -151,23 +160,27 @@ def _failures(settings: Settings, topic: str | None) -> Iterator[None]:
         raise click.ClickException(str(error)) from error
 
 
-def _replay_files(
-    inputs: tuple[Path, ...], model: Model, alerts: AlertFile, intake: Intake, settings: Settings
-) -> Replayed:
+def _open(topic: str, request: Request, settings: Settings) -> TopicTape:
+    servers, security = settings.bootstrap_servers(), kafka_security(settings)
+    check_access(settings)
+    return TopicTape(servers, topic, request.since, request.until, security)
+
+
+def _replay_files(request: Request, model: Model, alerts: AlertFile, intake: Intake) -> Replayed:
     with progress_bar() as bar:
-        task = bar.add_task("replay", total=stored_bytes([*settings.warmup, *inputs]))
+        task = bar.add_task("replay", total=stored_bytes([*request.warmup, *request.inputs]))
         return replay(
-            inputs,
+            request.inputs,
             model,
             alerts,
             intake,
-            warmup=settings.warmup,
+            warmup=request.warmup,
             progress=lambda read: bar.advance(task, read),
         )
 
 
 def _replay_topic(
-    tape: TopicTape, model: Model, alerts: AlertFile, intake: Intake, settings: Settings
+    tape: TopicTape, request: Request, model: Model, alerts: AlertFile, intake: Intake
 ) -> Replayed:
     with progress_bar() as bar:
         task = bar.add_task("replay", total=tape.offsets)
@@ -176,6 +189,6 @@ def _replay_topic(
             model,
             alerts,
             intake,
-            warmup=settings.warmup,
+            warmup=request.warmup,
             progress=lambda read: bar.advance(task, read),
         )

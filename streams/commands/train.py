@@ -11,7 +11,13 @@ import click
 from models.orders.batch import OrderBatch
 from models.score.artifact import ArtifactError
 from models.training import train
-from streams.commands.options import inputs_option, json_option, show, with_settings
+from streams.commands.options import (
+    inputs_option,
+    json_option,
+    refuse_pipes,
+    show,
+    with_settings,
+)
 from streams.settings import Settings
 from streams.tapes.ahead import read_ahead
 from streams.tapes.files import TapeError
@@ -28,9 +34,11 @@ def command(settings: Settings, inputs: tuple[Path, ...], as_json: bool) -> None
     """Train a model on a tape of order events.
 
     The tape needs no labels, and a few leaked keys in it do little harm. Several files are read one
-    after the other, so give them in order of time. Events that the worker would refuse are left out
-    and counted. The same tape gives the same model.
+    after the other, so give them in order of time; each is read twice, so a pipe will not do.
+    Events that the worker would refuse are left out and counted. The same tape gives the same
+    model.
     """
+    refuse_pipes("--input", inputs)
     started = time.monotonic()
     passes: list[tuple[Intake, Any]] = []
     try:

@@ -18,6 +18,7 @@ from streams.commands.options import (
     Amount,
     inputs_option,
     json_option,
+    refuse_pipes,
     show,
     with_settings,
 )
@@ -130,6 +131,7 @@ def command(settings: Settings, as_json: bool, **flags: Any) -> None:
     labels, also tell what the choice is worth on a tape that had no say in it.
     """
     request = Request(**flags)
+    refuse_pipes("--train", request.history)
     tapes, costs = request.tapes(), request.costs()
     with _failures(settings):
         decisions = _decisions(request.dispositions, settings)
@@ -146,7 +148,7 @@ def _tune(
     costs: Costs | None,
     settings: Settings,
 ) -> Tuned:
-    warmup, history = settings.warmup, request.history
+    warmup, history = settings.warmup_files(), request.history
     total = TRAINING_PASSES * stored_bytes(history) + len(tapes) * stored_bytes(warmup)
     with progress_bar() as bar:
         task = bar.add_task("tune", total=total + stored_bytes(request.inputs))

@@ -130,11 +130,12 @@ def _stages(settings: Settings, brokers: list[str], empty: Stages) -> Stages:
     group, security = group_of(settings), kafka_security(settings)
     if not is_first_start(brokers, group, settings.orders_topic, security):
         return empty
+    history = settings.warmup_files()
     with progress_bar() as bar:
-        task = bar.add_task("warm-up", total=stored_bytes(settings.warmup))
+        task = bar.add_task("warm-up", total=stored_bytes(history))
         return warm_stages(
             empty.model,
-            settings.warmup,
+            history,
             settings.partitions,
             lambda read: bar.advance(task, read),
             settings.bounds(),

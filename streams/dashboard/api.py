@@ -196,7 +196,12 @@ async def events(
     Give the last id that you saw as Last-Event-ID or `after`, and nothing is missed.
     """
     known = position(request.headers.get("last-event-id") or after, screen.model.epoch)
-    body = stream(screen.bell, screen.changes, screen.pulse, screen.model.epoch, known)
+
+    def may_listen() -> bool:
+        return screen.access.user_of(request) is not None
+
+    epoch = screen.model.epoch
+    body = stream(screen.bell, screen.changes, screen.pulse, epoch, known, may_listen)
     headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
     return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 

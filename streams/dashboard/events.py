@@ -62,15 +62,20 @@ def position(text: str, epoch: str) -> int | None:
 
 
 async def stream(
-    bell: Bell, changes: Changes, pulse: Pulse, epoch: str, known: int | None
+    bell: Bell,
+    changes: Changes,
+    pulse: Pulse,
+    epoch: str,
+    known: int | None,
+    may_listen: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[bytes]:
-    """Give what changed since `known`, then what changes, as it does."""
+    """Give what changed since `known`, then what changes, as it does, while one may listen."""
     if known is None:
         _, seen = await run_in_threadpool(changes, 0, 0)
         yield event("reset", {}, f"{epoch}-{seen}", retry=1000)
     else:
         seen = known
-    while not bell.closed:
+    while not bell.closed and may_listen():
         rung = bell.next()
         rows, last = await run_in_threadpool(changes, seen, MOST_ROWS + 1)
         if len(rows) > MOST_ROWS:

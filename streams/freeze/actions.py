@@ -111,7 +111,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None = None
     event_ts: int | None = None  # of the order that raised the alert, ms
     needs: int = 0  # approvers still missing
-    approvers: list[str] = msgspec.field(default_factory=list)
+    approvers: list[str] = msgspec.field(default_factory=list)  # who proposed it, too
     until: int | None = None  # ms; when an approval expires, or a freeze ends by itself
     attempts: int = 0  # calls to the exchange so far
     request: str | None = None  # id of the request that this answers

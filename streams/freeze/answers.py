@@ -120,12 +120,15 @@ class Answers:
         """Say what stands against it, if anything."""
         if case.state not in CAN_BE_APPROVED:
             return Rule.NO_CASE, f"the case is {case.state}; only pending or failed can be approved"
+        if refusal := self._by_hand.too_old(request):
+            return refusal
         if case.state == State.PENDING:
             names = {name.casefold() for name in case.approvers}
             if case.until is not None and case.until <= self._book.now_ms:
                 return Rule.NO_CASE, "the approval has expired"
             if request.who.casefold() in names:
-                return Rule.APPROVERS, f"{request.who} has approved already; somebody else must"
+                why = f"{request.who} has proposed or approved it; somebody else must approve"
+                return Rule.APPROVERS, why
         by_hand = case.by_hand or request.ask == Ask.FREEZE
         return self._by_hand.forbidden(case.api_key, case.account, case.app, by_hand=by_hand)
 

@@ -13,7 +13,14 @@ import msgspec
 from models.alerts.masking import masked
 from streams.freeze.actions import POLICY, Act, Entry, Mode, Outcome, Rule
 from streams.freeze.cases import Case, State, subject_of
-from streams.freeze.outbox import BREAKER, STOP_FILE, STOP_MESSAGE, Outbox, OutgoingCall
+from streams.freeze.outbox import (
+    BREAKER,
+    STOP_FILE,
+    STOP_MESSAGE,
+    CallBody,
+    Outbox,
+    OutgoingCall,
+)
 from streams.freeze.policy import Policy
 
 ALARM: Final = "alarm"  # kind of a call that pages people
@@ -99,27 +106,21 @@ class Book:
 
     def call_for(self, entry: Entry) -> None:
         """Remember the call that an intention needs."""
-        self._put_call(entry.case, entry.act, subject_of(entry), entry.why, entry.alert_id)
+        body = CallBody(subject_of(entry), entry.why, entry.alert_id, entry.hash)
+        self._put_call(entry.case, entry.act, body)
 
     def call_again(self, case: Case) -> None:
         """Remember the call that a case waits for."""
         act = UNDO[case.act] if case.state == State.UNFREEZING else case.act
+        body = CallBody(case.subject, case.why, case.alert_id, case.intention)
         # It may have been called before: of that, no entry tells.
-        self._put_call(case.id, act, case.subject, case.why, case.alert_id, attempts=1)
+        self._put_call(case.id, act, body, attempts=1)
 
-    def _put_call(
-        self,
-        case_id: str,
-        act: Act,
-        subject: str,
-        why: str,
-        alert_id: str | None,
-        attempts: int = 0,
-    ) -> None:
+    def _put_call(self, case_id: str, act: Act, body: CallBody, attempts: int = 0) -> None:
         now = self.clock()
         due = now + self.policy.calls.retry_at_s[0]
-        body = msgspec.json.encode([subject, why, alert_id])
-        self.outbox.put_call(OutgoingCall(case_id, act, attempts, due, now, body))
+        encoded = msgspec.json.encode(body)
+        self.outbox.put_call(OutgoingCall(case_id, act, attempts, due, now, encoded))
 
     def cancel(self, case: Case, attempts: int, rule: Rule, why: str, who: str = POLICY) -> None:
         """Let a freeze that the exchange has not confirmed be."""

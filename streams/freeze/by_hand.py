@@ -4,6 +4,7 @@ A person who freezes one key, or holds the withdrawals of one account, has looke
 hook back (a dry run, severities, budgets, the breaker, the age of an event, the cool-down after an
 unfreeze) does not hold a person back, and what a person freezes uses up no budget. What a risk team
 means to hold for everybody does: the kill switch, the mode off, and the allow list.
+What a person only proposes takes another one to approve.
 A request that lay unread for longer than an approval holds freezes nobody: it has to be made anew.
 """
 
@@ -52,11 +53,18 @@ class ByHand:
             return Rule.EXCHANGE, "exchange_url is not set: there is nobody to tell"
         return None
 
-    def _refused(self, request: Request) -> Refusal | None:
+    def too_old(self, request: Request) -> Refusal | None:
+        """Say so of a request that lay unread for too long."""
         book = self._book
         age_s, most_s = (book.now_ms - request.ts) / 1000, book.policy.approval_expires_s
-        if abs(age_s) > most_s:
-            return Rule.EVENT_AGE, f"it was asked {age_s:.0f} s ago, and holds {most_s:g} s"
+        if abs(age_s) <= most_s:
+            return None
+        return Rule.EVENT_AGE, f"it was asked {age_s:.0f} s ago, and holds {most_s:g} s"
+
+    def _refused(self, request: Request) -> Refusal | None:
+        book = self._book
+        if refusal := self.too_old(request):
+            return refusal
         case = book.outbox.open_case(request.subject, request.act)
         if case is not None and not book.outbox.is_given_up(case):
             return Rule.OPEN_CASE, f"case {case.id} is {case.state} already"
@@ -95,6 +103,7 @@ class ByHand:
             rule=Rule.BY_HAND,
             who=request.who,
             opens=self._case_of(request),
+            approvers=[request.who],  # so that it takes somebody else
             alert_id=request.alert_id,
             needs=1,
             until=book.now_ms + round(1000 * book.policy.approval_expires_s),

@@ -16,7 +16,7 @@ from streams.exchange.wire import Answer, Call, Operation, Verdict
 from streams.freeze.actions import Act, Outcome, Rule
 from streams.freeze.book import ALARM, FREEZING, Book, without
 from streams.freeze.cases import FAILURES, UNDOING, Case
-from streams.freeze.outbox import OutgoingCall
+from streams.freeze.outbox import CallBody, OutgoingCall
 
 OPERATIONS: Final = {
     Act.FREEZE_KEY: Operation.FREEZE_KEY,
@@ -24,8 +24,7 @@ OPERATIONS: Final = {
     Act.HOLD_WITHDRAWALS: Operation.HOLD_WITHDRAWALS,
     Act.RELEASE_WITHDRAWALS: Operation.RELEASE_WITHDRAWALS,
 }
-_body: Final = msgspec.json.Decoder(tuple[str, str, str | None]).decode
-
+_body: Final = msgspec.json.Decoder(CallBody).decode
 
 log = logging.getLogger(__name__)
 
@@ -114,15 +113,15 @@ class Calls:
         return self._exchange.attempt(self._as_sent(call))
 
     def _as_sent(self, call: OutgoingCall) -> Call:
-        subject, reason, alert_id = _body(call.body)
-        operation = OPERATIONS[Act(call.kind)]
-        return Call(f"{call.id}-{call.kind}", operation, subject, reason, alert_id=alert_id)
+        body, operation = _body(call.body), OPERATIONS[Act(call.kind)]
+        call_id = body.call_id(call)
+        return Call(call_id, operation, body.subject, body.reason, alert_id=body.alert_id)
 
     def _note(self, call: OutgoingCall, answer: Answer) -> None:
         if answer.verdict != Verdict.DONE and call.kind != ALARM:
             self._count_failure()
         current = self._book.outbox.call(call.id)
-        if current is not None and current.kind != call.kind:
+        if current is not None and current.body != call.body:
             return  # decided anew meanwhile, and the exchange will be told so
         if call.kind == ALARM:
             self._note_alarm(call, answer)
@@ -167,7 +166,8 @@ class Calls:
         text = f"{call.kind} of case {case.id} failed after {call.attempts} attempts"
         key = masked(case.subject) if case.act == Act.FREEZE_KEY else case.subject
         detail = without(case.api_key or "", answer.detail)
-        self._book.page("failed", f"{text}: {detail}", f"{call.id}-{call.kind}", subject=key)
+        call_id = _body(call.body).call_id(call)
+        self._book.page("failed", f"{text}: {detail}", call_id, subject=key)
 
     def _tell(
         self,

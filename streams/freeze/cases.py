@@ -70,7 +70,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     subject: str  # API key, account or app
     opened_ts: int  # ms
     changed_ts: int  # ms
-    intended_ts: int = 0  # when the exchange was first to be told, ms
+    intended_ts: int = 0  # when the exchange was last to be told something new, ms
+    intention: str = ""  # hash of the entry that says so
     api_key: str | None = None
     account: str | None = None
     app: str | None = None
@@ -149,11 +150,13 @@ def case_after(case: Case | None, entry: Entry) -> Case | None:
             score=entry.score,
             event_ts=entry.event_ts,
         )
+    is_intended = entry.outcome == Outcome.INTENDED
     return msgspec.structs.replace(
         case,
         state=state,
         changed_ts=entry.ts,
-        intended_ts=entry.ts if entry.outcome == Outcome.INTENDED else case.intended_ts,
+        intended_ts=entry.ts if is_intended else case.intended_ts,
+        intention=entry.hash if is_intended else case.intention,
         needs=entry.needs,
         approvers=entry.approvers or case.approvers,
         until=entry.until,

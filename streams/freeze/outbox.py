@@ -22,6 +22,7 @@ FILE: Final = "outbox.sqlite"
 BREAKER: Final = "breaker"
 STOP_MESSAGE: Final = "stop message"
 STOP_FILE: Final = "stop file"
+HASH_CHARS: Final = 16  # of an entry's hash, in the id of its call
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -65,12 +66,29 @@ class OutboxError(Exception):
 class OutgoingCall(NamedTuple):
     """A call that the exchange, or whoever is paged, has not answered for good."""
 
-    id: str  # idempotency key
+    id: str  # of its case, or of the alarm
     kind: str  # an `Act`, or "alarm"
     attempts: int  # begun so far
     due: float  # s
     since: float  # when it was first due, s
-    body: bytes  # case id, or the alarm
+    body: bytes  # a `CallBody`, or the alarm
+
+
+class CallBody(msgspec.Struct, frozen=True, array_like=True):
+    """What the exchange is to be told, and by which entry.
+
+    An exchange does nothing twice under one id, so each intention has an id of its own: the same
+    for all attempts at it, over restarts too, and another for whatever is decided anew.
+    """
+
+    subject: str
+    reason: str
+    alert_id: str | None
+    intention: str = ""  # hash of the entry; empty in calls of an outbox of an earlier version
+
+    def call_id(self, call: OutgoingCall) -> str:
+        """Give the idempotency key of a call with this body."""
+        return "-".join(filter(None, (call.id, call.kind, self.intention[:HASH_CHARS])))
 
 
 class Outbox(Closing):

@@ -123,7 +123,11 @@ class Steps:
         at = clock()
         with self._store.transaction():
             for delivery in deliveries:
-                self._settle(delivery, keys[delivery.api_key], step, answers.get(delivery.seq), at)
+                key, answer = keys[delivery.api_key], answers.get(delivery.seq)
+                if answer is None:
+                    self._wait_for_turn(delivery, key, step, observed_since, at)
+                else:
+                    self._settle(delivery, key, step, answer, at)
 
     def _written(self, delivery: Delivery, key: KeyState, step: Step, now: int) -> Delivery:
         """Write what the owner is told: once for all attempts, and anew when it is out of date."""
@@ -144,13 +148,22 @@ class Steps:
             return self._hands.remove(delivery.api_key, delivery.id)
         return self._hands.tell(decode_entry(delivery.body).id, delivery.body)
 
-    def _settle(
-        self, delivery: Delivery, key: KeyState, step: Step, answer: Answer | None, at: int
+    def _wait_for_turn(
+        self, delivery: Delivery, key: KeyState, step: Step, observed_since: int, at: int
     ) -> None:
-        if answer is None:
+        """Put off what is due later by now, since the days of inactivity became more."""
+        turn = next_step(key, self._policy, observed_since)
+        if turn is not None and turn[0] is step:
+            # Looked at again before its turn: the days may become fewer again.
+            self._outbox.postpone(delivery, min(turn[1], at + round(PAUSE_S * 1000)))
+        else:
             log.error("step %s came out of turn and is dropped", step)
             self._outbox.finish([delivery])
-        elif answer.verdict is Verdict.DONE:
+
+    def _settle(
+        self, delivery: Delivery, key: KeyState, step: Step, answer: Answer, at: int
+    ) -> None:
+        if answer.verdict is Verdict.DONE:
             self._succeed(delivery, key, step, at)
         else:
             self._fail(delivery, key, step, answer, at)

@@ -16,7 +16,7 @@ from models.score.model import Model
 from streams.closing import Closing
 from streams.kafka.partitioning import by_partition
 from streams.tapes.ahead import read_ahead
-from streams.tapes.files import TapeError
+from streams.tapes.files import new_tape
 from streams.tapes.intake import Intake, Progress
 from streams.tapes.topic import TopicTape
 
@@ -54,10 +54,7 @@ class AlertFile(Closing):
         self.alerted: list[tuple[str, int]] = []
         self.apps: list[str] = []
         self.accounts: list[str] = []
-        try:
-            self._file = path.open("wb")
-        except OSError as error:
-            raise TapeError(f"{path} cannot be written: {error.strerror}") from None
+        self._file = new_tape(path)
 
     def write(self, alerts: Iterable[Alert]) -> None:
         """Add alerts."""

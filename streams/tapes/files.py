@@ -4,6 +4,9 @@ A tape is `.jsonl`, `.jsonl.gz` or `.jsonl.zst`, told by its last suffix. Lines 
 the last one perhaps in nothing; blank lines are skipped but counted.
 """
 
+import codecs
+import gzip
+import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,8 +25,10 @@ from streams.closing import Closing
 CHUNK_LINES: Final = 4096
 
 _PLAIN_BLOCK: Final = 1 << 20
-_COMPRESSED_BLOCK: Final = 1 << 16  # small, because it may expand a thousandfold
+# Small, because it may expand a thousandfold, and because a damaged one is lost as a whole.
+_COMPRESSED_BLOCK: Final = 1 << 14
 _GZIP: Final = 16 + zlib.MAX_WBITS  # zlib: expect a gzip header and check sum
+_BREAKS: Final = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 
 
 class TapeError(Exception):
@@ -59,13 +64,16 @@ _DECOMPRESSORS: Final[dict[str, Callable[[], _Decompressor]]] = {
 
 
 def read_tape(path: Path, chunk_lines: int = CHUNK_LINES) -> Iterator[Chunk]:
-    """Read a tape chunk by chunk; a `TapeError` names the file and what is wrong with it."""
+    """Read a tape chunk by chunk; a `TapeError` names the file and what is wrong with it.
+
+    It is raised behind the last whole line that could be read.
+    """
     try:
         with path.open("rb", buffering=0) as file:
             total = path.stat().st_size
             for lines, numbers, done in _chunks(_blocks(file, path.suffix), chunk_lines):
                 yield Chunk(lines, numbers, done, max(done, total))
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+    except _BREAKS as error:
         cause = error.strerror if isinstance(error, OSError) else error
         raise TapeError(f"{path} cannot be read: {cause}") from None
 
@@ -98,19 +106,27 @@ def _chunks(
     waiting: list[bytes] = []
     numbers = np.empty(0, np.int64)
     seen = done = 0
-    for lines, done in _whole_lines(blocks):
-        places, filled = _not_blank(lines)
-        waiting += filled
-        numbers = np.concatenate([numbers, places + (seen + 1)])
-        seen += len(lines)
-        start = 0
-        while len(waiting) - start >= chunk_lines:
-            end = start + chunk_lines
-            yield waiting[start:end], numbers[start:end], done
-            start = end
-        waiting, numbers = waiting[start:], numbers[start:]
+    broken: Exception | None = None
+    try:
+        for lines, done in _whole_lines(blocks):
+            if not seen:  # some editors mark a file as UTF-8
+                lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
+            places, filled = _not_blank(lines)
+            waiting += filled
+            numbers = np.concatenate([numbers, places + (seen + 1)])
+            seen += len(lines)
+            start = 0
+            while len(waiting) - start >= chunk_lines:
+                end = start + chunk_lines
+                yield waiting[start:end], numbers[start:end], done
+                start = end
+            waiting, numbers = waiting[start:], numbers[start:]
+    except _BREAKS as error:
+        broken = error
     if waiting:
         yield waiting, numbers, done
+    if broken:
+        raise broken
 
 
 def _whole_lines(blocks: Iterator[_Block]) -> Iterator[tuple[list[bytes], int]]:
@@ -139,6 +155,18 @@ def _not_blank(lines: list[bytes]) -> tuple[Int64s, list[bytes]]:
     return np.array(kept, np.int64), filled
 
 
+def new_tape(path: Path) -> BinaryIO:
+    """Open a new tape, compressed as its name says; a `TapeError` where it cannot be written."""
+    try:
+        if path.suffix == ".gz":  # no time of writing inside, so that equal events give equal bytes
+            return io.BufferedWriter(gzip.GzipFile(path, "wb", mtime=0))
+        if path.suffix == ".zst":
+            return io.BufferedWriter(zstandard.open(path, "wb"))
+        return path.open("wb")
+    except OSError as error:
+        raise TapeError(f"{path} cannot be written: {error.strerror}") from None
+
+
 class _Reason(msgspec.Struct):
     """Why one event was refused, and where its bytes lie in the dead-letter file."""
 
@@ -146,7 +174,7 @@ class _Reason(msgspec.Struct):
     offset: int  # its line or its Kafka offset there
     field: str
     reason: str
-    at: int  # first byte in the dead-letter file
+    at: int  # first byte in the dead-letter file, as it is without compression
     bytes: int
 
 
@@ -162,11 +190,8 @@ class DeadLetterFile(Closing):
         self.path = path
         self.reasons_path = path.with_suffix(".reasons.jsonl")
         self._size = 0
-        try:
-            self._events = path.open("wb")
-            self._reasons = self.reasons_path.open("wb")
-        except OSError as error:
-            raise TapeError(f"{error.filename} cannot be written: {error.strerror}") from None
+        self._events = new_tape(path)
+        self._reasons = new_tape(self.reasons_path)
 
     def write(self, value: bytes | None, refusal: Refusal, *, source: str, offset: int) -> None:
         """Add one refused event with its reason."""

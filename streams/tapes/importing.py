@@ -6,21 +6,18 @@ market context only.
 """
 
 import csv
-import gzip
-import io
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import msgspec
-import zstandard
 
-from streams.tapes.files import TapeError, read_tape
+from streams.tapes.files import TapeError, new_tape, read_tape
 
 ANONYMOUS: Final = "anonymous"
 
@@ -94,16 +91,8 @@ def import_tapes(paths: Sequence[Path], usd_per_quote: Mapping[str, float]) -> I
 def write_events(events: Iterable[Event], path: Path) -> None:
     """Write a tape of order events; `.gz` and `.zst` are compressed."""
     encode = msgspec.json.Encoder().encode
-    with _new_file(path) as file:
+    with new_tape(path) as file:
         file.writelines(encode(event) + b"\n" for event in events)
-
-
-def _new_file(path: Path) -> AbstractContextManager[BinaryIO]:
-    if path.suffix == ".gz":  # no time of writing inside, so that equal events give equal bytes
-        return io.BufferedWriter(gzip.GzipFile(path, "wb", mtime=0))
-    if path.suffix == ".zst":
-        return io.BufferedWriter(zstandard.open(path, "wb"))
-    return path.open("wb")
 
 
 def _read(path: Path, usd_per_quote: Mapping[str, float]) -> tuple[TapeKind, list[Event]]:
@@ -147,9 +136,9 @@ def _number_repeated_ids(events: Iterable[Event]) -> None:
 def _swap(row: Row, rates: Mapping[str, float]) -> Event:
     """Take a Solana swap: the trader's wallet is its account and its key."""
     trader, mint, venue = row["trader"], row["mint"], row["venue"].lower()
-    price, qty = float(row["price_sol"] or 0), float(row["tokens"] or 0)
+    price, qty = _number(row["price_sol"] or "0"), _number(row["tokens"] or "0")
     # The tape rounds sol to 1e-4, so the smallest swaps are worth 0 there.
-    value = float(row["sol"] or 0) or price * qty
+    value = _number(row["sol"] or "0") or price * qty
     return {
         "event_id": f"{venue}:{mint}:{row['sig16'] or row['ts_s']}:{trader}",
         "ts": int(row["ts_s"]) * 1000,
@@ -159,7 +148,7 @@ def _swap(row: Row, rates: Mapping[str, float]) -> Event:
         "account": trader,
         # Programs that the swap called, sorted; where there are several (3 %), the last is taken.
         "app": row["app_prefixes"].rpartition(";")[2] or None,
-        "side": row["side"],
+        "side": _side(row["side"]),
         "price": price,
         "qty": qty,
         **_notional(value, rates.get("SOL")),
@@ -170,7 +159,7 @@ def _public_trade(row: Row, rates: Mapping[str, float]) -> Event:
     """Take an exchange's public trade; `side` is the taker's, who is not known."""
     exchange = row.get("exchange") or "BINANCE"
     symbol, venue = row["symbol"], exchange.lower()
-    price, qty = float(row["price"]), float(row["qty"])
+    price, qty = _number(row["price"]), _number(row["qty"])
     if exchange == "PHEMEX":  # sends integers: spot pairs (sBTCUSDT) ×1e8, contracts' prices ×1e4
         spot = symbol.startswith("s")
         price, qty = price / (1e8 if spot else 1e4), qty / (1e8 if spot else 1)
@@ -181,7 +170,7 @@ def _public_trade(row: Row, rates: Mapping[str, float]) -> Event:
         "symbol": symbol,
         "api_key": None,
         "account": ANONYMOUS,
-        "side": row["taker_side"],
+        "side": _side(row["taker_side"]),
         "price": price,
         "qty": qty,
         **_notional(price * qty, rates.get(quote_of(symbol, exchange, rates))),
@@ -192,7 +181,7 @@ def _own_trade(row: Row, rates: Mapping[str, float]) -> Event:
     """Take a trade of the one account of a Yobit history."""
     time = datetime.strptime(row["time"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     ts, quote = int(time.timestamp()) * 1000, row["pair"].rpartition("/")[2]
-    price, qty = float(row["price"]), float(row["amount"])
+    price, qty = _number(row["price"]), _number(row["amount"])
     return {
         "event_id": f"yobit:{row['pair']}:{ts}",
         "ts": ts,
@@ -200,11 +189,25 @@ def _own_trade(row: Row, rates: Mapping[str, float]) -> Event:
         "symbol": row["pair"],
         "api_key": "yobit-key",
         "account": "yobit-account",
-        "side": row["type"].lower(),
+        "side": _side(row["type"]),
         "price": price,
         "qty": qty,
         **_notional(price * qty, rates.get(quote)),
     }
+
+
+def _number(cell: str) -> float:
+    number = float(cell)
+    if not math.isfinite(number):
+        raise ValueError(f"{cell} is no finite number")
+    return number
+
+
+def _side(cell: str) -> str:
+    side = cell.lower()
+    if side not in ("buy", "sell"):
+        raise ValueError(f"the side is {cell!r}; must be buy or sell")
+    return side
 
 
 def _notional(value: float, usd: float | None) -> dict[str, float]:

@@ -7,6 +7,7 @@ runs only while somebody waits for records.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, Final
 
@@ -59,13 +60,12 @@ class TopicTape(Closing):
         client: Mapping[str, Any] | None = None,
     ) -> None:
         self.topic = topic
-        self._runner = asyncio.Runner()
-        self._consumer = self._runner.run(start_reader(bootstrap_servers, client or {}))
-        try:
+        with ExitStack() as stack:
+            self._runner = stack.enter_context(asyncio.Runner())
+            self._consumer = self._runner.run(start_reader(bootstrap_servers, client or {}))
+            stack.callback(lambda: self._runner.run(self._consumer.stop()))
             self._begin, self._end = self._runner.run(self._find(since, until))
-        except BaseException:
-            self.close()
-            raise
+            self._open = stack.pop_all()
 
     @property
     def partitions(self) -> int:
@@ -90,8 +90,7 @@ class TopicTape(Closing):
     @override
     def close(self) -> None:
         """Leave the brokers."""
-        self._runner.run(self._consumer.stop())
-        self._runner.close()
+        self._open.close()
 
     async def _find(
         self, since: int | None, until: int | None

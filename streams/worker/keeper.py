@@ -301,11 +301,11 @@ class Keeper:
         owned.delivered = partition.end
         owned.partition = partition
 
-    async def _committed(self, tp: TP) -> int:
+    async def _committed(self, tp: TP) -> int | None:
         consumer = self._app.consumer
-        return await consumer.committed(tp) if isinstance(consumer, Consumer) else 0
+        return await consumer.committed(tp) if isinstance(consumer, Consumer) else None
 
-    async def _require_no_gap(self, tp: TP, partition: Partition, committed: int) -> None:
+    async def _require_no_gap(self, tp: TP, partition: Partition, committed: int | None) -> None:
         """Refuse to read on where events would be left out, or taken for known ones."""
         end = await self._changelog.end(TopicPartition(tp.topic, tp.partition))
         if end < partition.end:
@@ -318,7 +318,15 @@ class Keeper:
             lost = begin - partition.again_from
             log.error("%d records of %s were deleted before they were read", lost, tp)
             partition.expect_gap()
-        if committed > partition.again_from:
+        is_at_end = committed is None and self._app.conf.consumer_auto_offset_reset == "latest"
+        if is_at_end and partition.end and partition.again_from < end:
+            raise StateError(
+                f"the group has committed nothing, or forgotten it, and would begin "
+                f"{tp.topic}[{tp.partition}] at its end, but the state in its changelog ends at "
+                f"{partition.again_from}: set the group to that offset, or start it once with "
+                "--auto-offset-reset earliest, which passes over what the state contains"
+            )
+        if (committed or 0) > partition.again_from:
             raise StateError(
                 f"the group has read {tp.topic}[{tp.partition}] up to offset {committed}, but the "
                 f"state in its changelog ends at {partition.again_from}: set the group back to "

@@ -146,11 +146,11 @@ class Consumer(driver.Consumer):
         """Ask less often for news while nobody waits to hear that there are none."""
         self._thread.is_calm = is_calm
 
-    async def committed(self, tp: TP) -> int:
-        """Give the offset that the group has committed, 0 where it has none."""
+    async def committed(self, tp: TP) -> int | None:
+        """Give the offset that the group has committed, None where it has none."""
         consumer = self._thread._ensure_consumer()
         found = await self._thread.call_thread(consumer.committed, driver.ensure_aiokafka_TP(tp))
-        return int(found or 0)
+        return None if found is None else int(found)
 
     async def commit_now(self, tp: TP) -> bool:
         """Commit what is acknowledged of a coalesced partition.

@@ -56,6 +56,16 @@ def test_several_warm_up_files_are_separated_by_commas(monkeypatch: pytest.Monke
     assert load_settings().warmup == (Path("a.jsonl"), Path("b.jsonl"))
 
 
+def test_a_warm_up_file_is_missed_when_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").touch()
+    there = (tmp_path / "a.jsonl",)
+    assert load_settings({"warmup": there}).warmup_files() == there
+    for path in (tmp_path / "b.jsonl", tmp_path):
+        settings = load_settings({"warmup": [*there, path]})
+        with pytest.raises(ConfigError, match=rf"warmup is '{path}': must be a file that can be"):
+            settings.warmup_files()
+
+
 def test_a_misspelt_variable_is_refused_with_what_was_meant(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

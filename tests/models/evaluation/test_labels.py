@@ -23,18 +23,43 @@ def test_labels_of_ones_own_need_only_the_leaked_keys(tmp_path: Path) -> None:
 
 
 def test_an_incident_needs_no_more_than_its_id(tmp_path: Path) -> None:
-    bare, full = loaded(
-        tmp_path, incidents=[{"id": 7}, {"id": 8, "kind": "drip", "symbol": None, "sellers": ["u"]}]
+    told = {"id": 8, "kind": "drip", "symbol": None, "sellers": ["u"]}
+    bare, full, null = loaded(
+        tmp_path, incidents=[{"id": 7}, told, {"id": 9, "sellers": None}]
     ).incidents
+    assert not null.sellers
     assert (bare.kind, bare.app, bare.sellers) == (UNKNOWN, None, [])
     assert (full.kind, full.symbol, full.sellers) == ("drip", None, ["u"])
+
+
+def test_numbers_may_be_written_as_programs_write_them(tmp_path: Path) -> None:
+    told = {"k": {"incident": "7", "first_rogue_ts": 1.0, "rogue": [[1.0, "2.5"]]}}
+    assert loaded(tmp_path, leaked=told) == loaded(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("first_rogue_ts", 1.5),
+        ("first_rogue_ts", None),
+        ("incident", "seven"),
+        ("rogue", [[1, "nan"]]),
+        ("rogue", [[1, "inf"]]),
+        ("rogue", [[1, -1.0]]),
+    ],
+)
+def test_what_is_no_number_that_it_can_be_is_refused_by_its_place(
+    tmp_path: Path, field: str, told: Any
+) -> None:
+    with pytest.raises(LabelsError, match=rf"labels\.json holds no labels: .*{field}"):
+        loaded(tmp_path, leaked={"k": LEAKED["k"] | {field: told}})
 
 
 @pytest.mark.parametrize(
     ("told", "found"),
     [
         ([{"kind": "signal", "keys": ["a", "b"], "ts": 5}], [LookAlike("signal", ["a", "b"], 5)]),
-        ([{"kind": "signal", "api_key": "a", "ts": 5}], [LookAlike("signal", ["a"], 5)]),
+        ([{"kind": "signal", "api_key": "a", "ts": 5.0}], [LookAlike("signal", ["a"], 5)]),
         ([{"api_keys": ["a"], "ts": None}], [LookAlike(UNKNOWN, ["a"])]),
         ([{"kind": "listing", "symbol": "AXSUSDT"}], [LookAlike("listing", [])]),
         (["a", "b"], [LookAlike(UNKNOWN, ["a"]), LookAlike(UNKNOWN, ["b"])]),
@@ -58,6 +83,12 @@ def test_keys_misused_at_another_time_are_left_out() -> None:
     )
     assert labels.within(2500, 4000).leaked.keys() == {"k1"}
     assert labels.within(3001, 4000).leaked == {}
+
+
+def test_the_mark_of_utf_8_at_the_start_of_the_file_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({"leaked": LEAKED}), "utf-8-sig")
+    assert Labels.load(path) == loaded(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"leaked":[]}', b"\xff"])

@@ -6,7 +6,7 @@ LABELS = Labels(
     [
         LabelledIncident(0, app="app1", sellers=["u1", "u2"]),
         LabelledIncident(1, app="app2", sellers=["u2"]),
-        LabelledIncident(2),
+        LabelledIncident(2, sellers=None),
         LabelledIncident(9, app="app9", sellers=["u9"]),
     ],
 )

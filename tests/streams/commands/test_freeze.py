@@ -1,3 +1,4 @@
+import gzip
 import json
 import queue
 import threading
@@ -145,8 +146,10 @@ def test_the_audit_is_verified_on_the_topic_and_as_a_copy(
     code, out, _ = roguekey("freeze", "audit", "verify", "--json")
     found = json.loads(out)
     assert (code, found["sound"]) == (0, True)
-    copy = tmp_path / "audit.jsonl"
-    assert roguekey("freeze", "audit", "export", "--out", str(copy))[0] == 0
+    packed, copy = tmp_path / "audit.jsonl.gz", tmp_path / "audit.jsonl"
+    for path in (packed, copy):
+        assert roguekey("freeze", "audit", "export", "--out", str(path))[0] == 0
+    assert gzip.decompress(packed.read_bytes()) == copy.read_bytes()
     head = f"{found['head_seq']}:{found['head_hash']}"
     verify = ("freeze", "audit", "verify", "--input", str(copy), "--head", head)
     assert roguekey(*verify)[0] == 0
@@ -156,6 +159,17 @@ def test_the_audit_is_verified_on_the_topic_and_as_a_copy(
     assert code == 1
     assert "missing" in out
     assert err == "roguekey: error: 1 findings in the audit\n"
+
+
+def test_brokers_out_of_reach_empty_no_earlier_copy_of_the_audit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "audit.jsonl"
+    copy.write_text("of before\n")
+    export = ["freeze", "audit", "export", "--out", str(copy)]
+    assert run([*export, "--brokers", "127.0.0.1:1"]) == 1
+    assert capsys.readouterr().err.startswith("roguekey: error: brokers 127.0.0.1:1")
+    assert copy.read_text() == "of before\n"
 
 
 def test_where_no_hook_runs_the_request_waits(

@@ -59,3 +59,28 @@ def test_a_file_that_is_no_tape_is_refused(tape: Path) -> None:
     assert result.exit_code == 1
     assert "columns are a, b; must be of" in result.stderr
     assert not tape.with_name("orders.jsonl").exists()
+
+
+def test_a_row_that_makes_no_order_event_is_one_line_and_nothing_is_written(tape: Path) -> None:
+    tape.write_text(BINANCE.replace(",buy,", ",hold,"))
+    result = imported(tape)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        f"Error: {tape}: line 3 does not fit public trades: the side is"
+    )
+    assert result.stderr.count("\n") == 1
+    assert not tape.with_name("orders.jsonl").exists()
+
+
+def test_a_tape_is_not_written_over(tape: Path) -> None:
+    result = CliRunner().invoke(command, ["--input", str(tape), "--out", str(tape)])
+    assert result.exit_code == 2
+    assert "is an input, too; give it another name" in result.stderr
+    assert tape.read_text() == BINANCE
+
+
+def test_an_output_that_cannot_be_written_is_one_line(tape: Path) -> None:
+    out = tape.with_name("nowhere") / "orders.jsonl.gz"
+    result = CliRunner().invoke(command, ["--input", str(tape), "--out", str(out)])
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {out} cannot be written: No such file or directory\n"

@@ -87,6 +87,17 @@ def test_a_topic_that_does_not_exist_is_one_line(
     assert result.stderr == "Error: topic absent does not exist, or is hidden from this user\n"
 
 
+def test_brokers_out_of_reach_empty_no_file_of_an_earlier_replay(
+    trained: Trained, tmp_path: Path
+) -> None:
+    paths = [tmp_path / name for name in ("a.jsonl", "dead.jsonl", "dead.reasons.jsonl")]
+    for path in paths:
+        path.write_text("of before\n")
+    arguments = ["--from-topic", "orders", "--brokers", "127.0.0.1:1", "--dead", str(paths[1])]
+    assert replay(trained, paths[0], *arguments).exit_code == 1
+    assert [path.read_text() for path in paths] == ["of before\n"] * 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -97,6 +108,8 @@ def test_a_topic_that_does_not_exist_is_one_line(
         (["--from-topic", "orders", "--since", "9" * 20], "must be RFC 3339"),
         (["--from-topic", "orders", "--since", "0001-01-01T00:00:00Z"], "must be RFC 3339"),
         (["--input", "{tape}", "--dead", "{tape}"], "is an input, too; give it another name"),
+        (["--from-topic", "orders", "--warmup", "{tape}", "--dead", "{tape}"], "is an input, too"),
+        (["--input", "{tape}", "--warmup", "absent"], "'absent': must be a file that can be read"),
         (["--input", "{tape}", "--dead", "{alerts}"], "is --alerts, too; give it another name"),
         (["--from-topic", "orders"], "brokers is not set"),
     ],

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def test_a_folder_in_other_use_is_not_overwritten(trained: Trained, tmp_path: Pa
     result = train("--input", str(trained.tape), "--model", str(tmp_path))
     assert result.exit_code == 1
     assert "in other use" in result.stderr
+
+
+def test_a_pipe_is_wrong_usage_since_it_can_be_read_only_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "orders.jsonl"
+    os.mkfifo(pipe)
+    result = train("--input", str(pipe), "--model", str(tmp_path / "model"))
+    assert result.exit_code == 2
+    assert f"--input {pipe} is no regular file: training reads it twice" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["--input", "absent.jsonl"]])

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,7 @@ def test_dispositions_may_come_from_their_topic(
             ["--dispositions", "absent.jsonl"],
             "absent.jsonl is no file; for a topic",
         ),
+        (["--labels", "{labels}", "--warmup", "absent"], "'absent': must be a file that can be"),
         (["--labels", "{labels}", "--false-keys-per-1000-key-days", "0"], "greater than or equal"),
     ],
 )
@@ -91,6 +93,14 @@ def test_flags_that_do_not_fit_are_wrong_usage(
     result = tune(trained, *(argument.format(labels=trained.labels) for argument in arguments))
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_history_to_train_on_must_be_no_pipe(trained: Trained, tmp_path: Path) -> None:
+    pipe = tmp_path / "history.jsonl"
+    os.mkfifo(pipe)
+    result = tune(trained, "--labels", str(trained.labels), "--train", str(pipe))
+    assert result.exit_code == 2
+    assert f"--train {pipe} is no regular file: training reads it twice" in result.stderr
 
 
 def test_a_file_that_holds_no_labels_fails_in_one_line(trained: Trained, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -200,30 +201,56 @@ def test_no_page_is_wider_than_a_small_screen_or_a_phone(
         expect(page.locator(".row .money").first).to_be_visible()
 
 
-def test_a_viewer_can_look_and_do_nothing(
-    tmp_path_factory: pytest.TempPathFactory, filled: Stand, browser: Browser
-) -> None:
-    tokens = tmp_path_factory.mktemp("tokens") / "tokens"
+@pytest.fixture
+def guarded(filled: Stand, tmp_path: Path) -> Iterator[Stand]:
+    """The same, and it takes a token."""
+    tokens = tmp_path / "tokens"
     tokens.write_text("vera viewer 0123456789abcdef\n")
     filled.stop()
     name = "ROGUEKEY_DASHBOARD_TOKENS"
     filled.environment[name] = str(tokens)
     try:
         filled.start()
-        with Watched(browser, filled.url) as page:
-            page.goto("/")
-            page.wait_for_url("**/enter")
-            page.get_by_label("Token").fill("0123456789abcdef")
-            page.get_by_role("button", name="Enter").click()
-            expect(page.locator(".row").first).to_be_visible()
-            page.goto(f"/alerts/{alert(4).id}")
-            expect(page.get_by_role("button", name="Confirm leak")).to_be_disabled()
-            expect(page.get_by_role("button", name="Claim")).to_be_disabled()
-            expect(page.locator(".who")).to_contain_text("viewer")
+        yield filled
     finally:
         filled.stop()
         del filled.environment[name]
         filled.start()
+
+
+def enter(page: Page) -> None:
+    page.goto("/")
+    page.wait_for_url("**/enter")
+    page.get_by_label("Token").fill("0123456789abcdef")
+    page.get_by_role("button", name="Enter").click()
+    expect(page.locator(".row").first).to_be_visible()
+
+
+def test_a_viewer_can_look_and_do_nothing(guarded: Stand, browser: Browser) -> None:
+    with Watched(browser, guarded.url) as page:
+        enter(page)
+        page.goto(f"/alerts/{alert(4).id}")
+        expect(page.get_by_role("button", name="Confirm leak")).to_be_disabled()
+        expect(page.get_by_role("button", name="Claim")).to_be_disabled()
+        expect(page.locator(".who")).to_contain_text("viewer")
+
+
+def test_a_page_whose_session_has_ended_says_so_and_goes_on_when_one_has_entered_again(
+    guarded: Stand, browser: Browser
+) -> None:
+    with Watched(browser, guarded.url) as page:
+        enter(page)
+        guarded.stop()
+        expect(page.locator(".state.bad")).to_contain_text("Dashboard unreachable since")
+        page.context.clear_cookies()  # as the browser does when their time is over
+        guarded.start()
+        expect(page.locator(".state.bad")).to_have_text("Your session has ended")
+        expect(page.locator(".row").first).to_be_visible()
+        elsewhere = page.context.new_page()
+        enter(elsewhere)
+        expect(page.locator(".state.bad")).to_be_hidden()
+        expect(page.get_by_role("link", name="Enter again")).to_be_hidden()
+        elsewhere.close()
 
 
 def test_no_alert_is_lost_when_dashboard_or_broker_go_and_come_back(

@@ -76,3 +76,17 @@ def test_who_fell_far_behind_reads_anew() -> None:
         assert await until(events, "reset") == ("e-5000", {})
 
     asyncio.run(play())
+
+
+def test_a_stream_ends_with_the_session_of_who_listens() -> None:
+    async def play() -> None:
+        source, bell, sessions = Source(), Bell(), ["hers"]
+        bell.hang()
+        events = stream(bell, source.changes, dict, "e", 0, lambda: bool(sessions))
+        await until(events, "pulse")
+        sessions.clear()
+        source.rows = [{"n": 0}]
+        bell.ring()
+        assert [event async for event in events] == []
+
+    asyncio.run(play())

@@ -84,6 +84,23 @@ def test_a_request_that_lay_too_long_freezes_nobody(tmp_path: Path) -> None:
     assert stand.keys == {}
 
 
+@pytest.mark.parametrize("ask", [Ask.FREEZE, Ask.APPROVE])
+def test_a_request_that_lay_too_long_has_no_failed_freeze_tried_again(
+    tmp_path: Path, ask: Ask
+) -> None:
+    stand = Stand(tmp_path)
+    stand.fail(kind="status", status=404)
+    stand.hear(leak())
+    request = stand.request(ask, "key-1" if ask == Ask.FREEZE else stand.last.case)
+    stand.now += 3 * 86_400
+    stand.hook.obey([request.encode()])
+    stand.settle()
+    assert (stand.last.outcome, stand.last.rule) == (Outcome.REFUSED, Rule.EVENT_AGE)
+    assert stand.keys == {}
+    assert stand.ask(ask, request.subject).outcome == Outcome.APPROVED
+    assert stand.keys == {"key-1": "frozen"}
+
+
 def test_without_an_exchange_a_person_is_told_so(tmp_path: Path) -> None:
     stand = Stand(tmp_path, exchange=False, mode=Mode.DRY_RUN)
     answer = stand.ask(Ask.FREEZE, "a")
@@ -123,6 +140,17 @@ def test_who_may_not_freeze_proposes_and_somebody_else_approves(tmp_path: Path) 
     assert [alarm["type"] for alarm in stand.alarms] == ["freeze.approval"]
     assert stand.ask(Ask.PROPOSE, "a", who="ben").rule == Rule.OPEN_CASE
     assert stand.ask(Ask.APPROVE, proposed.case, who="eva").outcome == Outcome.APPROVED
+    assert stand.keys == {"a": "frozen"}
+
+
+@pytest.mark.parametrize("ask", [Ask.APPROVE, Ask.FREEZE])
+def test_nobody_approves_what_they_proposed_themselves(tmp_path: Path, ask: Ask) -> None:
+    stand = Stand(tmp_path)
+    case = stand.ask(Ask.PROPOSE, "a", who="ann").case
+    own = stand.ask(ask, case if ask == Ask.APPROVE else "a", who="Ann")
+    assert (own.outcome, own.rule, own.case) == (Outcome.REFUSED, Rule.APPROVERS, case)
+    assert stand.keys == {}
+    assert stand.ask(Ask.APPROVE, case, who="eva").approvers == ["ann", "eva"]
     assert stand.keys == {"a": "frozen"}
 
 
@@ -199,7 +227,7 @@ def test_a_proposal_does_not_keep_the_hook_from_freezing_by_itself(tmp_path: Pat
 
 def test_a_proposal_is_left_where_the_hook_would_only_ask_too(tmp_path: Path) -> None:
     stand = Stand(tmp_path, mode=Mode.APPROVE)
-    proposed = stand.ask(Ask.PROPOSE, "key-1").case
+    proposed = stand.ask(Ask.PROPOSE, "key-1", who="ann").case
     stand.hear(leak())
     assert (stand.last.outcome, stand.last.rule) == (Outcome.REFUSED, Rule.OPEN_CASE)
     stand.ask(Ask.APPROVE, proposed)

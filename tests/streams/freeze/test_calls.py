@@ -72,6 +72,37 @@ def test_what_was_given_up_is_tried_again_when_the_key_is_accused_again(tmp_path
     assert states == [State.CANCELLED, State.FROZEN]
 
 
+def test_what_a_person_approves_after_a_failure_is_another_call(stand: Stand) -> None:
+    stand.fail(kind="lost")  # the exchange acts, and remembers the call
+    stand.hear(leak())
+    stand.fail(kind="status", status=404)
+    stand.settle(1)
+    stand.fail(kind="status", status=404)
+    stand.ask(Ask.APPROVE, stand.last.case, reason="the owner called")
+    assert stand.story().count(Outcome.FAILED) == 2
+    assert [alarm["type"] for alarm in stand.alarms] == ["freeze.failed"] * 2
+    stand.ask(Ask.APPROVE, stand.last.case, reason="the exchange knows it by now")
+    assert stand.last.outcome == Outcome.DONE
+    assert len(call_ids(stand)) == 2
+
+
+@pytest.mark.parametrize("reason", ["because", "now in earnest"])
+def test_a_second_unfreeze_is_another_call(reason: str, tmp_path: Path) -> None:
+    stand = Stand(tmp_path, calls={"retry_at_s": [0], "give_up_after_s": 0})
+    stand.hear(leak())
+    stand.fail(kind="lost", operation=Operation.UNFREEZE_KEY)
+    stand.ask(Ask.UNFREEZE, "key-1")
+    assert stand.last.outcome == Outcome.FAILED
+    stand.ask(Ask.UNFREEZE, "key-1", reason=reason)
+    assert (stand.last.act, stand.last.outcome) == (Act.UNFREEZE_KEY, Outcome.DONE)
+    assert stand.effects("key.unfreeze") == ["key-1", "key-1"]
+    assert len(call_ids(stand)) == 3
+
+
+def call_ids(stand: Stand) -> set[str]:
+    return {effect["id"] for effect in stand.exchange.state()["effects"]}
+
+
 def test_an_unfreeze_that_was_given_up_keeps_no_later_alert_from_freezing(tmp_path: Path) -> None:
     policy: dict[str, Any] = {"retry_at_s": [0], "give_up_after_s": 0}
     stand = Stand(tmp_path, calls=policy, cool_down_s=60)

@@ -6,7 +6,7 @@ from tests.streams.freeze.entries import entry
 
 PENDING = entry(Outcome.PENDING, needs=1, until=900)
 APPROVED = entry(Outcome.APPROVED, who="eva", approvers=["eva"])
-INTENDED = entry(Outcome.INTENDED, ts=5)
+INTENDED = entry(Outcome.INTENDED, ts=5, hash="5")
 DONE = entry(Outcome.DONE, ts=6)
 UNFREEZING = entry(Outcome.INTENDED, Act.UNFREEZE_KEY, ts=7)
 
@@ -45,6 +45,7 @@ def test_an_app_wide_freeze_stays_pending_until_the_last_approver() -> None:
 def test_a_case_remembers_when_the_exchange_was_to_be_told_and_who_approved() -> None:
     case = cases_of([PENDING, APPROVED, INTENDED, DONE])["c"]
     assert (case.opened_ts, case.intended_ts, case.changed_ts) == (1, 5, 6)
+    assert case.intention == INTENDED.hash
     assert not case.is_automatic
 
 

@@ -80,11 +80,11 @@ def check(stand: Stand) -> None:
     cases = cases_of(entries)
     assert cases == {case.id: case for case in stand.outbox.cases_in(*State)}
     assert not any(case.state in {State.FREEZING, State.UNFREEZING} for case in cases.values())
+    done = [effect["id"] for effect in stand.exchange.state()["effects"]]
     for case in cases.values():
-        frozen = [
-            e for e in stand.exchange.state()["effects"] if e["id"] == f"{case.id}-freeze_key"
-        ]
-        assert len(frozen) <= 1
+        frozen = [name for name in done if name.startswith(f"{case.id}-freeze_key-")]
+        told = [(e.case, e.act, e.outcome) for e in entries]
+        assert len(frozen) <= told.count((case.id, Act.FREEZE_KEY, Outcome.INTENDED))
         if case.state == State.FROZEN:
             assert stand.keys[case.subject] == "frozen"
         if case.state == State.UNFROZEN and not stand.outbox.open_case(case.subject, case.act):

@@ -2,6 +2,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from streams.freeze.actions import GENESIS, Act, Outcome, Rule
@@ -11,6 +12,7 @@ from streams.freeze.outbox import (
     FILE,
     STOP_FILE,
     STOP_MESSAGE,
+    CallBody,
     Outbox,
     OutboxError,
     OutgoingCall,
@@ -31,6 +33,20 @@ def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
         assert outbox.knows_alert("a")
         assert outbox.knows_request("r")
         assert not outbox.knows_alert("b")
+
+
+def test_the_id_of_a_call_names_its_case_what_it_does_and_the_entry_that_says_so() -> None:
+    call = OutgoingCall("c", "freeze_key", 1, 2.0, 1.0, b"")
+    assert CallBody("key-1", "w", None, "0123456789abcdef" * 4).call_id(call) == (
+        "c-freeze_key-0123456789abcdef"
+    )
+
+
+def test_a_call_of_an_outbox_of_an_earlier_version_keeps_its_id() -> None:
+    call = OutgoingCall("c", "freeze_key", 1, 2.0, 1.0, b'["key-1","w",null]')
+    body = msgspec.json.decode(call.body, type=CallBody)
+    assert body == CallBody("key-1", "w", None)
+    assert body.call_id(call) == "c-freeze_key"
 
 
 def test_a_transaction_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:

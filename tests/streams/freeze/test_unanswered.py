@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from streams.freeze.actions import Mode, Outcome, Rule
+from streams.exchange.wire import Operation
+from streams.freeze.actions import Act, Mode, Outcome, Rule
+from streams.freeze.outbox import Outbox
 from streams.freeze.requests import Ask
-from tests.streams.freeze.stand import Stand, leak
+from tests.streams.freeze.stand import AtOnce, Stand, leak
 
 
 @pytest.fixture
@@ -84,3 +86,33 @@ def test_an_accusation_anew_tells_that_the_freeze_given_up_may_be_done(tmp_path:
     stand.hear(leak(2))
     [cancelled] = [entry for entry in stand.entries() if entry.outcome == Outcome.CANCELLED]
     assert cancelled.why.endswith("the exchange was called 1 times before, and may have acted")
+
+
+def test_a_call_that_is_made_anew_from_the_topic_is_the_same_call(tmp_path: Path) -> None:
+    stand = Stand(tmp_path / "lost")
+    stand.hear(leak())
+    stand.fail(kind="lost", operation=Operation.UNFREEZE_KEY)
+    stand.ask(Ask.UNFREEZE, "key-1")
+    published, exchange = stand.entries(), stand.exchange
+    stand.outbox.close()
+    with Outbox(tmp_path / "anew") as outbox, outbox.transaction():
+        outbox.adopt(published)
+    stand = Stand(tmp_path / "anew")
+    stand.exchange = exchange
+    stand.settle(1)
+    assert (stand.last.act, stand.last.outcome) == (Act.UNFREEZE_KEY, Outcome.DONE)
+    assert stand.effects("key.unfreeze") == ["key-1"]
+
+
+def test_an_approval_while_an_older_attempt_is_under_way_is_tried_at_once(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, calls={"retry_at_s": [0], "again_every_s": 60})
+    stand.fail(kind="drop", count=2)
+    stand.hear(leak())
+    stand.now += 60
+    held = stand.hold()
+    stand.hook.obey([stand.request(Ask.APPROVE, stand.last.case).encode()])
+    held.let_go()  # what was under way fails, too
+    stand.hook._calls._executor = AtOnce()
+    stand.settle()
+    assert stand.keys == {"key-1": "frozen"}
+    assert (stand.last.outcome, stand.last.attempts) == (Outcome.DONE, 1)

@@ -4,7 +4,7 @@ import pytest
 
 from streams.kafka.broker import EmbeddedBroker
 from streams.replay.replay import AlertFile, Replayed, replay, replay_topic
-from streams.tapes.files import DeadLetterFile, TapeError
+from streams.tapes.files import DeadLetterFile, TapeError, read_tape
 from streams.tapes.intake import Intake
 from streams.tapes.topic import TopicTape
 from tests.streams.conftest import Produce, Trained, put_on_topic
@@ -49,6 +49,16 @@ def test_a_history_is_learned_but_not_alerted(trained: Trained, tmp_path: Path) 
     assert warm.first_ts == cold.first_ts
     assert all(ts >= (warm.first_ts or 0) for _, ts in warm.alerted)
     assert alerts != (tmp_path / "a.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst"])
+def test_alerts_are_compressed_as_the_name_of_their_file_says(
+    trained: Trained, tmp_path: Path, name: str
+) -> None:
+    _, plain = replayed(trained, tmp_path / "a.jsonl", [trained.tape])
+    replayed(trained, tmp_path / name, [trained.tape])
+    read = [line for chunk in read_tape(tmp_path / name) for line in chunk.lines]
+    assert read == plain.splitlines()
 
 
 def test_alerts_that_cannot_be_written_are_an_error_by_name(tmp_path: Path) -> None:

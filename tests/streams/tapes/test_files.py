@@ -1,5 +1,7 @@
+import codecs
 import gzip
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.orders.refusals import Refusal
-from streams.tapes.files import DeadLetterFile, TapeError, _chunks, read_tape
+from streams.tapes.files import DeadLetterFile, TapeError, _chunks, new_tape, read_tape
 
 COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
     "orders.jsonl": bytes,
@@ -56,10 +58,16 @@ def test_progress_rises_to_the_size_of_the_file(name: str, tmp_path: Path) -> No
     assert {chunk.bytes_total for chunk in read_tape(path)} == {path.stat().st_size}
 
 
-@given(st.binary(max_size=60), st.lists(st.integers(1, 9), max_size=30), st.integers(1, 5))
+@given(
+    st.sampled_from([b"", codecs.BOM_UTF8]),
+    st.binary(max_size=60),
+    st.lists(st.integers(1, 9), max_size=30),
+    st.integers(1, 5),
+)
 def test_where_blocks_and_chunks_are_cut_changes_nothing(
-    text: bytes, cuts: list[int], chunk_lines: int
+    mark: bytes, rest: bytes, cuts: list[int], chunk_lines: int
 ) -> None:
+    text = mark + rest
     blocks, start = [], 0
     for size in cuts:
         blocks.append((text[start : start + size], 0))
@@ -71,11 +79,20 @@ def test_where_blocks_and_chunks_are_cut_changes_nothing(
         for number, line in zip(numbers, lines, strict=True)
     ]
     expected = []
-    for number, raw in enumerate(text.split(b"\n"), 1):
+    for number, raw in enumerate(text.removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
         line = raw.removesuffix(b"\r")
         if line.strip():
             expected.append((number, line))
     assert read == expected
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_the_mark_of_utf_8_at_the_start_of_a_file_belongs_to_no_line(
+    name: str, tmp_path: Path
+) -> None:
+    path, mark = tmp_path / name, codecs.BOM_UTF8
+    path.write_bytes(COMPRESSED[name](mark + b"one\n" + mark + b"two\n"))
+    assert numbered(path) == [(1, b"one"), (2, mark + b"two")]
 
 
 @pytest.mark.parametrize("name", ["orders.jsonl.gz", "orders.jsonl.zst"])
@@ -101,6 +118,28 @@ def test_a_compressed_file_that_breaks_off_is_an_error(name: str, tmp_path: Path
         path.write_bytes(whole[:kept])
         with pytest.raises(TapeError, match=f"{name} cannot be read: the compressed data breaks"):
             list(read_tape(path))
+
+
+def read_until_broken(path: Path) -> list[bytes]:
+    lines: list[bytes] = []
+    with pytest.raises(TapeError, match=f"{path.name} cannot be read: "):
+        lines.extend(line for chunk in read_tape(path) for line in chunk.lines)
+    return lines
+
+
+@pytest.mark.parametrize("name", ["orders.jsonl.gz", "orders.jsonl.zst"])
+def test_whole_lines_before_a_break_come_before_the_error(name: str, tmp_path: Path) -> None:
+    """Fewer than fill a chunk, so that they wait when the file breaks off."""
+    draw = random.Random(7)
+    lines = [b"%d" % draw.getrandbits(2000) for _ in range(1000)]
+    whole = COMPRESSED[name](b"\n".join(lines) + b"\n")
+    path = tmp_path / name
+    path.write_bytes(whole[: len(whole) * 3 // 4])
+    read = read_until_broken(path)
+    assert 500 < len(read) < 1000
+    assert read == lines[: len(read)]
+    path.write_bytes(whole + b"not compressed")
+    assert read_until_broken(path) == lines
 
 
 @pytest.mark.parametrize("name", ["orders.jsonl.gz", "orders.jsonl.zst"])
@@ -129,6 +168,19 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         DeadLetterFile(tmp_path / "nowhere" / "dead.jsonl")
 
 
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_a_new_tape_is_compressed_as_its_name_says_and_the_same_bytes_again(
+    name: str, tmp_path: Path
+) -> None:
+    paths = [tmp_path / name, tmp_path / "again" / name]
+    paths[1].parent.mkdir()
+    for path in paths:
+        with new_tape(path) as file:
+            file.writelines([b"one\n", b"two\n"])
+        assert numbered(path) == [(1, b"one"), (2, b"two")]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
 NAUGHTY = [b"{", b"\xff\xfe\x00", b"two\nlines\n", b"", b"\r", '{"é":"北"}'.encode()]
 
 
@@ -153,12 +205,16 @@ def test_dead_letters_keep_every_byte_and_the_reason_lies_beside(tmp_path: Path)
     }
 
 
-def test_dead_letters_can_be_fed_in_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_dead_letters_can_be_fed_in_again_whatever_the_compression(
+    name: str, tmp_path: Path
+) -> None:
     lines = [b'{"price":0}', b"{", b"\xff"]
-    with DeadLetterFile(tmp_path / "dead.jsonl") as dead:
+    with DeadLetterFile(tmp_path / name) as dead:
         for line in lines:
             dead.write(line, REFUSAL, source="orders.jsonl", offset=1)
-    assert [line for _, line in numbered(tmp_path / "dead.jsonl")] == lines
+    assert [line for _, line in numbered(dead.path)] == lines
+    assert json.loads(dead.reasons_path.read_bytes().splitlines()[1])["at"] == len(lines[0]) + 1
 
 
 def test_a_run_that_refuses_nothing_leaves_empty_files(tmp_path: Path) -> None:

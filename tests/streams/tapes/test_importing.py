@@ -137,6 +137,26 @@ def test_a_row_that_does_not_fit_is_refused_by_its_line(tmp_path: Path) -> None:
         imported(tmp_path, BINANCE + "BTCUSDT\n")
 
 
+@pytest.mark.parametrize(
+    ("text", "right", "wrong", "reason"),
+    [
+        (BINANCE, "61685.99000000", "inf", "inf is no finite number"),
+        (BINANCE, "0.00017000", "nan", "nan is no finite number"),
+        (BINANCE, "sell", "hold", "the side is 'hold'; must be buy or sell"),
+        (BINANCE, ",sell,", ",,", "the side is ''; must be buy or sell"),
+        (SOLANA, "0.0023", "inf", "inf is no finite number"),
+        (SOLANA, ",buy,", ",swap,", "the side is 'swap'; must be buy or sell"),
+        (YOBIT, "1.01010101", "-inf", "-inf is no finite number"),
+        (YOBIT, "SELL", "HOLD", "the side is 'HOLD'; must be buy or sell"),
+    ],
+)
+def test_a_cell_that_makes_no_order_event_is_refused_by_its_line(
+    tmp_path: Path, text: str, right: str, wrong: str, reason: str
+) -> None:
+    with pytest.raises(TapeError, match=rf"tape\.csv: line 2 does not fit .*: {reason}"):
+        imported(tmp_path, text.replace(right, wrong, 1))
+
+
 def test_the_same_events_give_the_same_bytes_also_compressed(tmp_path: Path) -> None:
     events = imported(tmp_path, YOBIT)
     plain, gz, again, zst = (tmp_path / name for name in ("a.jsonl", "b.gz", "c/b.gz", "d.zst"))

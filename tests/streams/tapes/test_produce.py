@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from streams.kafka.broker import EmbeddedBroker
 from streams.settings import Settings
+from streams.tapes.files import TapeError
 from streams.tapes.produce import Produced, produce, symbol_of
 from tests.factories import NESTED
 from tests.streams.aftermath import make_topics
@@ -112,6 +114,16 @@ def test_files_follow_one_another_and_progress_adds_up_to_their_sizes(
     asyncio.run(produce(paths, [broker.address], orders, progress=read.append))
     assert [value for _, _, value in records(broker, orders)] == [event(0, "A"), event(1, "A")]
     assert sum(read) == sum(path.stat().st_size for path in paths)
+
+
+def test_whole_lines_of_a_file_that_breaks_off_are_delivered(
+    broker: EmbeddedBroker, orders: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "orders.jsonl.gz"
+    path.write_bytes(gzip.compress(event(0, "A") + b"\n") + b"not compressed")
+    with pytest.raises(TapeError, match=r"orders\.jsonl\.gz cannot be read"):
+        asyncio.run(produce([path], [broker.address], orders))
+    assert [value for _, _, value in records(broker, orders)] == [event(0, "A")]
 
 
 def test_a_broker_that_is_not_there_is_an_error_of_kafka(tmp_path: Path) -> None:

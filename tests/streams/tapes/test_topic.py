@@ -1,4 +1,8 @@
+import asyncio
+import gc
+
 import pytest
+from aiokafka.errors import KafkaError
 
 from streams.kafka.broker import EmbeddedBroker
 from streams.tapes.topic import TopicTape, TopicTapeError, as_ms
@@ -50,6 +54,18 @@ def test_a_topic_that_does_not_exist_is_not_made(broker: EmbeddedBroker) -> None
     for _ in range(2):
         with pytest.raises(TopicTapeError, match="topic orders does not exist"):
             TopicTape([broker.address], "orders")
+
+
+def test_brokers_out_of_reach_leave_no_event_loop_open() -> None:
+    before = open_loops()
+    with pytest.raises(KafkaError):
+        TopicTape(["127.0.0.1:1"], "orders")
+    assert open_loops() == before
+
+
+def open_loops() -> int:
+    made = (each for each in gc.get_objects() if issubclass(type(each), asyncio.BaseEventLoop))
+    return sum(not loop.is_closed() for loop in made)
 
 
 def test_a_time_without_a_zone_is_refused() -> None:

@@ -196,3 +196,27 @@ def test_a_state_that_ends_before_what_was_committed_is_refused(
     assert "has read orders[0] up to offset 5, but the state in its changelog ends at 0" in str(
         refused
     )
+
+
+def test_what_a_group_has_forgotten_to_have_read_is_not_skipped_with_what_came_later(
+    topics: EmbeddedBroker, produce: Produce, committed: Committed, trained: Trained
+) -> None:
+    """Brokers forget the offsets of a group that was away for a week."""
+    events = [encode(order(event_id=f"e{n}", ts=TS + n)) for n in range(9)]
+    produce("orders", 0, events[:5])
+    live(topics, committed, trained.model, 5)
+    forget_group(topics)
+    produce("orders", 0, events[5:])
+    refused = live(topics, committed, trained.model, 9, auto_offset_reset="latest").app.crash_reason
+    assert isinstance(refused, StateError)
+    assert "would begin orders[0] at its end, but the state in its changelog ends at 5" in str(
+        refused
+    )
+    worker = live(topics, committed, trained.model, 9)
+    assert (worker.counts()["events"], worker.counts()["duplicates"]) == (9, 0)
+
+
+def forget_group(broker: EmbeddedBroker) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin.delete_groups([group_of(SETTINGS)])
+    admin.close()

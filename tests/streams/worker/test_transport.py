@@ -38,7 +38,7 @@ async def count(stream):
         partition, run = event.message.partition, event.value
         for each in range(4) if not totals else ():  # nothing more may come of one that was done
             totals[each] = [int(x) for x in (rows.get(b"%d" % each) or b"0 0").split()]
-            seen[each] = await app.consumer.committed(TP("orders", each))
+            seen[each] = await app.consumer.committed(TP("orders", each)) or 0
         total, end = totals[partition]
         fresh = run.offsets >= end
         totals[partition] = [total + int(fresh.sum()), max(end, run.end)]

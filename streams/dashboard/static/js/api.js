@@ -34,6 +34,9 @@ async function answer(response) {
   throw new ApiError(response.status, detail ?? `The dashboard answered ${response.status}.`);
 }
 
+/** Whether the dashboard is there, and knows us no more. */
+export const isSignedOut = () => reach("/api/me", {}).then((response) => response.status === 401, () => false);
+
 export async function whoAmI() {
   me = await get("/api/me");
   return me;

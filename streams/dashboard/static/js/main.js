@@ -16,7 +16,7 @@ import { profiteersPage } from "./pages/profiteers.js";
 import { help } from "./dialogs.js";
 import { standing } from "./standing.js";
 import { failed, missing } from "./states.js";
-import { connect, listen, lost, pulse } from "./stream.js";
+import { connect, listen, lost, pulse, signedOut } from "./stream.js";
 
 const ITEMS = [
   ["/", "live", "Live"], ["/apps", "apps", "Apps"], ["/profiteers", "profiteers", "Profiteers"], ["/inactive", "inactive", "Inactive keys"],
@@ -97,6 +97,7 @@ function buildNav() {
 }
 
 const state = h("span.state", { role: "status" }, h("span.dot"), h("span", {}, "Connecting…"));
+const door = h("a.button.small", { href: "/enter", hidden: true }, "Enter again");
 const utc = h("span.clock");
 
 function buildTop(user) {
@@ -105,7 +106,7 @@ function buildTop(user) {
     await post("/api/leave", {});
     location.assign("/enter");
   } }, icon("leave")) : null;
-  fill(document.getElementById("top"), state, h("span.spacer"), utc,
+  fill(document.getElementById("top"), state, door, h("span.spacer"), utc,
     user ? h("span.who", {}, icon("user"), h("b", {}, name(user.name, 30)), h("span", {}, user.role)) : null,
     h("button.icon-button", { type: "button", onclick: help, "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts" }, icon("help")), theme, leaving);
 }
@@ -119,7 +120,8 @@ function toggleTheme() {
 
 /** Say how fresh all this is; the words change, nothing moves. */
 function tellState() {
-  const [tone, text] = standing(pulse, lost(), now());
+  const [tone, text] = standing(pulse, lost(), now(), signedOut());
+  door.hidden = !signedOut();
   if (state.className !== `state ${tone}`) state.className = `state ${tone}`;
   if (state.lastChild.textContent !== text) state.lastChild.textContent = text;
   utc.textContent = `${clock(now())} UTC`;

@@ -3,8 +3,9 @@ import { age, clock, count } from "./format.js";
 
 const STALE_MS = 40_000;
 
-/** Say how things stand, by the last pulse and since when the dashboard is lost; gives tone and words. */
-export function standing(pulse, lostSince, now) {
+/** Say how things stand, by the last pulse, since when the dashboard is lost and if the session ended; gives tone and words. */
+export function standing(pulse, lostSince, now, signedOut = false) {
+  if (signedOut) return ["bad", "Your session has ended"];
   if (lostSince) return ["bad", `Dashboard unreachable since ${clock(lostSince)}`];
   if (!pulse) return ["warn", "Connecting…"];
   if (!pulse.reachable) return ["bad", `Brokers unreachable since ${clock(pulse.since)}`];

@@ -1,4 +1,5 @@
 // The one connection that tells what changes. It comes back by itself, and misses nothing.
+import { isSignedOut } from "./api.js";
 import { setClock } from "./format.js";
 
 const SILENCE_MS = 15000; // the server speaks at least every five seconds
@@ -7,6 +8,7 @@ let source = null;
 let last = ""; // id of the last event
 let heard = Date.now();
 let lostSince = null;
+let isOut = false;
 export let pulse = null;
 
 /** Call back with (kind, data): "alerts", "pulse", "reset", "lost". Gives how to end it. */
@@ -16,6 +18,9 @@ export function listen(callback) {
 }
 
 export const lost = () => lostSince;
+
+/** Whether it was lost because the session has ended. */
+export const signedOut = () => isOut;
 
 function tell(kind, data) {
   for (const callback of [...listeners]) callback(kind, data);
@@ -34,11 +39,14 @@ export function connect() {
         setClock(data.now);
       }
       lostSince = null;
+      isOut = false;
       tell(kind, data);
     });
   }
-  source.addEventListener("error", () => {
+  source.addEventListener("error", async () => {
     lostSince ??= Date.now();
+    // Of a connection that was refused a page is not told why.
+    isOut = source.readyState === EventSource.CLOSED && await isSignedOut();
     tell("lost", null);
   });
 }
