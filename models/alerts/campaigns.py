@@ -11,13 +11,15 @@ import numpy as np
 from models.alerts.suspects import Suspect
 from models.market.state import HOUR, MINUTE
 from models.orders.batch import MARKET_SEPARATOR
-from models.score.model import Model
+from models.score.model import THRESHOLD, Model
 from models.score.parts import APP_CROWD, campaign_of
 from models.snapshot import Remembering
 
 WINDOW_MS: Final = 36 * HOUR
 APART_MS: Final = 20 * MINUTE  # whoever is nearer in time belongs to the crowd around
-NEARLY: Final = 0.5  # decades below the alerts' threshold from which a purchase is remembered
+# Decades below the usual threshold from which a purchase is remembered: whatever threshold is set,
+# so that the ranks of a tape do not depend on it.
+NEARLY: Final = 0.5
 
 
 class Campaigns(Remembering):
@@ -42,7 +44,7 @@ class Campaigns(Remembering):
         if suspect.earlier:
             suspect.parts[APP_CROWD] += campaign_of(suspect.earlier, suspect.share)
             suspect.rerank(float(model.rank(np.array([suspect.parts]))[0]))
-        if alone >= model.threshold - NEARLY:
+        if alone >= THRESHOLD - NEARLY:
             self._forget(now)
             self._seen.setdefault(place, {})[suspect.key] = now
 
