@@ -116,3 +116,20 @@ def test_an_approval_while_an_older_attempt_is_under_way_is_tried_at_once(tmp_pa
     stand.settle()
     assert stand.keys == {"key-1": "frozen"}
     assert (stand.last.outcome, stand.last.attempts) == (Outcome.DONE, 1)
+
+
+def test_what_an_older_attempt_has_done_need_not_be_done_again_for_an_approval(
+    tmp_path: Path,
+) -> None:
+    stand = Stand(tmp_path, calls={"retry_at_s": [0], "again_every_s": 60})
+    stand.fail(kind="drop", count=1)
+    stand.hear(leak())
+    stand.now += 60
+    held = stand.hold()
+    stand.hook.obey([stand.request(Ask.APPROVE, stand.last.case).encode()])
+    held.let_go()  # the exchange confirms what was under way
+    stand.fail(kind="status", status=404)  # and knows of nothing more to do
+    stand.hook._calls._executor = AtOnce()
+    stand.settle()
+    assert stand.last.outcome == Outcome.DONE
+    assert stand.effects("key.freeze") == ["key-1"]
