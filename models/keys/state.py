@@ -71,7 +71,8 @@ KEY: Final = np.dtype(
         ("hour", "i8"),  # start of its running hour, ms
         ("order", "u8"),  # the order that filled last
         ("app", "u8"),  # the app that it uses
-        ("home", "u8"),  # the app that it used when today began
+        ("home", "u8"),  # the app that it used when today began, as two days in a row had ended
+        ("moving", "u8"),  # the one with which the last of them ended
         ("networks", "u8", (NETWORKS,)),
         ("requests", "f4"),  # events that bore a network, learned
         ("fills", "f4"),  # learned fills, decayed over a month

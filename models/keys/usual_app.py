@@ -1,7 +1,8 @@
 """The app that a key usually uses, and the one to name when it is robbed: that of its past days.
 
 Whoever robs a key chooses the tag of his orders, and some fifty small purchases would pass for its
-usual way. The app that leaked is the one that the key used before today.
+usual way. The app that leaked is the one that the key used before today, and a key has moved to
+another when two days in a row have ended with it.
 """
 
 from typing import Final
@@ -30,8 +31,11 @@ def learn_app(key: Record, app: np.uint64) -> None:
 
 @njit(cache=True)
 def close_day(key: Record) -> None:
-    """Let today count where the key's app is to be named."""
-    key.home = _usual(key)
+    """Let today count where the key's app is to be named; its first day counts in full."""
+    usual = _usual(key)
+    if usual == key.moving or key.day == key.first:
+        key.home = usual
+    key.moving = usual
 
 
 @njit(cache=True)

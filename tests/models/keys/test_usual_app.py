@@ -52,12 +52,20 @@ def test_no_purchases_of_a_day_change_the_home_before_it_is_over(today: list[int
         assert bought_today(key_of([[home] * 9]), today) == home
 
 
-def test_a_user_who_moves_to_another_app_is_at_home_there_the_day_after() -> None:
+def test_a_user_who_moves_to_another_app_is_at_home_there_after_two_days() -> None:
     days = [[MINE] * 20, [THIEFS] * 30]
-    assert bought_today(key_of(days), []) == THIEFS
+    assert bought_today(key_of(days), []) == MINE
+    assert bought_today(key_of([*days, [THIEFS]]), []) == THIEFS
+
+
+def test_purchases_across_the_end_of_a_day_move_no_key() -> None:
+    bait = [THIEFS] * 200
+    assert bought_today(key_of([[MINE] * 9, [MINE, *bait]]), bait) == MINE
+    assert bought_today(key_of([[MINE] * 9, bait, [MINE] * 99]), bait) == MINE
 
 
 def test_an_app_of_years_gives_way_after_as_many_purchases_as_it_can_be_ahead() -> None:
     moved = int(MOST_ORDERS) + 1
-    assert bought_today(key_of([[MINE] * 500, [THIEFS] * (moved - 1)]), []) == NONE
-    assert bought_today(key_of([[MINE] * 500, [THIEFS] * moved]), []) == THIEFS
+    for last, home in ((moved - 1, MINE), (moved, THIEFS)):
+        days = [[MINE] * 500, [THIEFS] * last, [THIEFS] if last == moved else []]
+        assert bought_today(key_of(days), []) == home
