@@ -14,6 +14,7 @@ app, of whose keys most look rogue there, speak for one another and against no k
 key's app is its home, whatever tag its orders bear: that is the thief's choice.
 """
 
+from math import log
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -42,6 +43,7 @@ SUSPECTS: Final = np.dtype(
         ("unusual", "f4"),  # of them, those for whom it is not usual
         ("lead", "u8"),  # of a market: the app that most of them are of
         ("led", "f4"),  # and how many are
+        ("buyers", "f4"),  # of an app: all who bought through it
     ],
     align=True,
 )
@@ -53,7 +55,8 @@ class Around(NamedTuple):
     weight: Float32s  # (n, 2), as evidence
     rogue: Float32s  # (n, 2), rogue buyers that one must expect among them
     share: Float32s  # (n,), of that evidence which counts for the fill, 0 to 1
-    apart: Float32s  # (n, 2), weight and rogue buyers in the market for whom the lead app excludes
+    besides: Float32s  # (n, 2), rogue buyers there but for the lead app's, this one too, and honest
+    own: Float32s  # (n,), what its key itself adds to rogue buyers there, this fill too
 
     def at(self, row: int) -> Self:
         """Give those around one fill."""
@@ -85,8 +88,8 @@ class Crowd:
         pays_up &= rows.extra["context"][:, ADVERSE_MOVE] > 0.0
         joins = (orders.side == BUY) & (~orders.maker | pays_up)
         share = np.where(joins, standing(rows), 0.0).astype(np.float32)
-        weight, rogue, apart = (np.zeros((n, 2), np.float32) for _ in range(3))
-        around = Around(weight, rogue, share, apart)
+        weight, rogue, besides = (np.zeros((n, 2), np.float32) for _ in range(3))
+        around = Around(weight, rogue, share, besides, np.zeros(n, np.float32))
         _meet(
             self._markets,
             self._app_markets,
@@ -98,6 +101,8 @@ class Crowd:
             orders.market,
             orders.keys.hashes,
             orders.key,
+            orders.apps.hashes,
+            orders.app,
             _origins(rows),
             joins,
             rows.extra["odds"],
@@ -118,14 +123,17 @@ def _enter(table: Table, name: np.uint64, now: int) -> int:
         entity.expected = decay(entity.expected, elapsed, CROWD_MS)
         entity.unusual = decay(entity.unusual, elapsed, CROWD_MS)
         entity.led = decay(entity.led, elapsed, CROWD_MS)
+        entity.buyers = decay(entity.buyers, elapsed, CROWD_MS)
     entity.time = now
     return row
 
 
-@njit(cache=True)
-def _weight(rogue: float, others: float) -> float:
+def weight_of(rogue: float, others: float) -> float:
     """Evidence of so many rogue buyers among so many others."""
-    return float(np.log(1.0 + rogue) * min(1.0, rogue / (others + 0.5)))
+    return log(1.0 + rogue) * min(1.0, rogue / (others + 0.5))
+
+
+_weight: Final = njit(cache=True)(weight_of)
 
 
 @njit(cache=True)
@@ -140,6 +148,8 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     market: Int32s,
     key_hash: UInt64s,
     key: Int32s,
+    app_hash: UInt64s,
+    app: Int32s,
     origin: UInt64s,
     joins: Bools,
     odds: Float32s,
@@ -161,26 +171,30 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             company = fellows.expected - own.expected
             if follows(followers, follower, merge_time[i], company):
                 unusual = 0.0
+            if app[i] >= 0 and app_hash[app[i]] == origin[i]:
+                fellows.buyers = context[i, APP_BUYERS]  # of another tag it tells of others
             rogue = max(0.0, fellows.unusual - own.unusual)
-            others = max(0.0, context[i, APP_BUYERS] - (fellows.expected - fellows.unusual))
+            others = max(0.0, fellows.buyers - (fellows.expected - fellows.unusual))
             around.rogue[i, 1] = rogue
             around.weight[i, 1] = _weight(rogue, others)
             fellows.expected += more
             fellows.unusual += unusual
         rogue = max(0.0, whole.unusual - own.unusual)
         others = max(0.0, context[i, BUYERS] - (whole.expected - whole.unusual))
-        besides = max(0.0, rogue - whole.led)
-        around.apart[i, 0] = _weight(besides, others)
-        around.apart[i, 1] = besides
-        around.rogue[i, 0] = rogue if origin[i] == whole.lead else besides
-        around.weight[i, 0] = _weight(around.rogue[i, 0], others)
-        if origin[i] != 0 and (whole.lead == origin[i] or fellows.unusual > whole.led):
-            whole.lead = origin[i]
-            whole.led = fellows.unusual
+        if origin[i] != whole.lead:
+            rogue = max(0.0, rogue - whole.led)
+        around.rogue[i, 0] = rogue
+        around.weight[i, 0] = _weight(rogue, others)
         own.expected += more
         own.unusual += unusual
         whole.expected += more
         whole.unusual += unusual
+        if origin[i] != 0 and (whole.lead == origin[i] or fellows.unusual > whole.led):
+            whole.lead = origin[i]
+            whole.led = fellows.unusual
+        around.own[i] = own.unusual
+        around.besides[i, 0] = max(0.0, whole.unusual - whole.led)
+        around.besides[i, 1] = others
 
 
 def _origins(rows: Rows) -> UInt64s:

@@ -40,6 +40,7 @@ class Suspect(msgspec.Struct):
     conduct: float  # surprise in what the key does, of the two most surprising ways
     parts: list[float]  # its evidence by kind
     share: float  # of the evidence from company which counts for it
+    own: float  # what its key adds to the rogue buyers that one must expect there
     surprises: list[float]
     finding: Finding
     noted: bool = False  # as part of its key's incident
@@ -121,6 +122,7 @@ def suspects_at(
         np.sort(surprises[:, CONDUCT_COLUMNS], axis=1)[:, -2:].sum(axis=1).tolist(),
         parts[chosen].tolist(),
         around.share[chosen].tolist(),
+        around.own[chosen].tolist(),
         surprises.tolist(),
         findings,
     )

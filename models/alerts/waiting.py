@@ -4,12 +4,14 @@ A crowd is known as one by those who come later. So a purchase that stood alone 
 for a while, and weighed again when a later one of its market meets more company than it did.
 """
 
+from math import exp
 from typing import ClassVar, Final
 
 import numpy as np
 
-from models.alerts.crowd import Around
+from models.alerts.crowd import Around, weight_of
 from models.alerts.suspects import Suspect
+from models.market.state import CROWD_MS
 from models.score.model import Model
 from models.score.parts import (
     APP_CROWD,
@@ -62,15 +64,16 @@ class Waiting(Remembering):
         self._markets[by.market] = waiting
         # Most later purchases tell nothing new, and the sum over all is the most of any.
         market, fellows = around.weight.tolist()
+        market = max(market, weight_of(*around.besides.tolist()))
         most = (1.0 + TINY) * min(MOST_COMPANY, CROWD_WEIGHT * market + APP_CROWD_WEIGHT * fellows)
         if not any(
             w.share * most + _earlier(w) > w.parts[CROWD] + w.parts[APP_CROWD] for w in waiting
         ):
             return []
         fellow = np.array([[by.origin is not None and by.origin == w.origin] for w in waiting])
-        apart, besides = around.apart.tolist()
-        crowds = np.where(fellow, around.weight, np.array([apart, 0.0], np.float32))
-        rogue = np.where(fellow, around.rogue, np.array([besides, 0.0], np.float32))
+        apart = np.array([_apart(w, by, around) for w in waiting], np.float32)
+        crowds = np.where(fellow, around.weight, apart[:, :2])
+        rogue = np.where(fellow, around.rogue, apart[:, 2:])
         parts = np.array([w.parts for w in waiting])
         company = company_of(crowds, np.array([w.share for w in waiting]))
         company[:, 1] += [_earlier(w) for w in waiting]
@@ -100,6 +103,17 @@ class Waiting(Remembering):
 
 def _recent(waiting: list[Suspect], now: int) -> list[Suspect]:
     return [suspect for suspect in waiting if abs(now - suspect.time) <= WINDOW_MS]
+
+
+def _apart(suspect: Suspect, by: Suspect, around: Around) -> tuple[float, float, float, float]:
+    """Weight and rogue buyers around one of another app than the later purchase's.
+
+    Those of the lead app do not count, nor does it itself, as far as it is remembered there.
+    """
+    rogue, others = around.besides.tolist()
+    own = suspect.own * exp(-abs(by.time - suspect.time) / CROWD_MS)
+    rogue = max(0.0, rogue - own)
+    return weight_of(rogue, others), 0.0, rogue, 0.0
 
 
 def _alone(suspect: Suspect) -> float:

@@ -108,7 +108,7 @@ def taken_out(
 ) -> Suspect:
     """One fill of a batch as the alert stage remembers it, with nobody around it."""
     nobody = np.zeros((len(rows), 2), np.float32)
-    alone = Around(nobody, nobody, np.full(len(rows), share, np.float32), nobody)
+    alone = Around(nobody, nobody, np.full(len(rows), share, np.float32), nobody, nobody[:, 0])
     held = np.zeros(len(PARTS)) if parts is None else parts
     n = len(rows)
     every, ranks = np.tile(held, (n, 1)), np.full(n, rank)

@@ -85,6 +85,7 @@ class Expected:
         self._met: list[Met] = []
         self._crowds: dict[tuple[str, str], list[int]] = {}  # when each began for an app's key
         self._leads: dict[str, Event] = {}  # some event of each market's lead app
+        self._through: dict[tuple[str, str], tuple[int, float]] = {}  # buyers of an app, and when
 
     def total(self, now: Event, *alike: str) -> tuple[float, float]:
         """Sums over those that are alike in some fields, faded since then: all, and the unusual."""
@@ -105,6 +106,19 @@ class Expected:
         rogue = max(0.0, unusual - self.total(now, "symbol", "api_key")[1] - besides)
         others = max(0.0, buyers - (expected - unusual))
         return rogue, log(1 + rogue) * min(1.0, rogue / (others + 0.5))
+
+    def others(self, now: Event) -> float:
+        """Buyers in the market but for the rogue ones."""
+        expected, unusual = self.total(now, "symbol")
+        return float(max(0.0, now["buyers"] - (expected - unusual)))
+
+    def through(self, now: Event) -> float:
+        """Buyers through the app of a purchase's key, as they were last told of, faded."""
+        place = now["symbol"], now["origin"]
+        if now["app"] == now["origin"]:
+            self._through[place] = now["ts"], now["buyers"] / 2
+        ts, buyers = self._through.get(place, (now["ts"], 0.0))
+        return float(buyers * exp(-(now["ts"] - ts) / CROWD_MS))
 
     def led(self, now: Event) -> float:
         """Unusual rogue buyers of the app of which there are most in the market."""
@@ -148,15 +162,19 @@ def test_a_fill_is_told_of_the_others_each_counted_once_and_never_of_itself(
         itself = ACTIVITY_WEIGHT * (log(USUAL_FILLS) - event["activity"])
         share = min(1.0, max(0.0, itself / ENOUGH)) if takes(event) else 0.0
         assert around.share[n] == pytest.approx(share, rel=1e-4, abs=1e-6)
-        whole = fellows = apart = (0.0, 0.0)
+        whole = fellows = (0.0, 0.0)
         if takes(event):
-            led, buyers = expected.led(event), event["buyers"]
-            apart = expected.told(event, buyers, "symbol", besides=led)
-            whole = expected.told(event, buyers, "symbol") if expected.is_led(event) else apart
+            besides = 0.0 if expected.is_led(event) else expected.led(event)
+            whole = expected.told(event, event["buyers"], "symbol", besides=besides)
             if event["origin"] is not None:
-                fellows = expected.told(event, buyers / 2, "symbol", "origin")
+                through = expected.through(event)
+                fellows = expected.told(event, through, "symbol", "origin")
+            others = expected.others(event)
             expected.add(event, follows=expected.follows(event))
-        assert around.apart[n].tolist() == pytest.approx(apart[::-1], rel=1e-3, abs=1e-5)
+            rest = max(0.0, expected.total(event, "symbol")[1] - expected.led(event))
+            own = expected.total(event, "symbol", "api_key")[1]
+            assert around.besides[n].tolist() == pytest.approx((rest, others), rel=1e-3, abs=1e-5)
+            assert around.own[n] == pytest.approx(own, rel=1e-3, abs=1e-5)
         for which, (rogue, weight) in enumerate((whole, fellows)):
             assert around.rogue[n, which] == pytest.approx(rogue, rel=1e-4, abs=1e-5)
             assert around.weight[n, which] == pytest.approx(weight, rel=1e-3, abs=1e-5)

@@ -28,10 +28,10 @@ def one(number: int, rank: float = BELOW, share: float = 1.0, **changes: Any) ->
     return taken_out(rows, 0, rank, parts=parts, share=share)
 
 
-def company(crowd: np.ndarray, apart: Sequence[float] | None = None) -> Around:
-    """Those around a purchase; `apart` is what they are to other apps' keys: mostly the same."""
-    apart = [crowd[0], ROGUE[0]] if apart is None else apart
-    return Around(crowd, ROGUE, np.ones(1, np.float32), np.array(apart, np.float32))
+def company(crowd: np.ndarray, besides: Sequence[float] = (7.0, 0.0)) -> Around:
+    """Those around a purchase, and those of them who are not of the lead app: mostly all."""
+    rest = np.array(besides, np.float32)
+    return Around(crowd, ROGUE, np.ones(1, np.float32), rest, np.zeros(1, np.float32))
 
 
 def roused(waiting: Waiting, by: Suspect, crowd: np.ndarray = CROWDED) -> list[str]:
@@ -66,31 +66,39 @@ def test_other_markets_later_times_and_the_key_itself_tell_nothing(changes: dict
 
 
 def test_the_crowd_of_an_app_speaks_only_against_its_own_keys() -> None:
-    of_app = np.array([0.0, 2.0], np.float32)
+    of_app = company(np.array([0.0, 2.0], np.float32), (0.0, 0.0))
     waiting = Waiting()
     for number, app in enumerate(["signalbot", "other", None]):
         waiting.add(one(number, app=app))
-    assert roused(waiting, one(3), of_app) == ["k0"]
+    assert [found.key for found in waiting.roused(one(3), of_app, MODEL)] == ["k0"]
 
 
 def test_what_speaks_against_one_app_alone_leaves_the_keys_of_others_in_peace() -> None:
-    waiting, faint = Waiting(), (0.01, 0.5)
+    waiting, alone = Waiting(), (0.1, 0.0)
     for number, app in enumerate(["signalbot", "other", None]):
         waiting.add(one(number, app=app))
-    found = waiting.roused(one(3), company(CROWDED, faint), MODEL)
+    found = waiting.roused(one(3), company(CROWDED, alone), MODEL)
     assert [suspect.key for suspect in found] == ["k0"]
-    found = waiting.roused(one(4, app="other"), company(CROWDED), MODEL)
+    found = waiting.roused(one(4), company(CROWDED, (5.0, 0.5)), MODEL)
     assert [suspect.key for suspect in found] == ["k1", "k2"]
-    assert [suspect.finding.rogue_around for suspect in found] == [ROGUE[0]] * 2
+    assert [suspect.finding.rogue_around for suspect in found] == [5.0] * 2
 
 
-def test_the_app_of_a_key_is_the_one_that_it_usually_uses_whatever_the_thief_calls_himself() -> (
-    None
-):
-    waiting, of_app = Waiting(), np.array([0.0, 2.0], np.float32)
+def test_nobody_is_company_to_itself() -> None:
+    waiting, bystander = Waiting(), one(0, app="other")
+    bystander.own = 0.9
+    waiting.add(bystander)
+    assert waiting.roused(one(1), company(CROWDED, (0.9, 0.0)), MODEL) == []
+    (found,) = waiting.roused(one(2), company(CROWDED, (5.9, 0.0)), MODEL)
+    assert found.finding.rogue_around == pytest.approx(5.0, abs=0.01)
+
+
+def test_a_key_is_of_the_app_that_it_usually_uses_whatever_the_thief_calls_himself() -> None:
+    waiting, of_app = Waiting(), company(np.array([0.0, 2.0], np.float32), (0.0, 0.0))
     waiting.add(one(0, app="signalbot", home="victims"))
     waiting.add(one(1, app="thieftool", home="signalbot"))
-    assert roused(waiting, one(2, app="thieftool", home="victims"), of_app) == ["k0"]
+    by = one(2, app="thieftool", home="victims")
+    assert [found.key for found in waiting.roused(by, of_app, MODEL)] == ["k0"]
 
 
 def test_company_that_tells_no_more_than_the_last_changes_nothing() -> None:
