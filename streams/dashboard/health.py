@@ -2,10 +2,11 @@
 
 import json
 import logging
+import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -82,8 +83,8 @@ class Health:
             return None
 
     def _workers(self) -> list[Json]:
-        addresses = self._settings.dashboard_metrics.split(",")
-        return [scrape(address.strip()) for address in addresses if address.strip()]
+        given = filter(None, map(str.strip, self._settings.dashboard_metrics.split(",")))
+        return [scrape(address) for name in given for address in behind(name)]
 
 
 def worker_state(groups: Mapping[str, Json] | None, workers: Sequence[Json]) -> str:
@@ -99,6 +100,19 @@ def worker_state(groups: Mapping[str, Json] | None, workers: Sequence[Json]) -> 
     if not groups["worker"]["members"]:
         return "none"
     return "unseen" if workers else "running"
+
+
+def behind(address: str, look_up: Callable[..., Any] = socket.getaddrinfo) -> list[str]:
+    """Give the addresses of all workers that answer by one name, as behind a headless service."""
+    try:
+        url = httpx.URL(address)
+        found = look_up(url.host, url.port, type=socket.SOCK_STREAM)
+    except (httpx.InvalidURL, OSError, UnicodeError):
+        return [address]  # it will be said to be down
+    hosts = sorted({place[0] for family, *_, place in found if family == found[0][0]})
+    if len(hosts) < 2 or url.scheme != "http":  # a certificate is for the name
+        return [address]
+    return [str(url.copy_with(host=host)) for host in hosts]
 
 
 def scrape(address: str) -> Json:

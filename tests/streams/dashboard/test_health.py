@@ -1,3 +1,4 @@
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -5,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from typing_extensions import override
 
-from streams.dashboard.health import scrape, worker_state
+from streams.dashboard.health import behind, scrape, worker_state
 
 METRICS = b"""# HELP roguekey_events_total Events.
 # TYPE roguekey_events_total counter
@@ -38,6 +39,27 @@ def worker() -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+def test_every_worker_behind_one_name_is_asked() -> None:
+    def two(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        assert (host, port) == ("workers", 8790)
+        return [
+            (socket.AF_INET, 1, 6, "", ("10.0.0.2", port)),
+            (socket.AF_INET, 1, 6, "", ("10.0.0.1", port)),
+            (socket.AF_INET6, 1, 6, "", ("::1", port, 0, 0)),
+        ]
+
+    both = ["http://10.0.0.1:8790/metrics", "http://10.0.0.2:8790/metrics"]
+    assert behind("http://workers:8790/metrics", two) == both
+    assert behind("https://workers:8790/metrics", two) == ["https://workers:8790/metrics"]
+
+
+@pytest.mark.parametrize(
+    "address", ["http://localhost:1/metrics", "http://[::1]:1/metrics", "http://a..b/", "no:\nurl"]
+)
+def test_a_name_of_one_worker_or_of_none_is_asked_as_it_is(address: str) -> None:
+    assert behind(address) == [address]
 
 
 def test_a_workers_own_metrics_are_read(worker: str) -> None:
