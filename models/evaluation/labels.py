@@ -97,9 +97,17 @@ def _look_alikes(told: Any) -> Iterator[LookAlike]:
         if isinstance(each, dict):
             keys = next((each[field] for field in KEY_FIELDS if field in each), [])
             kind, ts = str(each.get("kind", UNKNOWN)), each.get("ts")
-            yield LookAlike(kind, _names(keys), int(ts) if isinstance(ts, int | float) else 0)
+            yield LookAlike(kind, _names(keys), _time(ts))
         else:
             yield LookAlike(UNKNOWN, _names(each))
+
+
+def _time(told: Any) -> int:
+    """Give a time, in ms, or 0 where none is told."""
+    try:
+        return msgspec.convert(told, int, strict=False)
+    except msgspec.ValidationError:
+        return 0
 
 
 def _names(told: Any) -> list[str]:

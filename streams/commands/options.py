@@ -47,11 +47,11 @@ def refuse_overwriting(outputs: Mapping[str, Path | None], inputs: Iterable[Path
 
 
 def refuse_pipes(flag: str, inputs: Iterable[Path]) -> None:
-    """Refuse what can be read only once, for training, which reads its input twice."""
+    """Refuse what can be read only once where it is to be read again."""
     for path in inputs:
         if not path.is_file():
             raise click.UsageError(
-                f"{flag} {path} is no regular file: training reads it twice; save it in one"
+                f"{flag} {path} is no regular file, and is read more than once: save it in one"
             )
 
 

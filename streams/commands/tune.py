@@ -149,6 +149,8 @@ def _tune(
     settings: Settings,
 ) -> Tuned:
     warmup, history = settings.warmup_files(), request.history
+    if len(tapes) > 1:
+        refuse_pipes("--warmup", warmup)  # each tape begins with it
     total = TRAINING_PASSES * stored_bytes(history) + len(tapes) * stored_bytes(warmup)
     with progress_bar() as bar:
         task = bar.add_task("tune", total=total + stored_bytes(request.inputs))

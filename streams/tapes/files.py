@@ -188,7 +188,8 @@ class DeadLetterFile(Closing):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.reasons_path = path.with_suffix(".reasons.jsonl")
+        plain = path.with_suffix("") if path.suffix in (".gz", ".zst") else path
+        self.reasons_path = plain.with_suffix(".reasons.jsonl")
         self._size = 0
         self._events = new_tape(path)
         self._reasons = new_tape(self.reasons_path)

@@ -211,6 +211,8 @@ def _side(cell: str) -> str:
 
 
 def _notional(value: float, usd: float | None) -> dict[str, float]:
+    if not math.isfinite(value):
+        raise ValueError("price times size is no finite number")
     return {"notional": value * usd} if usd and value > 0 else {}
 
 

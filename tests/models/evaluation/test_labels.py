@@ -60,6 +60,8 @@ def test_what_is_no_number_that_it_can_be_is_refused_by_its_place(
     [
         ([{"kind": "signal", "keys": ["a", "b"], "ts": 5}], [LookAlike("signal", ["a", "b"], 5)]),
         ([{"kind": "signal", "api_key": "a", "ts": 5.0}], [LookAlike("signal", ["a"], 5)]),
+        ([{"kind": "signal", "api_key": "a", "ts": "5"}], [LookAlike("signal", ["a"], 5)]),
+        ([{"kind": "signal", "api_key": "a", "ts": "noon"}], [LookAlike("signal", ["a"])]),
         ([{"api_keys": ["a"], "ts": None}], [LookAlike(UNKNOWN, ["a"])]),
         ([{"kind": "listing", "symbol": "AXSUSDT"}], [LookAlike("listing", [])]),
         (["a", "b"], [LookAlike(UNKNOWN, ["a"]), LookAlike(UNKNOWN, ["b"])]),

@@ -47,7 +47,7 @@ def test_a_pipe_is_wrong_usage_since_it_can_be_read_only_once(tmp_path: Path) ->
     os.mkfifo(pipe)
     result = train("--input", str(pipe), "--model", str(tmp_path / "model"))
     assert result.exit_code == 2
-    assert f"--input {pipe} is no regular file: training reads it twice" in result.stderr
+    assert f"--input {pipe} is no regular file, and is read more than once" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["--input", "absent.jsonl"]])

@@ -100,7 +100,17 @@ def test_a_history_to_train_on_must_be_no_pipe(trained: Trained, tmp_path: Path)
     os.mkfifo(pipe)
     result = tune(trained, "--labels", str(trained.labels), "--train", str(pipe))
     assert result.exit_code == 2
-    assert f"--train {pipe} is no regular file: training reads it twice" in result.stderr
+    assert f"--train {pipe} is no regular file, and is read more than once" in result.stderr
+
+
+def test_a_history_with_which_each_of_several_tapes_begins_must_be_no_pipe(
+    trained: Trained, tmp_path: Path
+) -> None:
+    pipe, labels = tmp_path / "history.jsonl", ["--labels", str(trained.labels)]
+    os.mkfifo(pipe)
+    result = tune(trained, "--input", str(trained.tape), *labels, *labels, "--warmup", str(pipe))
+    assert result.exit_code == 2
+    assert f"--warmup {pipe} is no regular file, and is read more than once" in result.stderr
 
 
 def test_a_file_that_holds_no_labels_fails_in_one_line(trained: Trained, tmp_path: Path) -> None:

@@ -213,6 +213,7 @@ def test_dead_letters_can_be_fed_in_again_whatever_the_compression(
     with DeadLetterFile(tmp_path / name) as dead:
         for line in lines:
             dead.write(line, REFUSAL, source="orders.jsonl", offset=1)
+    assert dead.reasons_path.name == f"{name.split('.', maxsplit=1)[0]}.reasons.jsonl"
     assert [line for _, line in numbered(dead.path)] == lines
     assert json.loads(dead.reasons_path.read_bytes().splitlines()[1])["at"] == len(lines[0]) + 1
 

@@ -142,6 +142,7 @@ def test_a_row_that_does_not_fit_is_refused_by_its_line(tmp_path: Path) -> None:
     [
         (BINANCE, "61685.99000000", "inf", "inf is no finite number"),
         (BINANCE, "0.00017000", "nan", "nan is no finite number"),
+        (BINANCE, "0.00017000", "1e305", "price times size is no finite number"),
         (BINANCE, "sell", "hold", "the side is 'hold'; must be buy or sell"),
         (BINANCE, ",sell,", ",,", "the side is ''; must be buy or sell"),
         (SOLANA, "0.0023", "inf", "inf is no finite number"),
