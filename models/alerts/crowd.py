@@ -10,8 +10,8 @@ is a thief's own way to be hit, and the trades rise to it. Nor have followers: k
 such company (`models.alerts.followers`).
 
 A theft is of one app's keys, mostly, and its price meets everybody. So those of the market's lead
-app, of whose keys most look rogue there, speak for one another and against no key of another app. A
-key's app is its home, whatever tag its orders bear: that is the thief's choice.
+app, of which most of its rogue buyers are, speak against one another, and against no key of another
+app. A key's app is its home, whatever tag its orders bear: that is the thief's choice.
 """
 
 from math import log
@@ -55,8 +55,8 @@ class Around(NamedTuple):
     weight: Float32s  # (n, 2), as evidence
     rogue: Float32s  # (n, 2), rogue buyers that one must expect among them
     share: Float32s  # (n,), of that evidence which counts for the fill, 0 to 1
-    besides: Float32s  # (n, 2), rogue buyers there but for the lead app's, this one too, and honest
-    own: Float32s  # (n,), what its key itself adds to rogue buyers there, this fill too
+    besides: Float32s  # (n, 2), once it is counted: those not of the lead app; honest buyers
+    own: Float32s  # (n,), what its key itself adds to the rogue buyers then
 
     def at(self, row: int) -> Self:
         """Give those around one fill."""
