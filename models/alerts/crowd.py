@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit
 
 from models.alerts.followers import FOLLOWERS, follows
-from models.entities import Table, find_or_add, joint_hash, new_table, with_room
+from models.entities import Record, Table, find_or_add, joint_hash, new_table, with_room
 from models.keys.state import F_PAY_UP
 from models.market.clocks import decay
 from models.market.state import ADVERSE_MOVE, APP_BUYERS, BUYERS, CROWD_MS
@@ -137,6 +137,18 @@ _weight: Final = njit(cache=True)(weight_of)
 
 
 @njit(cache=True)
+def _tell(
+    group: Record, own: Record, led: float, buyers: float, around: Around, i: int, which: int
+) -> float:
+    """Tell a fill of a group, but for its key, followers and the lead app's; gives the honest."""
+    rogue = max(0.0, max(0.0, group.unusual - own.unusual) - led)
+    honest = max(0.0, buyers - (group.expected - group.unusual))
+    around.rogue[i, which] = rogue
+    around.weight[i, which] = _weight(rogue, honest)
+    return float(honest)
+
+
+@njit(cache=True)
 def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     markets: Table,
     app_markets: Table,
@@ -173,18 +185,11 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
                 unusual = 0.0
             if app[i] >= 0 and app_hash[app[i]] == origin[i]:
                 fellows.buyers = context[i, APP_BUYERS]  # of another tag it tells of others
-            rogue = max(0.0, fellows.unusual - own.unusual)
-            others = max(0.0, fellows.buyers - (fellows.expected - fellows.unusual))
-            around.rogue[i, 1] = rogue
-            around.weight[i, 1] = _weight(rogue, others)
+            _tell(fellows, own, 0.0, fellows.buyers, around, i, 1)
             fellows.expected += more
             fellows.unusual += unusual
-        rogue = max(0.0, whole.unusual - own.unusual)
-        others = max(0.0, context[i, BUYERS] - (whole.expected - whole.unusual))
-        if origin[i] != whole.lead:
-            rogue = max(0.0, rogue - whole.led)
-        around.rogue[i, 0] = rogue
-        around.weight[i, 0] = _weight(rogue, others)
+        led = 0.0 if origin[i] == whole.lead else whole.led
+        around.besides[i, 1] = _tell(whole, own, led, context[i, BUYERS], around, i, 0)
         own.expected += more
         own.unusual += unusual
         whole.expected += more
@@ -194,7 +199,6 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             whole.led = fellows.unusual
         around.own[i] = own.unusual
         around.besides[i, 0] = max(0.0, whole.unusual - whole.led)
-        around.besides[i, 1] = others
 
 
 def _origins(rows: Rows) -> UInt64s:
