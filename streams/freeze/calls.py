@@ -121,12 +121,10 @@ class Calls:
         if answer.verdict != Verdict.DONE and call.kind != ALARM:
             self._count_failure()
         current = self._book.outbox.call(call.id)
-        is_outdated = current is not None and current.body != call.body
-        confirms = (
-            answer.verdict == Verdict.DONE and current is not None and current.kind == call.kind
-        )
-        if is_outdated and not confirms:
-            return  # decided anew meanwhile, and the exchange will be told so
+        if current is not None and current.body != call.body:
+            confirms = answer.verdict == Verdict.DONE and current.kind == call.kind
+            if not confirms:
+                return  # decided anew meanwhile, and the exchange will be told so
         if call.kind == ALARM:
             self._note_alarm(call, answer)
         elif answer.verdict == Verdict.AGAIN:

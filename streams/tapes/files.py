@@ -188,7 +188,7 @@ class DeadLetterFile(Closing):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        plain = path.with_suffix("") if path.suffix in (".gz", ".zst") else path
+        plain = path.with_suffix("") if path.suffix in _DECOMPRESSORS else path
         self.reasons_path = plain.with_suffix(".reasons.jsonl")
         self._size = 0
         self._events = new_tape(path)

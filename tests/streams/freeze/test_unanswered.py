@@ -9,7 +9,7 @@ from streams.exchange.wire import Operation
 from streams.freeze.actions import Act, Mode, Outcome, Rule
 from streams.freeze.outbox import Outbox
 from streams.freeze.requests import Ask
-from tests.streams.freeze.stand import AtOnce, Stand, leak
+from tests.streams.freeze.stand import AtOnce, Held, Stand, leak
 
 
 @pytest.fixture
@@ -104,13 +104,19 @@ def test_a_call_that_is_made_anew_from_the_topic_is_the_same_call(tmp_path: Path
     assert stand.effects("key.unfreeze") == ["key-1"]
 
 
-def test_an_approval_while_an_older_attempt_is_under_way_is_tried_at_once(tmp_path: Path) -> None:
-    stand = Stand(tmp_path, calls={"retry_at_s": [0], "again_every_s": 60})
-    stand.fail(kind="drop", count=2)
+def approved_meanwhile(folder: Path, failures: int) -> tuple[Stand, Held]:
+    """A freeze that failed so often and is under way once more when a person approves it."""
+    stand = Stand(folder, calls={"retry_at_s": [0], "again_every_s": 60})
+    stand.fail(kind="drop", count=failures)
     stand.hear(leak())
     stand.now += 60
     held = stand.hold()
     stand.hook.obey([stand.request(Ask.APPROVE, stand.last.case).encode()])
+    return stand, held
+
+
+def test_an_approval_while_an_older_attempt_is_under_way_is_tried_at_once(tmp_path: Path) -> None:
+    stand, held = approved_meanwhile(tmp_path, failures=2)
     held.let_go()  # what was under way fails, too
     stand.hook._calls._executor = AtOnce()
     stand.settle()
@@ -121,12 +127,7 @@ def test_an_approval_while_an_older_attempt_is_under_way_is_tried_at_once(tmp_pa
 def test_what_an_older_attempt_has_done_need_not_be_done_again_for_an_approval(
     tmp_path: Path,
 ) -> None:
-    stand = Stand(tmp_path, calls={"retry_at_s": [0], "again_every_s": 60})
-    stand.fail(kind="drop", count=1)
-    stand.hear(leak())
-    stand.now += 60
-    held = stand.hold()
-    stand.hook.obey([stand.request(Ask.APPROVE, stand.last.case).encode()])
+    stand, held = approved_meanwhile(tmp_path, failures=1)
     held.let_go()  # the exchange confirms what was under way
     stand.fail(kind="status", status=404)  # and knows of nothing more to do
     stand.hook._calls._executor = AtOnce()
