@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -29,7 +30,7 @@ def worker(
 ) -> Iterator[subprocess.Popen[str]]:
     fixed = ["--brokers", broker.address, "--model", str(trained.model_dir)]
     process = subprocess.Popen(  # noqa: S603 - this interpreter, and arguments that stand here
-        [sys.executable, "-c", PROGRAM, "worker", *fixed, *flags],
+        [sys.executable, "-X", "faulthandler", "-c", PROGRAM, "worker", *fixed, *flags],
         env={name: value for name, value in os.environ.items() if "ROGUEKEY" not in name},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -37,6 +38,10 @@ def worker(
     )
     try:
         yield process
+    except subprocess.TimeoutExpired as error:
+        process.send_signal(signal.SIGABRT)  # on which it says where its threads stand
+        error.add_note(process.communicate(timeout=PATIENCE_S)[1])
+        raise
     finally:
         process.terminate()
         process.communicate(timeout=PATIENCE_S)
