@@ -108,11 +108,12 @@ class Dealings:
     swept: int = 0  # ms
 
     def buy(self, purchase: Purchase) -> None:
-        """Count a noteworthy purchase."""
+        """Count a noteworthy purchase, and say of it which spree it is of."""
         if abs(purchase.time - self.swept) > HOUR:
             self._sweep(purchase.time)
         self._note_price(purchase)
         spree = self._spree(purchase)
+        purchase.spree = self.current[purchase.key]
         spree.last = max(spree.last, purchase.time)
         spree.rank = max(spree.rank, purchase.sighting.rank)
         spree.notional += purchase.notional
@@ -121,18 +122,20 @@ class Dealings:
         market.rogue += spree.alerted
 
     def sell(self, offer: Offer, purchase: Purchase) -> Spree | None:
-        """Credit a purchase to the account that sold; gives its spree, if that is remembered."""
-        number = self.current.get(purchase.key)
-        if number is None:
+        """Credit a purchase to the account that sold; gives its spree, if that is remembered.
+
+        A sale may be told long after its purchase, when the key is on another spree.
+        """
+        spree = self.sprees.get(purchase.spree)
+        if spree is None:
             return None
-        spree = self.sprees[number]
         is_new = offer.account not in spree.sales
         tally = spree.sales.setdefault(offer.account, {}).setdefault(purchase.market, Sales())
         tally.count += 1
         tally.notional += purchase.notional
         seller = self.sellers.setdefault(offer.account, Seller())
         if is_new:
-            seller.sprees.append(number)
+            seller.sprees.append(purchase.spree)
         seller.fills += 1
         seller.minutes += purchase.time // MINUTE > seller.last // MINUTE
         seller.last = max(seller.last, purchase.time)

@@ -21,7 +21,7 @@ class Offer:
     all_sold_1h: float  # the same, of all known sellers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Purchase:
     """A noteworthy purchase by an API key."""
 
@@ -32,6 +32,7 @@ class Purchase:
     price: float
     notional: float  # USD
     sighting: Sighting
+    spree: int = 0  # its number; 0 until it is counted (`models.profiteers.dealings`)
 
 
 @dataclass(slots=True)

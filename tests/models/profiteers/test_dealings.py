@@ -3,6 +3,7 @@ from models.profiteers.dealings import WINDOW_MS, Dealings
 from tests.models.profiteers.sprees import MINUTE, offer, purchase
 
 DAYS = 4
+ELSEWHERE = "binance\x1fELSEWHERE"
 
 
 def busy(every_ms: int, **changes: str) -> Dealings:
@@ -47,3 +48,22 @@ def test_accounts_whose_own_keys_are_suspect_are_remembered_for_a_day() -> None:
     for n in range(2 * DAYS * WINDOW_MS // HOUR):
         settled.buy(purchase(n * 60, account="u", market=f"binance\x1fS{n}"))
     assert len(settled.buyers["u"].buying) <= WINDOW_MS // HOUR + 2
+
+
+def test_a_sale_told_late_is_of_the_spree_that_its_purchase_was_of() -> None:
+    dealings = Dealings()
+    early, later = purchase(0, key="k"), purchase(40, key="k", market=ELSEWHERE)
+    dealings.buy(early)
+    dealings.buy(later)
+    assert dealings.sell(offer(), early) is dealings.sprees[early.spree]
+    assert dealings.sprees[later.spree].sales == {}
+    assert dealings.sellers["thief"].sprees == [early.spree]
+
+
+def test_a_sale_told_when_its_spree_is_forgotten_is_of_none() -> None:
+    dealings = Dealings()
+    early = purchase(0, key="k")
+    dealings.buy(early)
+    dealings.buy(purchase(120, key="k", market=ELSEWHERE))
+    assert dealings.sell(offer(), early) is None
+    assert dealings.sellers == {}

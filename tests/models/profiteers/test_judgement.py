@@ -108,8 +108,9 @@ def test_one_key_that_is_bled_for_long_makes_one_unless_it_may_be_honest(beyond:
 
 def test_an_account_whose_keys_are_not_alerted_is_not_judged() -> None:
     dealings = Dealings()
-    dealings.buy(purchase(0))
-    dealings.sell(offer(), purchase(0))
+    bought = purchase(0)
+    dealings.buy(bought)
+    dealings.sell(offer(), bought)
     assert suspect(dealings, "thief", KEYS_THRESHOLD) is None
 
 

@@ -193,6 +193,17 @@ def test_who_sold_to_many_leaked_keys_is_not_weighed_anew_at_each_of_them(
     assert weighed[-1] > 500 - 500 // NEWS - 1
 
 
+@pytest.mark.parametrize("later", [40, 120])
+def test_a_sale_told_when_its_key_is_elsewhere_is_no_part_of_that(later: int) -> None:
+    stage = ProfiteerStage(plain_model())
+    alerts_of([robbed(n, api_key="k", counterparty=None) for n in range(3)], stage, alerted=False)
+    elsewhere = {"api_key": "k", "symbol": "OTHERUSDT", "counterparty": "other"}
+    alerts_of([robbed(later, **elsewhere)], stage)
+    assert alerts_of([sale(n) for n in range(3)], stage) == []
+    again = robbed(later + 61, **elsewhere) | {"counterparty": "thief"}
+    assert alerts_of([again], stage) == []
+
+
 def drip(number: int, *, drift: float = 0.0) -> list[Event]:
     """A minute in which a victim buys dear of the thief, whose own key buys back cheaply."""
     price = 8.0 * (1.0 + drift) ** number
