@@ -1,7 +1,8 @@
 """A trained model on disk: a folder with its arrays and a manifest that says what they are.
 
 No pickle: `arrays.npz` holds plain numbers, `manifest.json` the rest. The same model gives the same
-bytes and the same id, on any day and machine. Loading refuses whatever does not fit together.
+id, on any day and machine, and with the same libraries the same bytes. Loading refuses whatever
+does not fit together.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 ARRAYS: Final = "arrays.npz"
 MANIFEST: Final = "manifest.json"
 ID_LENGTH: Final = 12  # hex digits; 48 bits, so two models of one desk will not share an id
@@ -34,41 +35,23 @@ class ArtifactError(ValueError):
         super().__init__(f"{file}: {field} is {value}; must {rule}")
 
 
-class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One column of what the model scores."""
-
-    name: str
-    unit: str
-
-
-class ArrayForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Type and shape of one array."""
-
-    dtype: str  # as NumPy writes it, e.g. <f8
-    shape: tuple[int, ...]
-
-
 class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a reader should know before trusting the model, in plain sentences."""
 
     purpose: str = ""
     out_of_scope: str = ""
-    training_data: str = ""
-    performance: str = ""
     limits: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the arrays are; the last four fields are filled in when the artifact is saved."""
+    """What the arrays are; the last three fields are filled in when the artifact is saved."""
 
-    features: tuple[Feature, ...]  # in the order of the columns
+    features: tuple[str, ...]  # what the model scores, in the order of the columns
     training_data_sha256: str
     thresholds: dict[str, float] = {}
-    config: dict[str, Any] = {}  # settings of the training that scoring repeats
     libraries: dict[str, str] = {}  # for the record; other versions may load the model
     card: ModelCard = ModelCard()
     format_version: int = FORMAT_VERSION
-    arrays: dict[str, ArrayForm] = {}
     arrays_sha256: str = ""
     model_id: str = ""
 
@@ -100,7 +83,6 @@ def save_artifact(directory: Path, arrays: Arrays, manifest: Manifest) -> Manife
     full = msgspec.structs.replace(
         manifest,
         format_version=FORMAT_VERSION,
-        arrays=_forms(arrays),
         arrays_sha256=_arrays_sha256(arrays),
     )
     full = msgspec.structs.replace(full, model_id=_model_id(full))
@@ -115,9 +97,9 @@ def save_artifact(directory: Path, arrays: Arrays, manifest: Manifest) -> Manife
 
 
 def load_artifact(
-    directory: Path, *, features: Sequence[Feature]
+    directory: Path, *, features: Sequence[str]
 ) -> tuple[dict[str, NDArray[Any]], Manifest]:
-    """Read an artifact that scores exactly `features`, in that order and in those units.
+    """Read an artifact that scores exactly `features`, in that order.
 
     Raises
     ------
@@ -130,11 +112,6 @@ def load_artifact(
     _refuse_other_features(file, manifest.features, tuple(features))
     arrays = _read_arrays(directory / ARRAYS)
     _refuse_unfit_arrays(directory / ARRAYS, arrays)
-    forms = _forms(arrays)
-    for name in sorted(forms.keys() | manifest.arrays.keys()):
-        found, stated = forms.get(name), manifest.arrays.get(name)
-        if found != stated:
-            raise ArtifactError(directory / ARRAYS, f"array {name}", found, f"be {stated}")
     for field, value in (
         ("arrays_sha256", _arrays_sha256(arrays)),
         ("model_id", _model_id(manifest)),
@@ -155,15 +132,9 @@ def _model_id(manifest: Manifest) -> str:
         manifest.format_version,
         manifest.features,
         manifest.thresholds,
-        manifest.config,
-        manifest.arrays,
         manifest.arrays_sha256,
     )
     return hashlib.sha256(_encode(decisive)).hexdigest()[:ID_LENGTH]
-
-
-def _forms(arrays: Arrays) -> dict[str, ArrayForm]:
-    return {name: ArrayForm(array.dtype.str, array.shape) for name, array in arrays.items()}
 
 
 def _arrays_sha256(arrays: Arrays) -> str:
@@ -185,12 +156,11 @@ def _refuse_unfit_arrays(file: Path, arrays: Arrays) -> None:
             raise ArtifactError(file, f"array {name}", "NaN in places", "hold no NaN")
 
 
-def _refuse_other_features(
-    file: Path, found: tuple[Feature, ...], wanted: tuple[Feature, ...]
-) -> None:
+def _refuse_other_features(file: Path, found: tuple[str, ...], wanted: tuple[str, ...]) -> None:
     for place, (one, other) in enumerate(zip(found, wanted, strict=False)):
         if one != other:
-            raise ArtifactError(file, f"features[{place}]", one, f"be {other}, as in the code")
+            rule = f"be {other!r}, as in the code"
+            raise ArtifactError(file, f"features[{place}]", repr(one), rule)
     if len(found) != len(wanted):
         rule = f"have {len(wanted)} entries, as in the code"
         raise ArtifactError(file, "features", f"a list of {len(found)}", rule)

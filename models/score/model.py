@@ -14,9 +14,9 @@ from models.orders.batch import Float32s, Float64s
 from models.score.artifact import (
     ARRAYS,
     ArtifactError,
-    Feature,
     Manifest,
     ModelCard,
+    library_versions,
     load_artifact,
     save_artifact,
 )
@@ -32,7 +32,6 @@ FALSE_KEYS_PER_1000_KEY_DAYS: Final = 1.0
 THRESHOLD: Final = 3.0  # rank of an alert at that budget
 LIMIT: Final = 9.0  # no rank is higher
 
-FEATURE_LIST: Final = tuple(Feature(name, "see models.keys.state") for name in k.FEATURES)
 CARD: Final = ModelCard(
     purpose="Ranks fills of API keys by how much they look like a leaked key's pump trades.",
     out_of_scope="Not sole evidence for closing an account; says nothing of who holds the key.",
@@ -92,9 +91,10 @@ class Model:
         }
         arrays |= {f"forest_{name}": array for name, array in self.forest.arrays().items()}
         manifest = Manifest(
-            features=FEATURE_LIST,
+            features=k.FEATURES,
             training_data_sha256=training_data_sha256,
             thresholds={"rank": self.threshold},
+            libraries=library_versions(),
             card=CARD,
         )
         return save_artifact(directory, arrays, manifest)
@@ -102,7 +102,7 @@ class Model:
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Read a model; an `ArtifactError` says what does not fit."""
-        arrays, manifest = load_artifact(directory, features=FEATURE_LIST)
+        arrays, manifest = load_artifact(directory, features=k.FEATURES)
         _refuse_unfit(directory / ARRAYS, arrays)
         forest = {
             name.removeprefix("forest_"): array

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from kafka import KafkaAdminClient
 
-from models.score.artifact import Feature, Manifest, save_artifact
+from models.score.artifact import Manifest, save_artifact
 from streams.doctor import Check, Outcome, examine
 from streams.kafka.broker import EmbeddedBroker
 from streams.settings import Settings
@@ -27,7 +27,7 @@ def make_topics(broker: EmbeddedBroker, limits: dict[str, str] | None = None) ->
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     directory = tmp_path / "model"
-    manifest = Manifest(features=(Feature("size", "surprise"),), training_data_sha256="ab" * 32)
+    manifest = Manifest(features=("size",), training_data_sha256="ab" * 32)
     save_artifact(directory, {"path": np.arange(3.0)}, manifest)
     return directory
 

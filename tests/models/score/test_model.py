@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.keys.state import FEATURES
-from models.score.artifact import ArtifactError
+from models.score.artifact import ArtifactError, library_versions
 from models.score.evidence import Scale
 from models.score.forest import fit_forest
 from models.score.model import THRESHOLD, Model
@@ -40,6 +40,12 @@ def test_a_model_read_back_gives_the_same_ranks_bit_by_bit(tmp_path: Path) -> No
     assert again.medians.tobytes() == model.medians.tobytes()
     assert again.id == manifest.model_id
     assert again.threshold == model.threshold == THRESHOLD
+
+
+def test_the_manifest_says_with_which_libraries_a_model_was_made(tmp_path: Path) -> None:
+    manifest = model_of().save(tmp_path / "model", "0" * 64)
+    assert manifest.libraries == library_versions()
+    assert manifest.libraries.keys() >= {"python", "numpy", "scikit-learn"}
 
 
 def test_the_budget_sets_the_threshold_and_changes_the_config_id(tmp_path: Path) -> None:
