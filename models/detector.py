@@ -6,7 +6,7 @@ threads may share the way: so the kernels leave the interpreter to others while 
 do not, because its threads would only take turns more often on its one core.
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,6 @@ from models.orders.batch import OrderBatch
 from models.rows import Rows
 from models.score.evidence import NOTABLE
 from models.score.model import Model
-
-ONLY: Final = 0  # the one source of the alert stage
 
 
 class Observed(NamedTuple):
@@ -100,14 +98,10 @@ class Detector:
     def _start_over(self, alerts: AlertStage) -> None:
         self._alerts = alerts
         self._by_key = Merge(len(self._markets))
-        self._by_alert = Merge(1)
 
     def _go_on(self) -> list[Alert]:
         ready = self._by_key.ready()
-        suspects = None if ready is None else suspects_of(self._keys.assess(ready))
-        self._by_alert.add(ONLY, suspects, self._by_key.watermark)
-        due = self._by_alert.ready()
-        return [] if due is None else self._alerts.judge(due)
+        return [] if ready is None else self._alerts.judge(suspects_of(self._keys.assess(ready)))
 
 
 def suspects_of(rows: Rows) -> Rows:
