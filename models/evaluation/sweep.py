@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import log10
 from typing import Final
 
 import numpy as np
@@ -11,6 +10,7 @@ from models.evaluation.figures import ALL, Figures, figures_of
 from models.evaluation.sightings import Sightings
 from models.evaluation.verdicts import Truth, Verdict
 from models.orders.batch import Int64s
+from models.score.model import rank_at
 
 PER_DECADE: Final = 8
 NEVER: Final = int(np.iinfo(np.int64).max)
@@ -43,7 +43,7 @@ class Trial:
 
     def verdict(self, setting: float) -> Verdict:
         """Judge what a setting alerts."""
-        return self.truth.judge(self.sightings.alerts(3.0 - log10(setting), self._since))
+        return self.truth.judge(self.sightings.alerts(rank_at(setting), self._since))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from math import log10
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -28,8 +29,9 @@ from models.score.surprise import PLACES
 
 FOREST_WEIGHT: Final = 4.0  # log odds per unit of forest score
 PER_DECADE: Final = 2.0  # strength that makes a benign key-day ten times rarer
+ONE_IN_A_THOUSAND: Final = 3.0  # rank that one benign key-day in a thousand reaches
 FALSE_KEYS_PER_1000_KEY_DAYS: Final = 1.0
-THRESHOLD: Final = 3.0  # rank of an alert at that budget
+THRESHOLD: Final = ONE_IN_A_THOUSAND  # rank of an alert at that budget
 LIMIT: Final = 9.0  # no rank is higher
 
 CARD: Final = ModelCard(
@@ -53,7 +55,7 @@ class Model:
 
     def at_budget(self, false_keys: float) -> Self:
         """Give the model that falsely alerts so many keys in 1,000 key-days."""
-        threshold = 3.0 - float(np.log10(false_keys))
+        threshold = rank_at(false_keys)
         return replace(self, threshold=threshold, config=config_id({"rank": threshold}))
 
     def strength(self, parts: Float64s) -> Float64s:
@@ -64,7 +66,7 @@ class Model:
     def rank(self, parts: Float64s) -> Float64s:
         """-log10 of the chance that a benign key-day shows such strength, shape (n,)."""
         beyond = (self.strength(parts) - self.critical) / PER_DECADE
-        ranks: Float64s = np.clip(3.0 + beyond, 0.0, LIMIT)
+        ranks: Float64s = np.clip(ONE_IN_A_THOUSAND + beyond, 0.0, LIMIT)
         return ranks
 
     def credit(self, parts: Float64s, surprises: Float32s) -> dict[str, float]:
@@ -127,6 +129,11 @@ class Model:
             config_id(manifest.thresholds),
             manifest.thresholds.get("rank", THRESHOLD),
         )
+
+
+def rank_at(false_keys: float) -> float:
+    """Give the rank that so many benign keys reach in 1,000 key-days."""
+    return ONE_IN_A_THOUSAND - log10(false_keys)
 
 
 def _refuse_unfit(file: Path, arrays: dict[str, NDArray[Any]]) -> None:

@@ -9,7 +9,7 @@ from models.keys.state import FEATURES
 from models.score.artifact import ArtifactError, library_versions
 from models.score.evidence import Scale
 from models.score.forest import fit_forest
-from models.score.model import THRESHOLD, Model
+from models.score.model import FALSE_KEYS_PER_1000_KEY_DAYS, THRESHOLD, Model, rank_at
 from models.score.parts import PARTS
 from models.score.surprise import PLACES
 
@@ -53,6 +53,7 @@ def test_the_budget_sets_the_threshold_and_changes_the_config_id(tmp_path: Path)
     usual, strict, lax = (model.at_budget(keys) for keys in (1.0, 0.1, 10.0))
     assert usual == model
     assert (strict.threshold, lax.threshold) == (4.0, 2.0)
+    assert rank_at(FALSE_KEYS_PER_1000_KEY_DAYS) == usual.threshold == THRESHOLD
     assert len({usual.config, strict.config, lax.config}) == 3
     assert saved_and_loaded(strict, tmp_path / "strict").config == strict.config
 
