@@ -50,13 +50,17 @@ class Model:
     medians: Float64s  # (FEATURES,): the features of a usual fill
     critical: float  # strength that one benign key-day in a thousand reaches
     id: str = ""
-    config: str = ""
     threshold: float = THRESHOLD  # rank from which on an alert is raised
+
+    @property
+    def config(self) -> str:
+        """Short id of the settings that decide what is alerted."""
+        settings = msgspec.json.encode({"rank": self.threshold})
+        return blake2b(settings, digest_size=6).hexdigest()
 
     def at_budget(self, false_keys: float) -> Self:
         """Give the model that falsely alerts so many keys in 1,000 key-days."""
-        threshold = rank_at(false_keys)
-        return replace(self, threshold=threshold, config=config_id({"rank": threshold}))
+        return replace(self, threshold=rank_at(false_keys))
 
     def strength(self, parts: Float64s) -> Float64s:
         """Evidence in all, log odds, shape (n,): the sum of the parts, and the forest's opinion."""
@@ -126,7 +130,6 @@ class Model:
             arrays["medians"],
             float(arrays["critical"][0]),
             manifest.model_id,
-            config_id(manifest.thresholds),
             manifest.thresholds.get("rank", THRESHOLD),
         )
 
@@ -148,8 +151,3 @@ def _refuse_unfit(file: Path, arrays: dict[str, NDArray[Any]]) -> None:
         if array is None or array.shape != shape or array.dtype != np.float64:
             found = "missing" if array is None else f"{array.dtype}{array.shape}"
             raise ArtifactError(file, f"array {name}", found, f"be float64{shape}")
-
-
-def config_id(settings: dict[str, float]) -> str:
-    """Short id of the settings that decide what is alerted."""
-    return blake2b(msgspec.json.encode(settings, order="sorted"), digest_size=6).hexdigest()

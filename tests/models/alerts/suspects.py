@@ -1,6 +1,7 @@
 """Suspect fills as the alert stage gets them, each of a rank of one's choosing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -42,10 +43,10 @@ def plain_model() -> Model:
     """A model whose forest finds all alike, so that rank grows with the sum of the parts."""
     scale = Scale(np.zeros((len(FEATURES), PLACES)))
     forest = fit_forest(np.zeros((2, len(PARTS))), trees=2, sample_size=2, seed=0)
-    model = Model(scale, forest, np.zeros(len(FEATURES)), 0.0, id="m-1", config="c-1")
+    model = Model(scale, forest, np.zeros(len(FEATURES)), 0.0, id="m-1")
     one = parts_of(rows_of([suspect(0, rank=THRESHOLD)]), *ALONE)
     critical = float(model.strength(one)[0]) - PER_DECADE * (THRESHOLD - 3.0)
-    return Model(scale, forest, model.medians, critical, model.id, model.config)
+    return replace(model, critical=critical)
 
 
 def suspect(number: int, rank: float = THRESHOLD + 0.1, **changes: Any) -> Event:

@@ -142,7 +142,7 @@ def test_an_alert_holds_what_the_contract_promises_of_a_leaked_key() -> None:
     assert (body["type"], body["subject"]) == ("roguekey.alert.leaked_key.v1", "k43545")
     assert data["score"] == pytest.approx(1 - 10**-HIGH, abs=1e-6)
     assert data["threshold"] == 0.999
-    assert (data["model"], data["config"]) == ("m-1", "c-1")
+    assert (data["model"], data["config"]) == ("m-1", plain_model().config)
     assert (data["symbol"], data["venue"]) == ("AXSUSDT", "binance")
     assert (data["api_key"], data["account"], data["app"]) == ("k43545", "a-1", "signalbot")
     assert (data["notional"], data["impact_bps"]) == (330.0, 200.0)

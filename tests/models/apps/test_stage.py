@@ -62,7 +62,7 @@ def test_the_alert_has_the_fields_of_the_contract_and_no_others() -> None:
     assert data.keys() == COMMON | {"app", "keys", "since"}
     assert (data["event_id"], data["event_ts"]) == ("e-1", TS + MINUTE)
     assert (data["symbol"], data["venue"]) == ("AXSUSDT", "binance")
-    assert (data["model"], data["config"]) == ("m-1", "c-1")
+    assert (data["model"], data["config"]) == ("m-1", plain_model().config)
     assert (data["severity"], data["recommended_action"]) == ("high", "freeze_app")
     assert data["threshold"] < data["score"] <= 1.0
     assert alert.id == alert_id(AlertType.APP_LEAK, "signalbot", "e-1")

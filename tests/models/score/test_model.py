@@ -55,6 +55,7 @@ def test_the_budget_sets_the_threshold_and_changes_the_config_id(tmp_path: Path)
     assert (strict.threshold, lax.threshold) == (4.0, 2.0)
     assert rank_at(FALSE_KEYS_PER_1000_KEY_DAYS) == usual.threshold == THRESHOLD
     assert len({usual.config, strict.config, lax.config}) == 3
+    assert replace(lax, threshold=strict.threshold).config == strict.config
     assert saved_and_loaded(strict, tmp_path / "strict").config == strict.config
 
 
