@@ -14,9 +14,8 @@ from models.evaluation.verdicts import Truth
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.merge import Merge
-from models.orders.batch import NONE, Int64s, OrderBatch, UInt64s
+from models.orders.batch import NONE, Float64s, Int64s, OrderBatch, UInt64s
 from models.rows import Rows
-from models.score.evidence import Scale
 from models.simulation import Regime, simulate, to_orders
 from streams.tapes.intake import Intake
 
@@ -85,7 +84,7 @@ class LabelledTape:
         return np.searchsorted(self.hashes, hashes).astype(np.int64)
 
 
-def assessed_fills(rows: list[Rows], scale: Scale) -> Iterator[Rows]:
+def assessed_fills(rows: list[Rows], scale: Float64s) -> Iterator[Rows]:
     """Give the fills of API keys as the key stage assesses them on a scale."""
     stage = KeyStage(scale)
     for part in rows:

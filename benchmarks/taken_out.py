@@ -15,7 +15,7 @@ from models.alerts.reasons import KINDS
 from models.evaluation.verdicts import Verdict
 from models.keys import state as k
 from models.rows import Rows
-from models.score.evidence import CONDUCT, WEIGHTS, Scale
+from models.score.evidence import CONDUCT, WEIGHTS
 from models.score.model import Model
 from models.simulation import Regime
 from models.training import train
@@ -40,9 +40,9 @@ def families() -> dict[str, list[str]]:
 
 def blinded(model: Model, features: list[str]) -> Model:
     """Model to which some features never surprise."""
-    tables = model.scale.tables.copy()
-    tables[[k.FEATURES.index(name) for name in features]] = np.inf
-    return replace(model, scale=Scale(tables))
+    scale = model.scale.copy()
+    scale[[k.FEATURES.index(name) for name in features]] = np.inf
+    return replace(model, scale=scale)
 
 
 @dataclass(frozen=True, slots=True)

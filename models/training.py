@@ -18,7 +18,7 @@ from models.market.state import DAY
 from models.merge import Merge
 from models.orders.batch import NONE, Float64s, Int64s, OrderBatch, UInt64s
 from models.rows import Rows
-from models.score.evidence import NOTABLE, Scale, blank_scale
+from models.score.evidence import NOTABLE, blank_scale
 from models.score.forest import fit_forest
 from models.score.model import Model
 from models.score.parts import PARTS, parts_of
@@ -63,7 +63,7 @@ def train(tape: Tape) -> Model:
         )
     weights = _alike(keys)
     features = np.concatenate([rows.extra["features"] for rows in fills]).astype(np.float64)
-    scale = Scale(np.array([fit_surprise(column, weights) for column in features.T]))
+    scale = np.array([fit_surprise(column, weights) for column in features.T])
     medians = np.array([weighted_quantile(column, weights, 0.5) for column in features.T])
     evidence = _Evidence(tape, scale)
     forest = fit_forest(evidence.sample(), trees=TREES, sample_size=SAMPLE_SIZE, seed=SEED)
@@ -74,7 +74,7 @@ def train(tape: Tape) -> Model:
 class _Evidence:
     """Notable fills of a tape with their parts, and its key-days."""
 
-    def __init__(self, tape: Tape, scale: Scale) -> None:
+    def __init__(self, tape: Tape, scale: Float64s) -> None:
         crowd = Crowd()
         keys, days, parts, all_days = [], [], [], []
         for rows in _fills(tape, scale):
@@ -111,7 +111,7 @@ def _critical(highest: Float64s) -> float:
     return USUAL_CRITICAL + float(np.clip(moved, -FURTHEST, FURTHEST))
 
 
-def _fills(tape: Tape, scale: Scale) -> Iterator[Rows]:
+def _fills(tape: Tape, scale: Float64s) -> Iterator[Rows]:
     """Give the fills of the tape as the key stage sees them."""
     market, keys, merge = MarketStage(), KeyStage(scale), Merge(1)
     for batch in tape():

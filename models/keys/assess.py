@@ -12,7 +12,7 @@ from models.keys.companions import familiarity, learn_company
 from models.keys.usual_app import home_app
 from models.orders.batch import Bools, Float32s, Float64s, Int8s, Int32s, Int64s, UInt64s
 from models.prefetch import STEPS, ask_for, upcoming
-from models.score.evidence import FAMILIAR_WEIGHT, NO_EVIDENCE, SUSPECT, Scale, chance, weigh
+from models.score.evidence import FAMILIAR_WEIGHT, NO_EVIDENCE, SUSPECT, chance, weigh
 
 
 @njit(cache=True)
@@ -43,7 +43,7 @@ def _look_ahead(
 def assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     keys: Table,
     pairs: Table,
-    scale: Scale,
+    scale: Float64s,
     key_hash: UInt64s,
     key_code: Int32s,
     market_hash: UInt64s,

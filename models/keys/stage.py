@@ -10,10 +10,10 @@ from models.entities import Table, new_table, put_back, saved_tables, with_room
 from models.keys import state as k
 from models.keys.assess import assess
 from models.keys.homes import AppNames
-from models.orders.batch import OrderBatch, UInt64s, venue_and_symbol
+from models.orders.batch import Float64s, OrderBatch, UInt64s, venue_and_symbol
 from models.orders.hashing import stable_hashes
 from models.rows import Rows
-from models.score.evidence import NO_EVIDENCE, NOTABLE, Scale
+from models.score.evidence import NO_EVIDENCE, NOTABLE
 from models.snapshot import Saved, Snapshot
 
 
@@ -21,7 +21,7 @@ class KeyStage:
     """State of the keys of one partition."""
 
     def __init__(
-        self, scale: Scale, bounds: Bounds = BOUNDS, kernel: Callable[..., None] = assess
+        self, scale: Float64s, bounds: Bounds = BOUNDS, kernel: Callable[..., None] = assess
     ) -> None:
         self._scale = scale
         self._kernel = kernel

@@ -7,7 +7,7 @@ unusual for its own key is held innocent, however wild its market: followers of 
 or the news do in an unusual market what they always do.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numba import njit
@@ -82,28 +82,23 @@ _PERSONAL: Final = np.array([PERSONAL.get(name, 0.0) for name in k.FEATURES])
 CONDUCT_COLUMNS: Final = np.array([k.FEATURES.index(name) for name in CONDUCT])
 
 
-class Scale(NamedTuple):
-    """How surprising each value of each feature is."""
-
-    tables: Float64s  # (FEATURES, PLACES)
-
-
-def blank_scale() -> Scale:
+def blank_scale() -> Float64s:
     """Give the scale on which nothing surprises: for the first pass of training."""
-    return Scale(np.full((len(k.FEATURES), PLACES), np.inf))
+    return np.full((len(k.FEATURES), PLACES), np.inf)
 
 
 @njit(cache=True)
 def weigh(
-    scale: Scale, features: Float32s, familiarity: float, side: int, surprises: Float32s
+    scale: Float64s, features: Float32s, familiarity: float, side: int, surprises: Float32s
 ) -> float:
     """Write the surprises of a fill, shape (FEATURES,), and give its log odds of being rogue.
 
+    `scale` says how surprising each value of each feature is, shape (FEATURES, PLACES).
     `familiarity`, 0 to 1, is that of its company (`models.keys.companions`).
     """
     odds = BIAS - FAMILIAR_WEIGHT * familiarity
     for j in range(len(features)):
-        surprises[j] = min(LIMIT, surprise_of(scale.tables[j], features[j]))
+        surprises[j] = min(LIMIT, surprise_of(scale[j], features[j]))
         odds += _ODDS[j] * surprises[j]
     conduct = 0.0
     for j in CONDUCT_COLUMNS:

@@ -22,7 +22,6 @@ from models.score.artifact import (
     save_artifact,
 )
 from models.score.attribution import attribute
-from models.score.evidence import Scale
 from models.score.forest import Forest, score
 from models.score.parts import PARTS, contributions
 from models.score.surprise import PLACES
@@ -45,7 +44,7 @@ CARD: Final = ModelCard(
 class Model:
     """A trained model; built by `models.training`, kept as an artifact."""
 
-    scale: Scale
+    scale: Float64s  # (FEATURES, PLACES): how surprising each value of each feature is
     forest: Forest
     medians: Float64s  # (FEATURES,): the features of a usual fill
     critical: float  # strength that one benign key-day in a thousand reaches
@@ -91,7 +90,7 @@ class Model:
     def save(self, directory: Path, training_data_sha256: str) -> Manifest:
         """Write the model as an artifact; its id is in the manifest."""
         arrays: dict[str, NDArray[Any]] = {
-            "scale_tables": self.scale.tables,
+            "scale": self.scale,
             "medians": self.medians,
             "critical": np.array([self.critical]),
         }
@@ -125,7 +124,7 @@ class Model:
             rule = f"be {len(PARTS)}, the kinds of evidence"
             raise ArtifactError(directory / ARRAYS, "forest_shape", grown.n_features, rule)
         return cls(
-            Scale(arrays["scale_tables"]),
+            arrays["scale"],
             grown,
             arrays["medians"],
             float(arrays["critical"][0]),
@@ -142,7 +141,7 @@ def rank_at(false_keys: float) -> float:
 def _refuse_unfit(file: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Refuse arrays that would lead a kernel out of its bounds."""
     wanted = {
-        "scale_tables": (len(k.FEATURES), PLACES),
+        "scale": (len(k.FEATURES), PLACES),
         "medians": (len(k.FEATURES),),
         "critical": (1,),
     }

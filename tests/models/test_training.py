@@ -30,7 +30,7 @@ def test_a_tape_that_says_too_little_is_refused(count: int, changes: dict[str, A
 @pytest.mark.slow
 def test_the_same_tape_gives_the_same_model() -> None:
     one, other = (train(lambda: [to_orders(small_tape())]) for _ in range(2))
-    assert one.scale.tables.tobytes() == other.scale.tables.tobytes()
+    assert one.scale.tobytes() == other.scale.tobytes()
     assert one.medians.tobytes() == other.medians.tobytes()
     assert one.critical == other.critical
     for name, array in one.forest.arrays().items():

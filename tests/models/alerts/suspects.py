@@ -11,7 +11,6 @@ from models.alerts.suspects import Suspect, suspects_at
 from models.keys.state import BASELINES, FEATURES
 from models.market.state import ADVERSE_MOVE, CONTEXT
 from models.rows import Rows
-from models.score.evidence import Scale
 from models.score.forest import fit_forest
 from models.score.model import PER_DECADE, THRESHOLD, Model
 from models.score.parts import ACTIVITY_WEIGHT, PARTS, parts_of
@@ -41,7 +40,7 @@ ALONE = np.zeros((1, 2), np.float32), np.ones(1, np.float32)  # weight and share
 
 def plain_model() -> Model:
     """A model whose forest finds all alike, so that rank grows with the sum of the parts."""
-    scale = Scale(np.zeros((len(FEATURES), PLACES)))
+    scale = np.zeros((len(FEATURES), PLACES))
     forest = fit_forest(np.zeros((2, len(PARTS))), trees=2, sample_size=2, seed=0)
     model = Model(scale, forest, np.zeros(len(FEATURES)), 0.0, id="m-1")
     one = parts_of(rows_of([suspect(0, rank=THRESHOLD)]), *ALONE)

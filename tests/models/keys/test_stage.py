@@ -11,13 +11,12 @@ from models.keys.stage import KeyStage
 from models.keys.state import BASELINES, F_PAIR_NOVELTY, F_PAIR_YOUTH, FEATURES
 from models.market.stage import MarketStage
 from models.market.state import CONTEXT, DAY, HOUR, MINUTE
-from models.orders.batch import BUY, SELL
+from models.orders.batch import BUY, SELL, Float64s
 from models.rows import Rows
 from models.score.evidence import (
     FAMILIAR_WEIGHT,
     NO_EVIDENCE,
     SUSPECT,
-    Scale,
     blank_scale,
     chance,
     weigh,
@@ -29,8 +28,8 @@ from tests.reference_keys import KeyFill, NaiveKey
 
 LATEST = TS + 400 * DAY
 # On this scale anything above zero surprises most, so that many fills are suspect.
-NERVOUS = Scale(
-    np.concatenate([np.zeros((len(FEATURES), PLACES - 1)), np.full((len(FEATURES), 1), 9.0)], 1)
+NERVOUS = np.concatenate(
+    [np.zeros((len(FEATURES), PLACES - 1)), np.full((len(FEATURES), 1), 9.0)], axis=1
 )
 
 
@@ -38,8 +37,8 @@ def on_market(tape: Sequence[Event]) -> Rows:
     return MarketStage().observe(batch_of(tape, LATEST))
 
 
-def assessed(tape: Sequence[Event], scale: Scale | None = None) -> Rows:
-    return KeyStage(scale or blank_scale()).assess(on_market(tape))
+def assessed(tape: Sequence[Event], scale: Float64s | None = None) -> Rows:
+    return KeyStage(blank_scale() if scale is None else scale).assess(on_market(tape))
 
 
 def named(names: Sequence[str], values: Any) -> dict[str, float]:
@@ -78,7 +77,7 @@ def fill_of(event: Event, context: dict[str, float], company: int) -> KeyFill:
 @settings(max_examples=30)
 @given(key_tapes(), st.sampled_from([blank_scale(), NERVOUS]))
 def test_every_feature_equals_its_restatement_from_all_past_fills(
-    tape: list[Event], scale: Scale
+    tape: list[Event], scale: Float64s
 ) -> None:
     market = on_market(tape)
     rows = KeyStage(scale).assess(market)
@@ -122,7 +121,7 @@ def test_every_feature_equals_its_restatement_from_all_past_fills(
 
 
 @pytest.mark.parametrize(("scale", "learns"), [(blank_scale(), True), (NERVOUS, False)])
-def test_familiar_company_equals_its_restatement(scale: Scale, learns: bool) -> None:
+def test_familiar_company_equals_its_restatement(scale: Float64s, learns: bool) -> None:
     random = np.random.default_rng(3)
     steps = [0, 1_000, 40 * MINUTE, 2 * HOUR, 9 * HOUR, 25 * HOUR]
     told: list[float] = []
@@ -154,7 +153,9 @@ def test_familiar_company_equals_its_restatement(scale: Scale, learns: bool) -> 
 
 @settings(max_examples=30)
 @given(key_tapes(), st.integers(1, 20), st.sampled_from([blank_scale(), NERVOUS]))
-def test_nothing_depends_on_how_events_are_cut(tape: list[Event], cut: int, scale: Scale) -> None:
+def test_nothing_depends_on_how_events_are_cut(
+    tape: list[Event], cut: int, scale: Float64s
+) -> None:
     rows = on_market(tape)
     at_once = KeyStage(scale).assess(rows)
     stage = KeyStage(scale)

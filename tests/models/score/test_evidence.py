@@ -15,7 +15,6 @@ from models.score.evidence import (
     USUAL,
     USUAL_WEIGHT,
     WEIGHTS,
-    Scale,
     blank_scale,
     chance,
     weigh,
@@ -24,14 +23,14 @@ from models.score.surprise import DEPTH, STEP
 
 N = len(FEATURES)
 # A surprise of 0.1 for each 0.1: on this scale features are their own surprises.
-OWN = Scale(np.tile(np.append(STEP * np.arange(DEPTH + 1), 1.0), (N, 1)))
+OWN = np.tile(np.append(STEP * np.arange(DEPTH + 1), 1.0), (N, 1))
 surprises = st.lists(st.floats(0.0, 5.0, width=32), min_size=N, max_size=N).map(
     lambda values: np.array(values, np.float32)
 )
 
 
 def odds_of(
-    features: np.ndarray, side: int = BUY, scale: Scale = OWN, familiarity: float = 0.0
+    features: np.ndarray, side: int = BUY, scale: np.ndarray = OWN, familiarity: float = 0.0
 ) -> float:
     return float(weigh(scale, features, familiarity, side, np.zeros(N, np.float32)))
 

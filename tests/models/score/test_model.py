@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from models.keys.state import FEATURES
 from models.score.artifact import ArtifactError, library_versions
-from models.score.evidence import Scale
 from models.score.forest import fit_forest
 from models.score.model import FALSE_KEYS_PER_1000_KEY_DAYS, THRESHOLD, Model, rank_at
 from models.score.parts import PARTS
@@ -16,9 +15,9 @@ from models.score.surprise import PLACES
 
 def model_of(parts: int = len(PARTS)) -> Model:
     random = np.random.default_rng(5)
-    tables = np.sort(random.normal(size=(len(FEATURES), PLACES)))
+    scale = np.sort(random.normal(size=(len(FEATURES), PLACES)))
     forest = fit_forest(random.random((300, parts)) * 8, trees=10, sample_size=64, seed=1)
-    return Model(Scale(tables), forest, random.normal(size=len(FEATURES)), 17.3)
+    return Model(scale, forest, random.normal(size=len(FEATURES)), 17.3)
 
 
 def saved_and_loaded(model: Model, folder: Path) -> Model:
@@ -36,7 +35,7 @@ def test_a_model_read_back_gives_the_same_ranks_bit_by_bit(tmp_path: Path) -> No
     manifest = model.save(tmp_path / "model", "0" * 64)
     again = Model.load(tmp_path / "model")
     assert again.rank(some_parts()).tobytes() == model.rank(some_parts()).tobytes()
-    assert again.scale.tables.tobytes() == model.scale.tables.tobytes()
+    assert again.scale.tobytes() == model.scale.tobytes()
     assert again.medians.tobytes() == model.medians.tobytes()
     assert again.id == manifest.model_id
     assert again.threshold == model.threshold == THRESHOLD
@@ -62,9 +61,9 @@ def test_the_budget_sets_the_threshold_and_changes_the_config_id(tmp_path: Path)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scale": Scale(np.zeros((len(FEATURES) - 1, PLACES)))}, "scale_tables"),
-        ({"scale": Scale(np.zeros((len(FEATURES), PLACES - 1)))}, "scale_tables"),
-        ({"scale": Scale(np.zeros((len(FEATURES), PLACES), np.float32))}, "scale_tables"),
+        ({"scale": np.zeros((len(FEATURES) - 1, PLACES))}, "array scale"),
+        ({"scale": np.zeros((len(FEATURES), PLACES - 1))}, "array scale"),
+        ({"scale": np.zeros((len(FEATURES), PLACES), np.float32)}, "array scale"),
         ({"medians": np.zeros(3)}, "medians"),
         ({"medians": np.full(len(FEATURES), np.nan)}, "medians"),
         ({"forest": model_of(3).forest}, "forest_shape"),

@@ -97,4 +97,4 @@ def test_labels_that_cannot_be_read_are_refused(trained: Trained, tmp_path: Path
 
 def test_a_model_trained_on_a_history_is_that_of_the_train_command(trained: Trained) -> None:
     model = train_on([trained.tape])
-    assert model.scale.tables.tobytes() == trained.model.scale.tables.tobytes()
+    assert model.scale.tobytes() == trained.model.scale.tobytes()
