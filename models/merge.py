@@ -71,7 +71,7 @@ class Merge:
         return int(self._passed.min())
 
     def add(self, source: int, rows: Rows | None, passed: int) -> None:
-        """Take the next events of a source of one lane, which has passed the time `passed`."""
+        """Take the next events of a source of one lane, which has passed the time `passed`, ms."""
         self.hold(rows)
         self._passed[source] = passed
 

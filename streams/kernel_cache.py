@@ -2,8 +2,9 @@
 
 Numba keeps a compiled kernel as long as the kernel's own file is unchanged. It does not notice when
 a function or a constant from another file has changed, and so runs old code beside new. Hence a
-folder named by the digest of all sources: whatever changes, every kernel is compiled anew, and a
-process that still runs the old code cannot write into the new folder.
+folder named by the digest of all sources of `models`: whatever changes there, every kernel is
+compiled anew, and a process that still runs the old code cannot write into the new folder. Numba's
+own rule is enough for those of `streams.worker.records`, which use nothing of other files.
 """
 
 import os

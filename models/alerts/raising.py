@@ -28,7 +28,7 @@ class Allegation:
     subject: str
     severity: Severity
     rank: float  # -log10 of the chance that this is honest
-    threshold: float  # rank from which on it is told
+    threshold: float  # rank to see it beside: from which on it is told, or its app's keys are
     reasons: list[Reason]
     action: Action
     sightings: Sequence[Sighting]  # the fills that weigh most, strongest first

@@ -1,1 +1,1 @@
-"""What an API key is doing: its own past, and each pair of key and symbol."""
+"""What an API key is doing: its own past, and each pair of key and market."""

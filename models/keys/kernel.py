@@ -97,10 +97,10 @@ def enter_pair(pairs: Table, key: Record, market: np.uint64) -> Record:
 def _novelty(key: Record, pair: Record, out: Float32s) -> None:
     """How new the market is to the key: by count, and by time.
 
-    By count: -log P(pair), where the chance of a market with n of the key's N fills is n / (N + a)
-    and the chance of a new one is (a + openings) / (N + a), as in a Chinese restaurant process that
-    has learned how often this key opens new markets; never less than for half a fill. By time:
-    log of the key's age over the pair's, each plus an hour.
+    By count: -log P of a market with n of the key's N fills, P = (n + (1 + openings) / (1 + n)) /
+    (N + 2): its share of the fills, as in a Chinese restaurant process, and the chance that a key
+    which opened so many markets opens another, which counts less the better this one is known. By
+    time: log of the key's age over the pair's, each plus an hour.
     """
     opening = (1.0 + key.openings) / (key.fills + 2.0)
     seen = pair.fills / (key.fills + 2.0)

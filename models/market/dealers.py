@@ -14,7 +14,9 @@ from models.market import state as s
 from models.market.clocks import decay, settled_time
 from models.orders.batch import Float32s
 
-UNKNOWN: Final = 1.0 * s.MINUTE  # of the selling: an account not seen yet may usually have as much
+# An account never seen may have sold for so long before anybody looked: its share of the selling is
+# this over the time observed.
+UNKNOWN: Final = 1.0 * s.MINUTE
 MORE: Final = 3.0  # times its mean share that a usual seller may have of an hour's selling
 STIRRED: Final = 3.0  # times the usual volume within ten minutes from which a market is stirred
 USUAL_SELLER: Final = 0.3  # share of the selling from which an account is a usual seller

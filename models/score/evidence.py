@@ -71,7 +71,7 @@ PERSONAL: Final[dict[str, float]] = {
     "new_sellers": 0.1,
 }
 SHARED: Final = 0.5  # of the log odds, the surge left out: others around share much of them
-RARITY: Final = 4.35  # the log odds are for even chances; so much rarer are rogue buyers
+RARITY: Final = 4.35  # log of honest buyers per rogue one: the weights were fitted on as many
 
 NOTABLE: Final = 0.0  # log odds from which the alert stage hears of a fill
 SUSPECT: Final = 2.0  # log odds from which a fill is not learned as part of the key's past

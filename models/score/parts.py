@@ -4,8 +4,8 @@ Two questions, two sets of weights. `models.score.evidence` asks of every fill w
 rogue rather than usual. Here the few fills that do are told from the most unusual honest ones, such
 as losing bots, big gamblers and signal groups, with whom a leaked key has much in common: its pair
 is new, its orders are large. What is left to tell them apart weighs here. These weights, too, are
-prior knowledge, fitted over many exchanges that five simulators made, ours among them
-(benchmarks/weights.py).
+prior knowledge, fitted over many exchanges that five simulators made (benchmarks/weights.py shows
+how, over ours alone).
 """
 
 from typing import Final

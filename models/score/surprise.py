@@ -24,7 +24,8 @@ def fit_surprise(values: Float64s, weights: Float64s) -> Float64s:
 
     Parameters
     ----------
-    values : shape (n,), the feature on benign flow.
+    values : shape (n,), n at least 1, the feature on benign flow; finite, as NaN would sort last
+        and pass for the highest.
     weights : shape (n,), so that a key with many orders does not count for many keys.
     """
     order = np.argsort(values)

@@ -42,7 +42,7 @@ class Markets:
     names: list[str]  # symbols
     venue: Int32s
     coin: Int32s
-    quote: Int32s  # 0 dollars, else coin whose price converts
+    quote: Int32s  # place in _QUOTES
     quote_coin: Int32s  # coin that prices are quoted in; -1: dollars
     quote_rate: Float64s  # dollars per unit of a quote that is no coin (dollars, euros)
     adv: Float64s  # USD a day, as planned
