@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -40,19 +39,20 @@ def command(settings: Settings, inputs: tuple[Path, ...], as_json: bool) -> None
     """
     refuse_pipes("--input", inputs)
     started = time.monotonic()
-    passes: list[tuple[Intake, Any]] = []
+    passes: list[Intake] = []
+    digest = hashlib.sha256()
     try:
         with progress_bar() as bar:
             task = bar.add_task("train", total=PASSES * stored_bytes(inputs))
 
             def tape() -> Iterator[OrderBatch]:
-                intake, digest = Intake(), hashlib.sha256()
-                passes.append((intake, digest))
-                read = intake.read(inputs, lambda done: bar.advance(task, done), digest)
+                intake, unread = Intake(), None if passes else digest
+                passes.append(intake)
+                read = intake.read(inputs, lambda done: bar.advance(task, done), unread)
                 return read_ahead(read)
 
             model = train(tape)
-        intake, digest = passes[0]
+        intake = passes[0]
         manifest = model.save(settings.model, digest.hexdigest())
     except (TapeError, ArtifactError) as error:
         raise click.ClickException(str(error)) from error
