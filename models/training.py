@@ -39,7 +39,6 @@ SEED: Final = 20180307  # the day of the first incident; any would do
 USUAL_CRITICAL: Final = 9.1
 MOST_USUAL: Final = 0.96
 USUAL_QUANTILE: Final = 4.8
-QUANTILE_COUNTS: Final = 1.0
 FURTHEST: Final = 1.0
 
 Tape = Callable[[], Iterable[OrderBatch]]
@@ -107,7 +106,7 @@ class _Evidence:
 
 def _critical(highest: Float64s) -> float:
     """Strength that one benign key-day in a thousand reaches."""
-    moved = QUANTILE_COUNTS * (float(np.quantile(highest, MOST_USUAL)) - USUAL_QUANTILE)
+    moved = float(np.quantile(highest, MOST_USUAL)) - USUAL_QUANTILE
     return USUAL_CRITICAL + float(np.clip(moved, -FURTHEST, FURTHEST))
 
 

@@ -46,11 +46,6 @@ def attribute(forest: Forest, x: Float64s) -> Float64s:
     return np.asarray(saved / (SPLIT * len(forest.trees.path)))
 
 
-def expected_path_length(forest: Forest) -> float:
-    """Mean path length of the trees' own training rows, in splits."""
-    return float(forest.trees.path[:, 1].sum() / (SPLIT * len(forest.trees.path)))
-
-
 @njit(cache=True)
 def credit_row(features: Float64s, trees: Trees, saved: Int64s) -> None:
     """Add to `saved`, shape (d,), what each feature saved one row, shape (d,), over all trees.

@@ -144,13 +144,6 @@ def path_sums(x: Float64s, trees: Trees) -> Int64s:
 
 
 @njit(cache=True)
-def path_score_row(features: Float64s, trees: Trees) -> float:
-    """Anomaly score of one row, shape (d,), for use in other kernels; no bounds are checked."""
-    sums = path_sums(features.reshape((1, features.shape[0])), trees)
-    return float(np.exp2(trees.exponent * sums[0]))
-
-
-@njit(cache=True)
 def path_scores(
     x: Float64s, column: UInt16s, threshold: UInt32s, left: Int32s, path: Int64s, exponent: float
 ) -> Float64s:

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from models.orders.batch import Int64s
 
 
@@ -46,8 +44,3 @@ class Labels:
     def note(self, kind: str, actors: Int64s | list[int], market: int | None, ts: int) -> None:
         """Record a look-alike."""
         self.lookalikes.append(LookAlike(kind, [int(a) for a in actors], market, int(ts)))
-
-
-def ordered(values: np.ndarray) -> list[int]:
-    """Distinct values as plain integers, sorted."""
-    return [int(value) for value in np.unique(values)]

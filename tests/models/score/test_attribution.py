@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
 from models.orders.batch import Float64s
-from models.score.attribution import attribute, expected_path_length
-from models.score.forest import average_path_length, fit_forest, flatten, score
+from models.score.attribution import SPLIT, attribute
+from models.score.forest import Forest, average_path_length, fit_forest, flatten, score
 from tests.models.score.test_forest import queries, rows_of
 
 
@@ -41,6 +41,11 @@ def reference(model: IsolationForest, row: Float64s) -> tuple[Float64s, float, f
         actual += mean_length(tree, node, depth)
     count = len(model.estimators_)
     return saved / count, expected / count, actual / count
+
+
+def expected_path_length(forest: Forest) -> float:
+    """Mean path length of the trees' own training rows, in splits."""
+    return float(forest.trees.path[:, 1].sum() / (SPLIT * len(forest.trees.path)))
 
 
 @settings(deadline=None, max_examples=20)

@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import njit
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from models.orders.batch import Float64s
 from models.score.forest import Forest, average_path_length, fit_forest, flatten, score
-from models.score.traversal import Trees, path_score_row
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -48,14 +46,6 @@ def queries(model: IsolationForest, train: Float64s, n: int, seed: int) -> Float
             choices = [near, np.nextafter(near, np.float32(9)), np.nextafter(near, np.float32(-9))]
             rows[row, tree.feature[split]] = rng.choice([cut, *map(float, choices)])
     return np.asarray(np.clip(rows, -LARGEST, LARGEST))
-
-
-@njit(cache=True)
-def sum_of_scores(x: Float64s, trees: Trees) -> float:
-    total = 0.0
-    for row in range(x.shape[0]):
-        total += path_score_row(x[row], trees)
-    return total
 
 
 @cache
@@ -109,12 +99,6 @@ def test_a_row_scores_the_same_bits_alone_and_in_any_batch() -> None:
     for cut in (1, 7, 64, 129):
         parts = [score(forest, x[start : start + cut]) for start in range(0, len(x), cut)]
         np.testing.assert_array_equal(np.concatenate(parts), whole)
-
-
-def test_the_row_kernel_serves_other_kernels() -> None:
-    _, forest = typical()
-    x = rows_of("smooth", 50, 20, seed=5)
-    assert sum_of_scores(x, forest.trees) == pytest.approx(score(forest, x).sum(), abs=1e-12)
 
 
 @pytest.mark.parametrize("cut", [0.0, -0.0])
