@@ -19,6 +19,11 @@ from models.snapshot import Saved, Snapshot
 AGREEING: Final = 3  # events in a row that must lie ahead before the partition's clock follows
 
 
+# Places in the clock of a partition: its time, ms; how many events in a row ran ahead of it; the
+# least of their times; and whether it rests on the first event alone.
+NOW, RAN_AHEAD, LEAST_AHEAD, IS_FIRST = range(4)
+
+
 class _Values(msgspec.Struct, array_like=True):
     tables: dict[str, list[int]]
     ids: tuple[int, int]
@@ -40,14 +45,12 @@ class MarketStage:
         self._ids = Duplicates()
         self.duplicates = 0  # events that were seen before
         self.ahead = 0  # events too far ahead of the partition's clock for it to follow
-        # The partition's time, how many events in a row ran ahead of it, the least of their times,
-        # and whether it rests on the first event alone.
         self._clock = np.zeros(4, np.int64)
 
     @property
     def clock(self) -> int:
         """Time up to which this partition has been read, ms; 0 before the first event."""
-        return int(self._clock[0])
+        return int(self._clock[NOW])
 
     def snapshot(self) -> Snapshot:
         """Give the state as it is now."""
@@ -130,17 +133,18 @@ def _follow(clock: Int64s, time: Int64s, fresh: Bools, merge_time: Int64s) -> No
     """
     for i in range(len(time)):
         if fresh[i]:
-            is_first = clock[0] == 0
-            if is_first or (clock[3] > 0 and time[i] < clock[0] - s.JUMP_MS):
-                clock[0] = time[i]
-            clock[3] = is_first
-            if time[i] > clock[0] + s.JUMP_MS:
-                clock[2] = min(clock[2], time[i]) if clock[1] > 0 else time[i]
-                clock[1] += 1
+            is_first = clock[NOW] == 0
+            if is_first or (clock[IS_FIRST] > 0 and time[i] < clock[NOW] - s.JUMP_MS):
+                clock[NOW] = time[i]
+            clock[IS_FIRST] = is_first
+            if time[i] > clock[NOW] + s.JUMP_MS:
+                least = min(clock[LEAST_AHEAD], time[i]) if clock[RAN_AHEAD] > 0 else time[i]
+                clock[LEAST_AHEAD] = least
+                clock[RAN_AHEAD] += 1
             else:
-                clock[0] = max(clock[0], time[i])
-                clock[1] = 0
-            if clock[1] == AGREEING:
-                clock[0] = clock[2]
-                clock[1] = 0
-        merge_time[i] = clock[0]
+                clock[NOW] = max(clock[NOW], time[i])
+                clock[RAN_AHEAD] = 0
+            if clock[RAN_AHEAD] == AGREEING:
+                clock[NOW] = clock[LEAST_AHEAD]
+                clock[RAN_AHEAD] = 0
+        merge_time[i] = clock[NOW]

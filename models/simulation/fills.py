@@ -120,17 +120,12 @@ def report(rng: Rng, world: World, fills: Columns, both: np.ndarray) -> Columns:
     )
     del makers["last"]
     events = {name: np.concatenate([takers[name], makers[name]]) for name in takers}
-    return by_time(events, np.r_[fills_order(takers), fills_order(makers)])
+    return by_time(events)
 
 
-def fills_order(events: Columns) -> Int64s:
-    """Tie-breaker of events within a millisecond: the order of their fills."""
-    return events["fill"]
-
-
-def by_time(events: Columns, tie: Int64s) -> Columns:
-    """Sort events by time, then by `tie`."""
-    place = np.lexsort((tie, events["ts"]))
+def by_time(events: Columns) -> Columns:
+    """Sort events by time, those within a millisecond in the order of their fills."""
+    place = np.lexsort((events["fill"], events["ts"]))
     return {name: column[place] for name, column in events.items()}
 
 

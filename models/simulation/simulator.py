@@ -54,9 +54,7 @@ def simulate(regime: Regime, seed: int) -> Tape:
     idle = idle_events(fill_rng, events, tells)
     events = {name: np.concatenate([events[name], idle[name]]) for name in events}
     inside = (events["ts"] >= world.start) & (events["ts"] < world.end)
-    events = by_time(
-        {name: column[inside] for name, column in events.items()}, events["fill"][inside]
-    )
+    events = by_time({name: column[inside] for name, column in events.items()})
     return _tape(name_rng, world, events, gives)
 
 
