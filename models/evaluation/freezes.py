@@ -23,15 +23,7 @@ class FreezeScore:
 
 def score_freezes(labels: Labels, frozen: Mapping[str, float]) -> FreezeScore:
     """Hold freezes, each a key and the time (ms) at which it took effect, to labels."""
-    leaked = {
-        key
-        for key, at in frozen.items()
-        if key in labels.leaked and at >= labels.leaked[key].first_rogue_ts
-    }
-    saved = sum(
-        notional for key in leaked for ts, notional in labels.leaked[key].rogue if ts > frozen[key]
-    )
-    rogue = sum(notional for leak in labels.leaked.values() for _, notional in leak.rogue)
-    return FreezeScore(
-        sorted(leaked), sorted(frozen.keys() - leaked), round(rogue, 2), round(saved, 2)
-    )
+    leaked, honest = labels.caught(frozen.items())
+    rogue = sum(leak.notional for leak in labels.leaked.values())
+    saved = sum(labels.leaked[key].after(at) for key, at in leaked.items())
+    return FreezeScore(sorted(leaked), sorted(honest), round(rogue, 2), round(saved, 2))

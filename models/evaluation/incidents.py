@@ -34,17 +34,13 @@ class LookAlikeScore:
 
 def by_incident(labels: Labels, alerted: Iterable[tuple[str, int]]) -> list[IncidentScore]:
     """Score each incident, in order of time, by alerts: each a key and its order's time in ms."""
-    first: dict[str, int] = {}  # true alert of each key
-    for key, ts in alerted:
-        leak = labels.leaked.get(key)
-        if leak is not None and ts >= leak.first_rogue_ts:
-            first[key] = min(ts, first.get(key, ts))
+    caught, _ = labels.caught(alerted)
     keys_of: dict[int, list[str]] = {}
     for key, leak in labels.leaked.items():
         keys_of.setdefault(leak.incident, []).append(key)
     known = {incident.id: incident for incident in labels.incidents}
     scores = [
-        _score(known.get(number, LabelledIncident(number)), labels, keys, first)
+        _score(known.get(number, LabelledIncident(number)), labels, keys, caught)
         for number, keys in keys_of.items()
     ]
     return sorted(scores, key=lambda score: score.first_rogue_ts)
@@ -62,22 +58,23 @@ def by_look_alike(labels: Labels, false: Iterable[str]) -> list[LookAlikeScore]:
 
 
 def _score(
-    incident: LabelledIncident, labels: Labels, keys: list[str], first: dict[str, int]
+    incident: LabelledIncident, labels: Labels, keys: list[str], caught: dict[str, int]
 ) -> IncidentScore:
-    rogue = [(ts, usd, first.get(key)) for key in keys for ts, usd in labels.leaked[key].rogue]
-    begun = min(labels.leaked[key].first_rogue_ts for key in keys)
-    alert = min((first[key] for key in keys if key in first), default=None)
-    total = sum(usd for _, usd, _ in rogue)
-    saved = sum(usd for ts, usd, at in rogue if at is not None and ts > at)
+    leaks = [labels.leaked[key] for key in keys]
+    alerts = {key: caught[key] for key in keys if key in caught}
+    begun, alert = min(leak.first_rogue_ts for leak in leaks), min(alerts.values(), default=None)
+    total = sum(leak.notional for leak in leaks)
+    saved = sum(labels.leaked[key].after(at) for key, at in alerts.items())
+    times = [ts for leak in leaks for ts, _ in leak.rogue]
     return IncidentScore(
         kind=incident.kind,
         app=incident.app,
         venue=incident.venue,
         symbol=incident.symbol or "",
         keys=len(keys),
-        caught=sum(key in first for key in keys),
+        caught=len(alerts),
         first_rogue_ts=begun,
-        rogue_orders_before=None if alert is None else sum(ts <= alert for ts, _, _ in rogue),
+        rogue_orders_before=None if alert is None else sum(ts <= alert for ts in times),
         delay_s=None if alert is None else (alert - begun) / 1000,
         rogue_notional=round(total, 2),
         loss_prevented=saved / total if total else 0.0,

@@ -6,9 +6,9 @@ ways in which people do.
 """
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, TypeVar
 
 import msgspec
 
@@ -17,7 +17,7 @@ from models.unreadable import UNREADABLE
 UNKNOWN: Final = "unknown"
 KEY_FIELDS: Final = ("keys", "api_keys", "api_key")  # of a look-alike
 
-
+Time = TypeVar("Time", int, float)
 Usd = Annotated[float, msgspec.Meta(ge=0.0, le=1e300)]  # a quoted nan or inf is none
 
 
@@ -31,6 +31,15 @@ class Leak(msgspec.Struct, frozen=True):
     incident: int
     first_rogue_ts: int  # ms
     rogue: list[tuple[int, Usd]] = []  # time (ms) and notional (USD) of each rogue order
+
+    @property
+    def notional(self) -> float:
+        """USD of all its rogue orders."""
+        return sum(usd for _, usd in self.rogue)
+
+    def after(self, time: float) -> float:
+        """USD of its rogue orders after a time, ms: what a freeze then would have saved."""
+        return sum(usd for ts, usd in self.rogue if ts > time)
 
 
 class LabelledIncident(msgspec.Struct, frozen=True):
@@ -80,6 +89,23 @@ class Labels(msgspec.Struct, frozen=True):
             or any(first_ts <= ts <= last_ts for ts, _ in leak.rogue)
         }
         return msgspec.structs.replace(self, leaked=leaked)
+
+    def caught(self, alerted: Iterable[tuple[str, Time]]) -> tuple[dict[str, Time], set[str]]:
+        """Hold alerts, each a key and the time (ms) of its order, to what truly happened.
+
+        A leaked key is caught by its first alert at or after its first rogue order: gives when. An
+        alert on a key that had not been misused by then is false, also when the key is later: gives
+        those keys.
+        """
+        caught: dict[str, Time] = {}
+        false = set()
+        for key, time in alerted:
+            leak = self.leaked.get(key)
+            if leak is not None and time >= leak.first_rogue_ts:
+                caught[key] = min(time, caught.get(key, time))
+            else:
+                false.add(key)
+        return caught, false
 
 
 class _AsTold(msgspec.Struct):

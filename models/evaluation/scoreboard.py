@@ -1,8 +1,4 @@
-"""The scoreboard: alerts held against labels, which say what truly happened.
-
-A leaked key is caught by its first alert that comes at or after its first rogue order. An alert on
-a key that had not been misused by then is false, also when the key is misused later.
-"""
+"""The scoreboard: alerts held against labels, which say what truly happened."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -49,25 +45,9 @@ def score_alerts(
     Alerts may come in any order. `loss_prevented` takes it that the key is frozen at once. `apps`
     and `accounts` are those that app-leak and profiteer alerts name.
     """
-    times: dict[str, list[int]] = {}
-    for key, ts in alerted:
-        times.setdefault(key, []).append(ts)
-    caught: dict[str, int] = {}
-    false = []
-    for key, raised in times.items():
-        leak = labels.leaked.get(key)
-        true = [ts for ts in raised if leak is not None and ts >= leak.first_rogue_ts]
-        if true:
-            caught[key] = min(true)
-        if len(true) < len(raised):
-            false.append(key)
-    rogue = sum(notional for leak in labels.leaked.values() for _, notional in leak.rogue)
-    saved = sum(
-        notional
-        for key, at in caught.items()
-        for ts, notional in labels.leaked[key].rogue
-        if ts > at
-    )
+    caught, false = labels.caught(alerted)
+    rogue = sum(leak.notional for leak in labels.leaked.values())
+    saved = sum(labels.leaked[key].after(at) for key, at in caught.items())
     delays = [(at - labels.leaked[key].first_rogue_ts) / 1000 for key, at in caught.items()]
     before = [sum(ts <= at for ts, _ in labels.leaked[key].rogue) for key, at in caught.items()]
     return Scoreboard(

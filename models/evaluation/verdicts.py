@@ -59,18 +59,8 @@ class Truth:
         self._kinds = {incident.id: incident.kind for incident in labels.incidents}
 
     def judge(self, alerted: Iterable[tuple[str, int]]) -> Verdict:
-        """Hold alerts, each a key and its order's time (ms), to what truly happened.
-
-        An alert on a key that had not been misused by then is false, also when the key is later.
-        """
-        caught: dict[str, int] = {}
-        false = set()
-        for key, ts in alerted:
-            misuse = self._misuse.get(key)
-            if misuse is not None and ts >= misuse.first:
-                caught[key] = min(ts, caught.get(key, ts))
-            else:
-                false.add(key)
+        """Hold alerts, each a key and its order's time (ms), to what truly happened."""
+        caught, false = self.labels.caught(alerted)
         return Verdict(self.tape, self.exposure, self._thefts(caught), sorted(false))
 
     def _thefts(self, caught: dict[str, int]) -> list[Theft]:

@@ -104,3 +104,16 @@ def test_a_file_without_labels_is_refused_by_name(tmp_path: Path, content: bytes
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(LabelsError, match=r"labels\.json cannot be read: No such file"):
         Labels.load(tmp_path / "labels.json")
+
+
+def test_a_key_is_caught_by_its_first_alert_since_it_is_misused_and_falsely_alerted_before() -> (
+    None
+):
+    labels = Labels({"k": Leak(1, 100), "late": Leak(1, 500)})
+    alerted = [("k", 300), ("k", 100), ("late", 499), ("k", 99), ("honest", 100)]
+    assert labels.caught(alerted) == ({"k": 100}, {"k", "late", "honest"})
+
+
+def test_what_a_key_spends_at_the_time_of_a_freeze_is_not_saved_by_it() -> None:
+    leak = Leak(1, 100, [(100, 2.5), (200, 4.0), (300, 8.0)])
+    assert (leak.notional, leak.after(99), leak.after(200), leak.after(300)) == (14.5, 14.5, 8.0, 0)
