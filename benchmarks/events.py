@@ -1,8 +1,6 @@
 """Simulated order events as they lie on the topic: seeded, raw JSON."""
 
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -20,12 +18,9 @@ def simulated(count: int, *, days: float = 1.0, keys: int = 400) -> list[bytes]:
     Raises ValueError where it has fewer than `count`.
     """
     # kernels load after their cache is set
-    from models.simulation import regime_of, simulate, write_orders
+    from models.simulation import json_lines, regime_of, simulate
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "orders.jsonl")
-        write_orders(simulate(regime_of((), days, keys), SEED), path)
-        events = path.read_bytes().splitlines()
+    events = b"".join(json_lines(simulate(regime_of((), days, keys), SEED))).splitlines()
     if len(events) < count:
         raise ValueError(f"{days:g} days of {keys} keys are {len(events)} events; not {count}")
     return events[:count]

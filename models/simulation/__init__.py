@@ -2,16 +2,15 @@
 
 from models.simulation.regimes import REGIMES, SCENARIOS, Regime, regime_of
 from models.simulation.simulator import simulate
-from models.simulation.tape import Tape, to_orders, write_labels, write_orders
+from models.simulation.tape import Tape, json_lines, to_orders
 
 __all__ = [
     "REGIMES",
     "SCENARIOS",
     "Regime",
     "Tape",
+    "json_lines",
     "regime_of",
     "simulate",
     "to_orders",
-    "write_labels",
-    "write_orders",
 ]

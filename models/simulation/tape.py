@@ -1,16 +1,11 @@
-"""The tape: simulated order events as columns, written as JSON lines or given as a batch."""
+"""The tape: simulated order events as columns, given as JSON lines or as a batch."""
 
-import gzip
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
-import zstandard
 
 from models.orders.batch import (
     MARKET_SEPARATOR,
@@ -140,31 +135,11 @@ def to_orders(tape: Tape) -> OrderBatch:
     )
 
 
-def write_orders(tape: Tape, path: Path | str) -> None:
-    """Write the events as JSON lines; `.gz` and `.zst` compress."""
+def json_lines(tape: Tape) -> Iterator[bytes]:
+    """Give the events as JSON lines, many of them at a time."""
     encoder = msgspec.json.Encoder()
-    with _opened(Path(path)) as out:
-        for begin in range(0, len(tape), _CHUNK):
-            rows = slice(begin, begin + _CHUNK)
-            out.write(encoder.encode_lines(list(_lines(tape, rows))))
-
-
-def write_labels(tape: Tape, path: Path | str) -> None:
-    """Write what is known: leaked keys with their rogue fills, incidents, hard negatives."""
-    Path(path).write_text(json.dumps(tape.labels) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    if path.suffix == ".gz":
-        with gzip.GzipFile(path, "wb", compresslevel=4, mtime=0) as packed:
-            yield packed  # type: ignore[misc]  # GzipFile writes bytes, though it is no IO[bytes]
-    elif path.suffix == ".zst":
-        with path.open("wb") as raw, zstandard.ZstdCompressor(3).stream_writer(raw) as packed:
-            yield packed
-    else:
-        with path.open("wb") as raw:
-            yield raw
+    for begin in range(0, len(tape), _CHUNK):
+        yield encoder.encode_lines(list(_lines(tape, slice(begin, begin + _CHUNK))))
 
 
 def _order_id(number: int) -> str:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from models.simulation import SCENARIOS, regime_of, simulate, write_labels, write_orders
+from models.simulation import SCENARIOS, regime_of, simulate
 from streams.commands.options import OUTPUT_FILE, json_option, refuse_overwriting, show
+from streams.tapes.files import TapeError
+from streams.tapes.simulated import write_labels, write_orders
 
 
 @click.command("simulate")
@@ -56,7 +58,10 @@ def command(
         raise click.UsageError(str(error)) from error
     refuse_overwriting({"--out": out, "--labels": labels})
     tape = simulate(regime, seed)
-    write_orders(tape, out)
+    try:
+        write_orders(tape, out)
+    except TapeError as error:
+        raise click.ClickException(str(error)) from error
     if labels is not None:
         write_labels(tape, labels)
     events, truth = len(tape), tape.labels

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.simulation import Regime, Tape, regime_of, simulate, write_orders
+from models.simulation import Regime, Tape, regime_of, simulate
+from streams.tapes.simulated import write_orders
 
 DAYS: Final = 6
 KEYS: Final = 900

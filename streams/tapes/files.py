@@ -23,6 +23,7 @@ from models.orders.refusals import Refusal
 from streams.closing import Closing
 
 CHUNK_LINES: Final = 4096
+GZIP_LEVEL: Final = 6  # takes less than half as long as 9 for a twentieth more
 
 _PLAIN_BLOCK: Final = 1 << 20
 # Small, because it may expand a thousandfold, and because a damaged one is lost as a whole.
@@ -159,7 +160,7 @@ def new_tape(path: Path) -> BinaryIO:
     """Open a new tape, compressed as its name says; a `TapeError` where it cannot be written."""
     try:
         if path.suffix == ".gz":  # no time of writing inside, so that equal events give equal bytes
-            return io.BufferedWriter(gzip.GzipFile(path, "wb", mtime=0))
+            return io.BufferedWriter(gzip.GzipFile(path, "wb", GZIP_LEVEL, mtime=0))
         if path.suffix == ".zst":
             return io.BufferedWriter(zstandard.open(path, "wb"))
         return path.open("wb")

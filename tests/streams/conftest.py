@@ -16,7 +16,6 @@ from kafka import KafkaAdminClient, KafkaProducer
 from pydantic import SecretStr
 
 from models.score.model import Model
-from models.simulation import write_labels, write_orders
 from models.training import train
 from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.kafka.security import kafka_security
@@ -24,6 +23,7 @@ from streams.replay.replay import AlertFile, replay
 from streams.settings import Settings, load_settings
 from streams.tapes.intake import Intake
 from streams.tapes.produce import produce as produce_files
+from streams.tapes.simulated import write_labels, write_orders
 from streams.tapes.topic import TopicTape
 from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
 from streams.worker.runtime import DEFAULT_GROUP
