@@ -14,7 +14,6 @@ KINDS: Final = ("leaked_key", "app_leak", "profiteer")
 SEVERITIES: Final = tuple(severity.name.lower() for severity in Severity)
 STATUSES: Final = ("open", "claimed", "snoozed", "confirmed", "false_alarm")
 SORTS: Final = {"newest": "n", "severity": "severity", "money": "money"}
-UNDECIDED: Final = "verdict IS NULL"
 
 _STATUS_RULES: Final = {
     "open": "(verdict IS NULL AND snoozed_until <= :now AND assignee IS NULL)",

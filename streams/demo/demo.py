@@ -24,7 +24,7 @@ from models.evaluation.labels import Labels
 from models.evaluation.scoreboard import Scoreboard, score_alerts
 from streams.demo.freezes import FreezeDemo, Freezes, alert_times
 from streams.demo.screen import DemoScreen
-from streams.demo.tape import DAYS, KEYS, DemoTape, write_demo_tape
+from streams.demo.tape import DAYS, DemoTape, write_demo_tape
 from streams.demo.topics import CONNECT_MS, DemoTopics
 from streams.demo.view import ShownAlert, View, alert_text
 from streams.kafka.broker import HOST, TOPIC_LIMITS, EmbeddedBroker, free_port
@@ -53,8 +53,6 @@ class Plan:
     folder: Path  # for all files; they stay
     seed: int
     seconds: float  # that the day takes; 0: as fast as it goes
-    days: int = DAYS
-    keys: int = KEYS
     stays: bool = False  # whether the worker runs on while people look at what is shown
 
 
@@ -111,8 +109,8 @@ def run_demo(
             topics = stack.enter_context(DemoTopics(settings))
         watch.tell(f"broker at {settings.brokers}, topics {topics.names.orders} and others")
         with watch.step("tape", "simulating an exchange"):
-            tape = write_demo_tape(plan.folder, plan.seed, plan.days, plan.keys)
-        watch.tell(f"{plan.days - 1} simulated days of history, {tape.history_events:,} events")
+            tape = write_demo_tape(plan.folder, plan.seed)
+        watch.tell(f"{DAYS - 1} simulated days of history, {tape.history_events:,} events")
         environment = as_environment(settings)
         with watch.step("model", "training a model (the first time also compiles)"):
             _train(tape, environment, plan.folder)
