@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from models.alerts.envelope import PLACES_HEADER
 from models.unreadable import UNREADABLE
 from streams.dashboard.alert_rows import (
     AlertError,
@@ -25,7 +26,6 @@ from streams.freeze.actions import decode_entry as decode_freeze
 from streams.lifecycle.entries import decode_entry as decode_lifecycle
 from streams.topics import TopicNames
 
-PLACES_HEADER: Final = "roguekey-places"
 REFUSED: Final = (
     AlertError,
     DispositionError,

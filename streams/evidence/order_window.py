@@ -15,7 +15,7 @@ import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from typing_extensions import override
 
-from models.alerts.envelope import Place
+from models.alerts.envelope import PLACES_HEADER, Place
 from models.orders.decode import Notional, Price, Quantity
 from models.unreadable import UNREADABLE
 from streams.closing import Closing
@@ -27,7 +27,6 @@ BLOCK: Final = 2048  # records of the first look back; each further one is twice
 POLL_MS: Final = 1000
 LATE_MS: Final = 60_000  # how late an event may lie on the topic and still be found
 MOST_READ: Final = 400_000  # records of one window, of all partitions
-PLACES_HEADER: Final = "roguekey-places"  # of an alert: where the events lie that weighed most
 
 
 class OrderWindowError(Exception):
