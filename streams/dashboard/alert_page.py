@@ -14,7 +14,7 @@ from streams.dashboard.alert_views import (
     masked_body,
     select_alerts,
 )
-from streams.dashboard.audit import freeze_entries, why
+from streams.dashboard.freeze_page import freeze_entries, why
 from streams.dashboard.handles import Handles
 from streams.dashboard.read_model import DAY_MS
 from streams.dashboard.related import related

@@ -10,12 +10,12 @@ from fastapi.responses import StreamingResponse
 from streams.dashboard.alert_list import MOST_ROWS, Filter, FilterError, list_alerts
 from streams.dashboard.alert_page import alert_page
 from streams.dashboard.alert_views import Json
-from streams.dashboard.audit import freeze_page
 from streams.dashboard.charts import Chart
 from streams.dashboard.csv_export import as_csv
 from streams.dashboard.entities import app_list, app_page, inactive, key_page, profiteers
 from streams.dashboard.events import position, stream
 from streams.dashboard.feed import now_ms
+from streams.dashboard.freeze_page import freeze_page
 from streams.dashboard.guard import CurrentUser, screen_of
 from streams.dashboard.screen import Screen
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from streams.dashboard.access import Role, User
 from streams.dashboard.actions import Words
 from streams.dashboard.alert_views import Json
-from streams.dashboard.audit import answer_to
 from streams.dashboard.desk import DeskError
+from streams.dashboard.freeze_page import answer_to
 from streams.dashboard.guard import Analyst, Approver, CurrentUser, screen_of
 from streams.dashboard.handles import key_of
 from streams.dashboard.screen import Screen
