@@ -18,8 +18,8 @@ from aiokafka.errors import KafkaError
 from typing_extensions import override
 
 from models.alerts.envelope import PLACES_HEADER, Envelope
+from streams.clock import now_ms
 from streams.dashboard.alert_rows import read_alert
-from streams.dashboard.feed import now_ms
 from streams.dashboard.read_model import DAY_MS, ReadModel
 from streams.evidence.order_window import (
     OrdersTopic,

@@ -15,8 +15,9 @@ import httpx
 from kafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.clock import now_ms
 from streams.dashboard.alert_views import Json
-from streams.dashboard.feed import Feed, now_ms
+from streams.dashboard.feed import Feed
 from streams.dashboard.groups import ask_groups
 from streams.settings import Settings
 

@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from models.alerts.envelope import Envelope, Place, decode_alert
 from models.unreadable import UNREADABLE
 from streams.evidence.order_window import FoundOrder, OrdersTopic, OrderWindow, places_of
-from streams.freeze.actions import Entry, decode_entry
+from streams.freeze.actions import Entry, read_entry
 from streams.kafka.clients import connect
 from streams.topics import TopicNames
 
@@ -121,9 +121,8 @@ def _actions(
     concerns = _concerns(alert)
     seen = 0
     for record in _records(brokers, topic, client):
-        try:
-            entry = decode_entry(record.value or b"")
-        except UNREADABLE:
+        entry = read_entry(record.value)
+        if entry is None:
             continue
         if entry.seq > seen and concerns(entry):
             yield Action(record.value, record.offset, entry)
