@@ -24,7 +24,7 @@ $(STAMP): deploy/requirements.lock pyproject.toml
 
 setup: $(STAMP) ## the virtual environment: .venv/bin/roguekey is there afterwards
 
-demo: setup ## the whole system on an embedded broker, in under three minutes
+demo: setup ## the whole system on an embedded broker, in some three minutes
 	$(BIN)/roguekey demo
 
 test: setup ## the quick tests

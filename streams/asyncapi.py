@@ -89,9 +89,9 @@ RECEIVED: Final = {"orders", "dispositions"}  # that others write, too
 OWN: Final = ("market_changelog", "keys_changelog", "alerts_changelog", "put_back")  # by app_id
 
 
-def document(names: TopicNames | None = None) -> Json:
-    """Describe all topics; with other names than the default ones, as those."""
-    names = names or TopicNames()
+def document() -> Json:
+    """Describe all topics, by their default names."""
+    names = TopicNames()
     specs = {spec.name: spec for spec in every_spec(names, Settings().app_id)}
     kinds = {field.name: getattr(names, field.name) for field in fields(names)}
     kinds |= zip(OWN, [name for name in specs if name not in kinds.values()], strict=True)

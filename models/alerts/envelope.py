@@ -13,6 +13,7 @@ import msgspec
 
 SOURCE: Final = "roguekey"
 MAX_EVIDENCE: Final = 20  # events named in an alert, at most
+PLACES_HEADER: Final = "roguekey-places"  # beside an alert: where the events lie that weighed most
 
 
 class AlertType(StrEnum):
@@ -21,6 +22,15 @@ class AlertType(StrEnum):
     LEAKED_KEY = "roguekey.alert.leaked_key.v1"
     APP_LEAK = "roguekey.alert.app_leak.v1"
     PROFITEER = "roguekey.alert.profiteer.v1"
+
+    @property
+    def short(self) -> str:
+        """Its name among the others.
+
+        >>> [kind.short for kind in AlertType]
+        ['leaked_key', 'app_leak', 'profiteer']
+        """
+        return self.split(".")[2]
 
 
 class Severity(IntEnum):
@@ -85,15 +95,32 @@ class AlertData(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     from_keys: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Envelope(msgspec.Struct, frozen=True):
-    specversion: str
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert as it is written, and as it is read; what others may add is ignored."""
+
+    specversion: str = "1.0"
     id: str
-    source: str
-    type: str
+    source: str = SOURCE
+    type: AlertType
     subject: str
     time: str
-    datacontenttype: str
+    datacontenttype: str = "application/json"
     data: AlertData
+
+    @property
+    def api_key(self) -> str | None:
+        """The accused key; None where the alert is about an app or an account."""
+        return self.subject if self.type is AlertType.LEAKED_KEY else None
+
+    def named_keys(self) -> list[str]:
+        """Give all keys that it names."""
+        data = self.data
+        named = data.from_keys if self.type is AlertType.PROFITEER else data.keys
+        own = [self.subject] if self.type is AlertType.LEAKED_KEY else []
+        return list(dict.fromkeys([*own, *(named if isinstance(named, list) else [])]))
+
+
+decode_alert: Final = msgspec.json.Decoder(Envelope).decode
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -115,15 +142,12 @@ class Alert(msgspec.Struct, frozen=True):
     def encode(self) -> bytes:
         """Give the CloudEvent as JSON, without a newline."""
         return msgspec.json.encode(
-            _Envelope(
-                "1.0",
-                self.id,
-                SOURCE,
-                self.type,
-                self.subject,
-                rfc3339(self.data.event_ts),
-                "application/json",
-                self.data,
+            Envelope(
+                id=self.id,
+                type=self.type,
+                subject=self.subject,
+                time=rfc3339(self.data.event_ts),
+                data=self.data,
             )
         )
 

@@ -1,13 +1,15 @@
 """Reasons in words: what is unusual about a fill, beside what is usual."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
+from models.alerts.envelope import Reason
 from models.keys import state as k
 
+CORROBORATION: Final = 0.05  # share of the score from which a reason counts as one of its kind
 FURTHEST: Final = 80.0  # no logarithm is taken to be further from zero
 
 
@@ -290,3 +292,33 @@ _WRITERS: Final[dict[str, Callable[[Finding], Words]]] = {
     "app_crowd": _app_crowd,
     "persistence": _persistence,
 }
+
+
+class Ground(Protocol):
+    """What a reason must tell for its kind of evidence to count."""
+
+    @property
+    def feature(self) -> str:
+        """What is unusual."""
+
+    @property
+    def contribution(self) -> float:
+        """Share of the score."""
+
+
+def kind_of(feature: str) -> str:
+    """Give the kind of evidence that a feature is; what is not known is a kind of its own."""
+    return KINDS.get(feature, feature)
+
+
+def kinds_of(reasons: Iterable[Ground]) -> set[str]:
+    """Give the kinds of evidence that carry weight."""
+    return {kind_of(one.feature) for one in reasons if one.contribution >= CORROBORATION}
+
+
+def varied(reasons: Iterable[Reason]) -> list[Reason]:
+    """Give the strongest reason of each kind of evidence, of reasons that come strongest first."""
+    kinds: dict[str, Reason] = {}
+    for reason in reasons:
+        kinds.setdefault(kind_of(reason.feature), reason)
+    return list(kinds.values())

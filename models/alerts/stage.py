@@ -12,7 +12,7 @@ from models.alerts.crowd import Around, Crowd
 from models.alerts.envelope import Action, Alert, AlertType, Reason, Severity, digits
 from models.alerts.incidents import Incident, Incidents
 from models.alerts.raising import Allegation, alert_of
-from models.alerts.reasons import KINDS, Words, explain
+from models.alerts.reasons import Words, explain, kinds_of
 from models.alerts.suspects import Suspect, suspects_at
 from models.alerts.waiting import Waiting
 from models.apps.stage import AppStage
@@ -30,7 +30,6 @@ REASONS: Final = 5  # an alert gives at most so many
 FEWEST_REASONS: Final = 2
 STEPS: Final = (0.0, 0.5, 1.0, 2.0)  # rank above the threshold from which a severity begins
 SMALL_MONEY: Final = 100.0  # USD in all of an incident's fills
-CORROBORATION: Final = 0.05  # share of the score from which a reason counts as one of its kind
 
 Watch = Callable[[Suspect, int], None]  # told of fills with their ranks, and when each was known
 
@@ -209,5 +208,5 @@ def _reason(name: str, words: Words, share: float) -> Reason:
 
 def _action(severity: Severity, reasons: list[Reason]) -> Action:
     """Freeze a key only on evidence of at least two kinds."""
-    kinds = {KINDS[reason.feature] for reason in reasons if reason.contribution >= CORROBORATION}
-    return Action.FREEZE_KEY if severity > Severity.LOW and len(kinds) > 1 else Action.REVIEW
+    corroborated = len(kinds_of(reasons)) > 1
+    return Action.FREEZE_KEY if severity > Severity.LOW and corroborated else Action.REVIEW

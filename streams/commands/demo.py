@@ -1,4 +1,4 @@
-"""`roguekey demo`: the whole system for a minute, on an embedded broker."""
+"""`roguekey demo`: the whole system in some three minutes, on an embedded broker."""
 
 import signal
 import sys

@@ -15,7 +15,6 @@ from aiokafka.errors import KafkaError as AioKafkaError
 from kafka.errors import KafkaError
 
 from models.alerts.masking import masked
-from models.unreadable import UNREADABLE
 from streams.commands.options import (
     ORDER_FILE,
     OUTPUT_FILE,
@@ -25,7 +24,7 @@ from streams.commands.options import (
     show,
     with_settings,
 )
-from streams.freeze.actions import Act, Entry, Outcome, decode_entry
+from streams.freeze.actions import Act, Entry, Outcome, read_entry
 from streams.freeze.audit import Verified, verify
 from streams.freeze.book import without
 from streams.freeze.cases import OPEN, Case, State, cases_of
@@ -59,7 +58,7 @@ def command() -> None:
 @json_option
 def list_(settings: Settings, whole: bool, as_json: bool) -> None:
     """List the cases: what waits, what is frozen, what failed."""
-    entries = [entry for _, value in _topic(settings) if (entry := _read(value)) is not None]
+    entries = [entry for _, value in _topic(settings) if (entry := read_entry(value)) is not None]
     cases = [case for case in cases_of(entries).values() if whole or case.state in OPEN]
     switches = [act for act in (Act.KILL_SWITCH, Act.BREAKER) if _is_on(entries, act)]
     lines = [f"{switch} is on" for switch in switches]
@@ -292,13 +291,6 @@ def _told(found: Verified) -> str:
     repeated = f", {found.repeated:,} of them delivered again" if found.repeated else ""
     lines.append(f"{found.entries:,} entries{repeated}: {verdict}")
     return "\n".join([*lines, f"head {found.head_seq}:{found.head_hash}"])
-
-
-def _read(value: bytes) -> Entry | None:
-    try:
-        return decode_entry(value)
-    except UNREADABLE:
-        return None
 
 
 def _is_on(entries: list[Entry], switch: Act) -> bool:

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
+from streams.clock import now_ms
 from streams.dashboard.access import COOKIE, SESSION_S
 from streams.dashboard.alert_views import Json
 from streams.dashboard.desk import DeskError
-from streams.dashboard.feed import now_ms
-from streams.dashboard.guard import Analyst, screen_of
+from streams.dashboard.guard import Analyst, TheScreen
 from streams.dashboard.related import MOST_RELATED
 from streams.dashboard.screen import Screen
 from streams.dashboard.triage import Step
@@ -22,7 +22,6 @@ WEEK_MINUTES: Final = 7 * 24 * 60
 
 router = APIRouter(prefix="/api", tags=["act"])
 
-TheScreen = Annotated[Screen, Depends(screen_of)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=1000)]
 
 

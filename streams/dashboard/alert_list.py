@@ -4,17 +4,16 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any, Final
 
-from models.alerts.envelope import Severity
+from models.alerts.envelope import AlertType, Severity
 from streams.dashboard.alert_views import Json, alert_views, select_alerts
 from streams.dashboard.handles import Handles
 from streams.dashboard.read_model import last_change
 
 MOST_ROWS: Final = 1000  # of one page
-KINDS: Final = ("leaked_key", "app_leak", "profiteer")
+KINDS: Final = tuple(kind.short for kind in AlertType)
 SEVERITIES: Final = tuple(severity.name.lower() for severity in Severity)
 STATUSES: Final = ("open", "claimed", "snoozed", "confirmed", "false_alarm")
 SORTS: Final = {"newest": "n", "severity": "severity", "money": "money"}
-UNDECIDED: Final = "verdict IS NULL"
 
 _STATUS_RULES: Final = {
     "open": "(verdict IS NULL AND snoozed_until <= :now AND assignee IS NULL)",

@@ -14,12 +14,13 @@ from streams.dashboard.alert_views import (
     masked_body,
     select_alerts,
 )
-from streams.dashboard.audit import freeze_entries, why
+from streams.dashboard.freeze_page import freeze_entries
 from streams.dashboard.handles import Handles
 from streams.dashboard.read_model import DAY_MS
 from streams.dashboard.related import related
 from streams.dashboard.standing import hook_standing
 from streams.freeze.actions import Outcome, Rule
+from streams.freeze.book import without
 
 MOST_OTHERS: Final = 50
 
@@ -150,7 +151,8 @@ def _is_known(entry: sqlite3.Row) -> bool:
 def _freeze_step(entry: sqlite3.Row) -> Json:
     names = ("ts", "act", "outcome", "rule", "who")
     shown = {name: entry[name] for name in names}
-    return shown | {"what": "freeze", "clock": "wall", "note": why(entry)}
+    note = without(entry["api_key"] or "", entry["why"])
+    return shown | {"what": "freeze", "clock": "wall", "note": note}
 
 
 def _places(row: sqlite3.Row) -> Json | None:

@@ -5,13 +5,12 @@ what an alert's row says of them is restated from their own rows, whichever come
 """
 
 import sqlite3
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from models.alerts.envelope import AlertData, AlertType, Reason, Severity
-from models.alerts.reasons import KINDS
+from models.alerts.envelope import AlertType, Envelope, Severity, decode_alert
+from models.alerts.reasons import varied
 from models.unreadable import UNREADABLE
 from streams.dashboard.pruning import CLAIMS, NOTES, SNOOZES, bound_steps
 from streams.dashboard.read_model import DAY_MS, next_change
@@ -20,7 +19,6 @@ from streams.dispositions import Disposition, Outcome
 
 SHOWN_REASONS: Final = 3  # in the list
 MOST_CHARS: Final = 4096  # of a name; the broker allows a mebibyte
-KINDS_OF_ALERT: Final = {kind: kind.removeprefix("roguekey.alert.")[:-3] for kind in AlertType}
 
 _KINDS_OF_STEP: Final = {
     Step.CLAIMED: CLAIMS,
@@ -35,34 +33,10 @@ class AlertError(ValueError):
     """A record is no alert."""
 
 
-class ReadAlert(msgspec.Struct, frozen=True):
-    """An alert as it came from the topic."""
-
-    id: str
-    type: AlertType
-    subject: str
-    data: AlertData
-
-    @property
-    def api_key(self) -> str | None:
-        """The key that it is about, if it is about one."""
-        return self.subject if self.type is AlertType.LEAKED_KEY else None
-
-    def named_keys(self) -> list[str]:
-        """Give all keys that it names."""
-        data = self.data
-        named = data.from_keys if self.type is AlertType.PROFITEER else data.keys
-        own = [self.subject] if self.type is AlertType.LEAKED_KEY else []
-        return list(dict.fromkeys([*own, *(named if isinstance(named, list) else [])]))
-
-
-_decode: Final = msgspec.json.Decoder(ReadAlert).decode
-
-
-def read_alert(value: bytes) -> ReadAlert:
+def read_alert(value: bytes) -> Envelope:
     """Read the record of an alert; an `AlertError` says what is wrong with it."""
     try:
-        alert = _decode(value)
+        alert = decode_alert(value)
         Severity[alert.data.severity.upper()]
     except UNREADABLE as error:
         raise AlertError(str(error)) from None
@@ -75,7 +49,7 @@ def read_alert(value: bytes) -> ReadAlert:
 
 
 def take_alert(
-    db: sqlite3.Connection, alert: ReadAlert, value: bytes, raised_ts: int, places: bytes, at: int
+    db: sqlite3.Connection, alert: Envelope, value: bytes, raised_ts: int, places: bytes, at: int
 ) -> int | None:
     """Add an alert; gives its number, None if it is known."""
     data = alert.data
@@ -87,7 +61,7 @@ def take_alert(
         (
             next_change(db),
             alert.id,
-            KINDS_OF_ALERT[alert.type],
+            alert.type.short,
             int(Severity[data.severity.upper()]),
             alert.api_key,
             data.account or None,
@@ -114,14 +88,6 @@ def take_alert(
     db.executemany("INSERT OR IGNORE INTO alert_keys VALUES (?, ?)", keys)
     restate(db, alert.id)
     return number
-
-
-def varied(reasons: Sequence[Reason]) -> list[Reason]:
-    """Give the strongest reason of each kind of evidence, strongest first."""
-    kinds: dict[str, Reason] = {}
-    for reason in reasons:
-        kinds.setdefault(KINDS.get(reason.feature, reason.feature), reason)
-    return list(kinds.values())
 
 
 def take_decision(db: sqlite3.Connection, decision: Disposition, ts: int) -> None:
@@ -174,7 +140,7 @@ def restate(db: sqlite3.Connection, alert_id: str) -> None:
     )
 
 
-def _money_at_risk(db: sqlite3.Connection, alert: ReadAlert) -> float:
+def _money_at_risk(db: sqlite3.Connection, alert: Envelope) -> float:
     """USD that moved: of a key its own, of an app that of its keys, of a profiteer what it got."""
     data = alert.data
     if alert.type is AlertType.LEAKED_KEY:

@@ -7,17 +7,16 @@ import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 
+from streams.clock import now_ms
 from streams.dashboard.alert_list import MOST_ROWS, Filter, FilterError, list_alerts
 from streams.dashboard.alert_page import alert_page
 from streams.dashboard.alert_views import Json
-from streams.dashboard.audit import freeze_page
 from streams.dashboard.charts import Chart
 from streams.dashboard.csv_export import as_csv
 from streams.dashboard.entities import app_list, app_page, inactive, key_page, profiteers
 from streams.dashboard.events import position, stream
-from streams.dashboard.feed import now_ms
-from streams.dashboard.guard import CurrentUser, screen_of
-from streams.dashboard.screen import Screen
+from streams.dashboard.freeze_page import freeze_page
+from streams.dashboard.guard import CurrentUser, TheScreen
 
 MOST_EXPORTED: Final = 100_000
 CHART_S: Final = 5.0  # how long a page waits for a chart that is being made
@@ -25,7 +24,6 @@ CHART_S: Final = 5.0  # how long a page waits for a chart that is being made
 router = APIRouter(prefix="/api", tags=["read"])
 
 Found = TypeVar("Found")
-TheScreen = Annotated[Screen, Depends(screen_of)]
 
 
 def filter_of(

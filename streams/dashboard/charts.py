@@ -17,11 +17,11 @@ import msgspec
 from aiokafka.errors import KafkaError
 from typing_extensions import override
 
-from streams.dashboard.alert_rows import ReadAlert, read_alert
-from streams.dashboard.feed import now_ms
+from models.alerts.envelope import PLACES_HEADER, Envelope
+from streams.clock import now_ms
+from streams.dashboard.alert_rows import read_alert
 from streams.dashboard.read_model import DAY_MS, ReadModel
 from streams.evidence.order_window import (
-    PLACES_HEADER,
     OrdersTopic,
     OrderWindow,
     OrderWindowError,
@@ -156,7 +156,7 @@ class Charts(threading.Thread):
                 (number, now_ms(), chart.complete, msgspec.json.encode(chart)),
             )
 
-    def _read(self, alert: ReadAlert, places: bytes, profiteers: set[str]) -> Chart:
+    def _read(self, alert: Envelope, places: bytes, profiteers: set[str]) -> Chart:
         if self._topic is None:
             servers = self._settings.bootstrap_servers()
             self._topic = OrdersTopic(servers, self._settings.orders_topic, self._client)
@@ -200,7 +200,7 @@ def _profiteers(db: sqlite3.Connection, number: int) -> set[str]:
 
 
 def draw(
-    alert: ReadAlert,
+    alert: Envelope,
     orders: list[WindowOrder],
     profiteers: set[str],
     from_ts: int,

@@ -1,4 +1,4 @@
-"""Alerts as CSV for a spreadsheet, which must not take what an attacker wrote for a formula."""
+"""Alerts as CSV."""
 
 import csv
 import io
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from streams.csv_cells import guarded
 from streams.dashboard.alert_views import Json
 
 COLUMNS: Final = (
     "id", "raised", "event_time", "severity", "kind", "key", "account", "app", "symbol", "venue",
     "score", "threshold", "money_usd", "status", "assignee", "decided_by", "freeze", "reasons",
 )  # fmt: skip
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 def as_csv(alerts: Iterable[Json]) -> Iterator[str]:
@@ -41,17 +41,6 @@ def as_csv(alerts: Iterable[Json]) -> Iterator[str]:
                 " ".join(alert["reasons"]),
             )
         )
-
-
-def guarded(value: object) -> object:
-    """Give a cell that no spreadsheet computes: text that looks like a formula gets a quote.
-
-    >>> guarded("=cmd|' /C calc'!A0"), guarded("BTCUSDT"), guarded(-1.5)
-    ("'=cmd|' /C calc'!A0", 'BTCUSDT', -1.5)
-    """
-    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA):
-        return f"'{value}"
-    return value
 
 
 def _line(values: Iterable[object]) -> str:

@@ -7,8 +7,8 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from models.alerts.envelope import AlertType
+from streams.clock import now_ms
 from streams.dashboard.alert_rows import read_alert
-from streams.dashboard.feed import now_ms
 from streams.dashboard.triage import Step, Triage
 from streams.dispositions import Disposition, Outcome
 from streams.freeze.requests import Ask, new_request

@@ -11,7 +11,7 @@ from streams.dashboard.alert_views import (
     masked_body,
     select_alerts,
 )
-from streams.dashboard.audit import entry_view
+from streams.dashboard.freeze_page import entry_view
 from streams.dashboard.handles import Handles, key_of
 from streams.dashboard.standing import hook_standing, key_freeze
 

@@ -16,6 +16,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from typing_extensions import override
 
+from streams.clock import now_ms
 from streams.dashboard.pruning import prune
 from streams.dashboard.read_model import ReadModel
 from streams.dashboard.records import Intake, Record, Taken
@@ -32,11 +33,6 @@ AT_ONCE: Final = 2000  # records of one transaction
 PRUNE_S: Final = 60.0
 
 log = logging.getLogger(__name__)
-
-
-def now_ms() -> int:
-    """Tell the wall clock, ms."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from streams.dashboard.access import Role, User
 from streams.dashboard.actions import Words
 from streams.dashboard.alert_views import Json
-from streams.dashboard.audit import answer_to
 from streams.dashboard.desk import DeskError
-from streams.dashboard.guard import Analyst, Approver, CurrentUser, screen_of
+from streams.dashboard.freeze_page import answer_to
+from streams.dashboard.guard import Analyst, Approver, CurrentUser, TheScreen, must_be
 from streams.dashboard.handles import key_of
 from streams.dashboard.screen import Screen
 from streams.freeze.actions import Act
@@ -20,8 +20,6 @@ from streams.freeze.requests import Ask
 BY_HAND: Final = (Ask.FREEZE, Ask.PROPOSE)
 
 router = APIRouter(prefix="/api", tags=["freeze"])
-
-TheScreen = Annotated[Screen, Depends(screen_of)]
 
 
 class FreezeAsk(BaseModel, extra="forbid"):
@@ -47,10 +45,8 @@ class SwitchAsk(BaseModel, extra="forbid"):
 
 def may_ask(asked: FreezeAsk, user: Analyst) -> User:
     """Let analysts propose; all else takes an approver."""
-    if Ask(asked.ask) is not Ask.PROPOSE and user.role < Role.APPROVER:
-        raise HTTPException(
-            403, f"This takes the role approver; yours is {user.role.name.lower()}."
-        )
+    if Ask(asked.ask) is not Ask.PROPOSE:
+        must_be(Role.APPROVER, user)
     return user
 
 

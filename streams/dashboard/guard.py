@@ -17,7 +17,10 @@ def screen_of(request: Request) -> Screen:
     return screen
 
 
-def current_user(request: Request, screen: Annotated[Screen, Depends(screen_of)]) -> User:
+TheScreen = Annotated[Screen, Depends(screen_of)]
+
+
+def current_user(request: Request, screen: TheScreen) -> User:
     """Tell who asks; 401 for strangers."""
     user = screen.access.user_of(request)
     if user is None and screen.access.is_open:
@@ -33,18 +36,21 @@ CurrentUser = Annotated[User, Depends(current_user)]
 def may(role: Role) -> Callable[[Request, User, Screen], User]:
     """Let only those in who may do this, and only from our own page."""
 
-    def check(
-        request: Request, user: CurrentUser, screen: Annotated[Screen, Depends(screen_of)]
-    ) -> User:
+    def check(request: Request, user: CurrentUser, screen: TheScreen) -> User:
         if not screen.access.is_meant(request, user):
             raise HTTPException(403, "The page is out of date: load it again.")
-        if user.role < role:
-            raise HTTPException(
-                403, f"This takes the role {role.name.lower()}; yours is {user.role.name.lower()}."
-            )
+        must_be(role, user)
         return user
 
     return check
+
+
+def must_be(role: Role, user: User) -> None:
+    """Turn away whoever has a lesser role."""
+    if user.role < role:
+        raise HTTPException(
+            403, f"This takes the role {role.name.lower()}; yours is {user.role.name.lower()}."
+        )
 
 
 Analyst = Annotated[User, Depends(may(Role.ANALYST))]

@@ -15,8 +15,9 @@ import httpx
 from kafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.clock import now_ms
 from streams.dashboard.alert_views import Json
-from streams.dashboard.feed import Feed, now_ms
+from streams.dashboard.feed import Feed
 from streams.dashboard.groups import ask_groups
 from streams.settings import Settings
 
@@ -24,6 +25,7 @@ FRESH_S: Final = 3.0  # how long an answer is good
 METRICS_S: Final = 1.0
 PATIENCE_S: Final = 4.0  # for what the brokers know of the groups
 MOST_METRICS: Final = 400
+AT_ONCE: Final = 32  # workers that are asked side by side
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +40,21 @@ class Health:
         self._lock = threading.Lock()
         self._asked = 0.0
         self._last: Json = {}
-        self._executor = ThreadPoolExecutor(1, "groups")  # a client may take long to give up
+        # One more for the groups: a client may take long to give up.
+        self._executor = ThreadPoolExecutor(AT_ONCE + 1, "health")
         self._asking: Future[dict[str, Json]] | None = None
 
     def page(self, db: sqlite3.Connection) -> Json:
         """Give all that is known of the system's health."""
-        with self._lock:
-            if time.monotonic() - self._asked > FRESH_S:
-                groups, workers = self._groups(), self._workers()
-                state = worker_state(groups, workers)
-                self._last = {"groups": groups, "workers": workers, "worker_state": state}
-                self._asked = time.monotonic()
-            asked = self._last
+        if self._lock.acquire(blocking=not self._last):  # while one asks, the last answer is good
+            try:
+                if time.monotonic() - self._asked > FRESH_S:
+                    self._last = self._ask()
+                    self._asked = time.monotonic()
+            finally:
+                self._lock.release()
         return {
-            **asked,
+            **self._last,
             "pulse": pulse_view(self._feed),
             "model": model_card(self._settings.model),
             "in_use": in_use(db),
@@ -64,6 +67,14 @@ class Health:
                 ).fetchone()[0],
             },
             "topics": self._settings.topic_names(),
+        }
+
+    def _ask(self) -> Json:
+        groups, workers = self._groups(), self._workers()
+        return {
+            "groups": groups,
+            "workers": workers,
+            "worker_state": worker_state(groups, workers),
         }
 
     def _groups(self) -> dict[str, Json] | None:
@@ -84,7 +95,7 @@ class Health:
 
     def _workers(self) -> list[Json]:
         given = filter(None, map(str.strip, self._settings.dashboard_metrics.split(",")))
-        return [scrape(address) for name in given for address in behind(name)]
+        return list(self._executor.map(scrape, (one for name in given for one in behind(name))))
 
 
 def worker_state(groups: Mapping[str, Json] | None, workers: Sequence[Json]) -> str:

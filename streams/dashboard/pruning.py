@@ -21,24 +21,23 @@ SNOOZES: Final = f"('{Step.SNOOZED}', '{Step.WOKEN}')"
 NOTES: Final = f"('{Step.NOTED}')"
 
 
-def prune(db: sqlite3.Connection, keep_days: int, most: int = KEPT_ALERTS) -> int:
+def prune(db: sqlite3.Connection, keep_days: int, most: int = KEPT_ALERTS) -> None:
     """Drop alerts older than `keep_days` before the newest, and all but the `most` newest.
 
-    What is about them goes with them; gives how many alerts were dropped.
+    What is about them goes with them.
     """
-    dropped = _prune_alerts(db, keep_days, most)
+    _prune_alerts(db, keep_days, most)
     for table in ("decisions", "triage"):
         _prune_strays(db, table, KEPT_STRAYS)
     prune_audit(db)
     prune_lifecycle(db)
     _prune_keys(db)
-    return dropped
 
 
-def _prune_alerts(db: sqlite3.Connection, keep_days: int, most: int) -> int:
+def _prune_alerts(db: sqlite3.Connection, keep_days: int, most: int) -> None:
     newest = db.execute("SELECT max(n), max(raised_ts) FROM alerts").fetchone()
     if newest[0] is None:
-        return 0
+        return
     limits = (newest[0] - most, newest[1] - keep_days * DAY_MS)
     old = "n <= ? OR raised_ts < ?"
     for table in ("decisions", "triage"):
@@ -47,7 +46,7 @@ def _prune_alerts(db: sqlite3.Connection, keep_days: int, most: int) -> int:
     for table in ("alert_keys", "charts"):
         about = f"alert IN (SELECT n FROM alerts WHERE {old})"  # noqa: S608 - fixed text
         db.execute(f"DELETE FROM {table} WHERE {about}", limits)  # noqa: S608 - fixed text
-    return db.execute(f"DELETE FROM alerts WHERE {old}", limits).rowcount  # noqa: S608 - fixed text
+    db.execute(f"DELETE FROM alerts WHERE {old}", limits)  # noqa: S608 - fixed text
 
 
 def bound_steps(db: sqlite3.Connection, table: str, alert_id: str, kinds: str = "") -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from models.alerts.envelope import PLACES_HEADER
 from models.unreadable import UNREADABLE
 from streams.dashboard.alert_rows import (
     AlertError,
@@ -25,7 +26,6 @@ from streams.freeze.actions import decode_entry as decode_freeze
 from streams.lifecycle.entries import decode_entry as decode_lifecycle
 from streams.topics import TopicNames
 
-PLACES_HEADER: Final = "roguekey-places"
 REFUSED: Final = (
     AlertError,
     DispositionError,
@@ -55,7 +55,6 @@ class Taken:
     """What a run of records brought."""
 
     alerts: list[int] = field(default_factory=list)  # numbers of those that are new
-    others: int = 0
     unreadable: int = 0
 
 
@@ -64,7 +63,8 @@ class Intake:
 
     def __init__(self, names: TopicNames, handles: Handles) -> None:
         self._handles = handles
-        self._takers: dict[str, Callable[[sqlite3.Connection, Record, Taken], None]] = {
+        # Each gives the number of an alert that is new.
+        self._takers: dict[str, Callable[[sqlite3.Connection, Record], int | None]] = {
             names.alerts: self._take_alert,
             names.dispositions: _take_decision,
             names.triage: _take_triage,
@@ -83,11 +83,14 @@ class Intake:
         for record in records:
             db.execute("SAVEPOINT record")
             try:
-                self._takers[record.topic](db, record, taken)
+                number = self._takers[record.topic](db, record)
             except REFUSED:
                 db.execute("ROLLBACK TO record")
                 taken.unreadable += 1
+                number = None
             db.execute("RELEASE record")
+            if number is not None:
+                taken.alerts.append(number)
         ends = {(r.topic, r.partition): r.offset + 1 for r in records}
         db.executemany(
             "INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)",
@@ -97,17 +100,17 @@ class Intake:
             count(db, "unreadable", taken.unreadable)
         return taken
 
-    def _take_alert(self, db: sqlite3.Connection, record: Record, taken: Taken) -> None:
+    def _take_alert(self, db: sqlite3.Connection, record: Record) -> int | None:
         alert = read_alert(record.value)
         places = record.headers.get(PLACES_HEADER, b"")
         number = take_alert(db, alert, record.value, record.ts, places, record.offset)
         if number is None:  # delivered twice
-            return
+            return None
         self._handles.note(db, alert.named_keys())
         restate_freeze(db, "a.n = ?", number)
-        taken.alerts.append(number)
+        return number
 
-    def _take_freeze(self, db: sqlite3.Connection, record: Record, taken: Taken) -> None:
+    def _take_freeze(self, db: sqlite3.Connection, record: Record) -> None:
         entry = decode_freeze(record.value)
         known = db.execute("SELECT 1 FROM freezes WHERE seq = ?", (entry.seq,)).fetchone()
         if known:  # delivered twice
@@ -137,9 +140,8 @@ class Intake:
         keys = [key for key in (entry.api_key, *entry.keys) if key]
         self._handles.note(db, keys)
         note_freeze(db, entry)
-        taken.others += 1
 
-    def _take_lifecycle(self, db: sqlite3.Connection, record: Record, taken: Taken) -> None:
+    def _take_lifecycle(self, db: sqlite3.Connection, record: Record) -> None:
         entry = decode_lifecycle(record.value)
         added = db.execute(
             "INSERT INTO lifecycle (id, ts, kind, reason, mode, text, api_key, account, phase,"
@@ -164,14 +166,11 @@ class Intake:
         )
         if added.rowcount and entry.api_key:
             self._handles.note(db, [entry.api_key])
-        taken.others += 1
 
 
-def _take_decision(db: sqlite3.Connection, record: Record, taken: Taken) -> None:
+def _take_decision(db: sqlite3.Connection, record: Record) -> None:
     take_decision(db, Disposition.decode(record.value), record.ts)
-    taken.others += 1
 
 
-def _take_triage(db: sqlite3.Connection, record: Record, taken: Taken) -> None:
+def _take_triage(db: sqlite3.Connection, record: Record) -> None:
     take_triage(db, Triage.decode(record.value))
-    taken.others += 1

@@ -5,13 +5,14 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
+from streams.clock import now_ms
 from streams.dashboard.access import Access
 from streams.dashboard.alert_list import changed_since
 from streams.dashboard.alert_views import Json
 from streams.dashboard.charts import Charts
 from streams.dashboard.desk import Desk
 from streams.dashboard.events import Bell
-from streams.dashboard.feed import Feed, now_ms
+from streams.dashboard.feed import Feed
 from streams.dashboard.handles import Handles, load_secret
 from streams.dashboard.health import Health, pulse_view
 from streams.dashboard.read_model import ReadModel, last_change

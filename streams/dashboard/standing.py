@@ -10,6 +10,13 @@ from streams.freeze.actions import Act, Entry, Mode, Outcome, Rule
 ABOUT_KEYS: Final = (Act.FREEZE_KEY, Act.UNFREEZE_KEY)
 ABOUT_ACCOUNTS: Final = (Act.HOLD_WITHDRAWALS, Act.RELEASE_WITHDRAWALS)
 
+# Of an entry `f`: its case waits for somebody at the time ?1, and nothing came of it since.
+WAITS: Final = (
+    "f.outcome IN ('pending', 'approved') AND f.needs > 0 AND ifnull(f.until, ?1) >= ?1"
+    " AND NOT EXISTS (SELECT 1 FROM freezes g WHERE g.case_id = f.case_id AND g.seq > f.seq"
+    " AND g.outcome != 'refused')"
+)
+
 # What was merely refused, or would have been done, says nothing of the key; what a person was
 # refused, or what was refused since the incident has a case already, not even of the alert.
 _OF_SUBJECT: Final = (

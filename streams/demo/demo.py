@@ -14,19 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import msgspec
 from pydantic import SecretStr
 
-from models.alerts.envelope import AlertType
+from models.alerts.envelope import AlertType, Envelope, decode_alert
 from models.evaluation.freezes import FreezeScore
 from models.evaluation.incidents import IncidentScore, LookAlikeScore, by_incident, by_look_alike
 from models.evaluation.labels import Labels
 from models.evaluation.scoreboard import Scoreboard, score_alerts
 from streams.demo.freezes import FreezeDemo, Freezes, alert_times
 from streams.demo.screen import DemoScreen
-from streams.demo.tape import DAYS, KEYS, DemoTape, write_demo_tape
+from streams.demo.tape import DAYS, DemoTape, write_demo_tape
 from streams.demo.topics import CONNECT_MS, DemoTopics
-from streams.demo.view import ShownAlert, View, alert_text
+from streams.demo.view import View, alert_text
 from streams.kafka.broker import HOST, TOPIC_LIMITS, EmbeddedBroker, free_port
 from streams.kafka.children import Command
 from streams.settings import PREFIX, Settings
@@ -38,8 +37,6 @@ PATIENCE_S: Final = 600.0  # without any progress, on however slow a machine
 # At an hour a second, what two partitions show at the same moment lies minutes apart: the worker
 # has to wait for the slower one, or alerts would depend on the machine.
 IDLE_MS: Final = 2000
-
-_read_alert: Final = msgspec.json.Decoder(ShownAlert).decode
 
 
 class DemoError(Exception):
@@ -53,8 +50,6 @@ class Plan:
     folder: Path  # for all files; they stay
     seed: int
     seconds: float  # that the day takes; 0: as fast as it goes
-    days: int = DAYS
-    keys: int = KEYS
     stays: bool = False  # whether the worker runs on while people look at what is shown
 
 
@@ -63,7 +58,7 @@ class Shown:
     """What was shown, and how long its steps took."""
 
     tape: DemoTape
-    alerts: list[ShownAlert]
+    alerts: list[Envelope]
     refused: int
     worker_exit_code: int | None  # None: it still runs
     seconds: dict[str, float]
@@ -111,8 +106,8 @@ def run_demo(
             topics = stack.enter_context(DemoTopics(settings))
         watch.tell(f"broker at {settings.brokers}, topics {topics.names.orders} and others")
         with watch.step("tape", "simulating an exchange"):
-            tape = write_demo_tape(plan.folder, plan.seed, plan.days, plan.keys)
-        watch.tell(f"{plan.days - 1} simulated days of history, {tape.history_events:,} events")
+            tape = write_demo_tape(plan.folder, plan.seed)
+        watch.tell(f"{DAYS - 1} simulated days of history, {tape.history_events:,} events")
         environment = as_environment(settings)
         with watch.step("model", "training a model (the first time also compiles)"):
             _train(tape, environment, plan.folder)
@@ -270,7 +265,7 @@ class _Day:
     """The day as it is played, until the worker is done with it."""
 
     def __init__(self, tape: DemoTape, topics: DemoTopics, worker: Command, view: View) -> None:
-        self.alerts: list[ShownAlert] = []
+        self.alerts: list[Envelope] = []
         self.refused = 0
         self.seconds = 0.0
         self._tape = tape
@@ -315,7 +310,7 @@ class _Day:
         _must_run(self._worker)
         for value in self._topics.new_alerts():
             file.write(value + b"\n")
-            alert = _read_alert(value)
+            alert = decode_alert(value)
             self.alerts.append(alert)
             self._view.say(alert_text(alert))
         names = self._topics.names

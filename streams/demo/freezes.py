@@ -12,10 +12,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, Self
 
-import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from typing_extensions import override
 
+from models.alerts.envelope import decode_alert
 from models.evaluation.freezes import FreezeScore, score_freezes
 from models.evaluation.labels import Labels
 from streams.closing import Closing
@@ -232,13 +232,6 @@ class _Audit(Closing):
         self._consumer.close()
 
 
-class _Identified(msgspec.Struct, frozen=True):
-    id: str
-
-
-_read_id: Final = msgspec.json.Decoder(_Identified).decode
-
-
 def alert_times(settings: Settings) -> dict[str, int]:
     """When each alert came to lie on its topic, ms, by its id."""
     place = TopicPartition(settings.alerts_topic, 0)
@@ -248,7 +241,7 @@ def alert_times(settings: Settings) -> dict[str, int]:
         found: dict[str, int] = {}
         while consumer.position(place) < end:
             for record in consumer.poll(timeout_ms=100).get(place, ()):
-                found.setdefault(_read_id(record.value).id, record.timestamp)
+                found.setdefault(decode_alert(record.value).id, record.timestamp)
         return found
     finally:
         consumer.close()

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from math import floor
 from typing import Final
 
-import msgspec
 from rich import box
 from rich.console import Console
 from rich.live import Live
@@ -18,43 +17,15 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from models.alerts.envelope import AlertType
+from models.alerts.envelope import AlertType, Envelope
 from models.alerts.masking import masked
-from models.alerts.reasons import KINDS
+from models.alerts.reasons import varied
 from models.evaluation.incidents import IncidentScore, LookAlikeScore
 
 STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 NAME_CHARS: Final = 24  # of a name, at most
 REASONS: Final = 2
 PLAIN_WIDTH: Final = 120  # of tables where there is no terminal
-
-
-class ShownReason(msgspec.Struct, frozen=True):
-    """What the view reads of a reason."""
-
-    text: str
-    feature: str = ""
-
-
-class ShownData(msgspec.Struct, frozen=True):
-    """What the view reads of an alert's data."""
-
-    event_ts: int  # ms
-    severity: str
-    score: float
-    symbol: str
-    venue: str
-    reasons: list[ShownReason]
-    app: str | None = None
-
-
-class ShownAlert(msgspec.Struct, frozen=True):
-    """What the view reads of an alert."""
-
-    type: str
-    subject: str
-    data: ShownData
-    id: str = ""
 
 
 def shown(name: str, most: int = NAME_CHARS) -> str:
@@ -67,7 +38,7 @@ def shown(name: str, most: int = NAME_CHARS) -> str:
     return printable if len(printable) <= most else printable[: most - 1] + "…"
 
 
-def alert_text(alert: ShownAlert) -> Text:
+def alert_text(alert: Envelope) -> Text:
     """Give an alert in one line, and a line for each of its strongest reasons."""
     data = alert.data
     is_key = alert.type == AlertType.LEAKED_KEY
@@ -80,17 +51,9 @@ def alert_text(alert: ShownAlert) -> Text:
     text.append(f"{shown(data.app or 'no app'):<8}  ")
     text.append(f"{f'{shown(data.symbol)}@{shown(data.venue)}':<20}  ")
     text.append(f"{floor(1e6 * data.score) / 1e6:.6f}", style)  # 1 only where it is 1
-    for reason in _varied(data.reasons)[:REASONS]:
+    for reason in varied(data.reasons)[:REASONS]:
         text.append(f"\n          · {shown(reason.text, 160)}", "dim")
     return text
-
-
-def _varied(reasons: Sequence[ShownReason]) -> list[ShownReason]:
-    """Give the strongest reason of each kind of evidence, strongest first."""
-    kinds: dict[str, ShownReason] = {}
-    for reason in reasons:
-        kinds.setdefault(KINDS.get(reason.feature, reason.feature), reason)
-    return list(kinds.values())
 
 
 def incident_table(incidents: Sequence[IncidentScore]) -> Table:

@@ -14,6 +14,7 @@ import msgspec
 
 from models.alerts.envelope import rfc3339
 from models.alerts.masking import masked
+from streams.csv_cells import guarded
 from streams.evidence.gather import Gathered
 from streams.evidence.order_window import FoundOrder, WindowOrder
 from streams.evidence.plot import Point, price_chart
@@ -259,13 +260,8 @@ def _json(value: Any) -> bytes:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Give a CSV; what a spreadsheet would take for a formula is quoted by an apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([_tame(value) for value in row] for row in rows)
+    writer.writerows([guarded(value) for value in row] for row in rows)
     return text.getvalue().encode()
-
-
-def _tame(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@"} else value

@@ -7,10 +7,10 @@ from typing import Any, Final
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
-from models.alerts.envelope import AlertData, AlertType, Place
+from models.alerts.envelope import Envelope, Place, decode_alert
 from models.unreadable import UNREADABLE
 from streams.evidence.order_window import FoundOrder, OrdersTopic, OrderWindow, places_of
-from streams.freeze.actions import Entry, decode_entry
+from streams.freeze.actions import Entry, read_entry
 from streams.kafka.clients import connect
 from streams.topics import TopicNames
 
@@ -22,28 +22,19 @@ class NoEvidenceError(Exception):
     """There is no such alert, or it cannot be read."""
 
 
-class _Envelope(msgspec.Struct, frozen=True):
-    id: str
-    type: AlertType
-    subject: str
-    time: str
-    data: AlertData
-
-
 @dataclass(frozen=True, slots=True)
 class StoredAlert:
     """An alert as it lies on its topic."""
 
     raw: bytes
     place: Place
-    envelope: _Envelope
+    envelope: Envelope
     places: list[Place]  # of the events that weighed most
 
     @property
     def api_key(self) -> str | None:
         """The accused key; None where the alert is about an app or an account."""
-        key = self.envelope.data.api_key
-        return key if isinstance(key, str) else None
+        return self.envelope.api_key
 
     @property
     def account(self) -> str | None:
@@ -114,7 +105,7 @@ def find_alert(
         if needle not in (record.value or b""):
             continue
         try:
-            envelope = msgspec.json.decode(record.value, type=_Envelope)
+            envelope = decode_alert(record.value)
         except UNREADABLE:
             continue
         if envelope.id == alert_id:
@@ -130,9 +121,8 @@ def _actions(
     concerns = _concerns(alert)
     seen = 0
     for record in _records(brokers, topic, client):
-        try:
-            entry = decode_entry(record.value or b"")
-        except UNREADABLE:
+        entry = read_entry(record.value)
+        if entry is None:
             continue
         if entry.seq > seen and concerns(entry):
             yield Action(record.value, record.offset, entry)

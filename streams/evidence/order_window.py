@@ -9,13 +9,14 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from typing_extensions import override
 
-from models.alerts.envelope import Place
+from models.alerts.envelope import PLACES_HEADER, Place
+from models.orders.decode import Notional, Price, Quantity
 from models.unreadable import UNREADABLE
 from streams.closing import Closing
 from streams.kafka.clients import start_reader
@@ -26,7 +27,6 @@ BLOCK: Final = 2048  # records of the first look back; each further one is twice
 POLL_MS: Final = 1000
 LATE_MS: Final = 60_000  # how late an event may lie on the topic and still be found
 MOST_READ: Final = 400_000  # records of one window, of all partitions
-PLACES_HEADER: Final = "roguekey-places"  # of an alert: where the events lie that weighed most
 
 
 class OrderWindowError(Exception):
@@ -34,23 +34,27 @@ class OrderWindowError(Exception):
 
 
 class WindowOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What a chart or an evidence folder needs of an order event; numbers may be strings there."""
+    """What a chart or an evidence folder needs of an order event; numbers may be strings there.
+
+    What the worker refused lies on the topic all the same: sides and amounts must be as it wants
+    them, or the text "nan" would be a price.
+    """
 
     event_id: str
     ts: int  # ms
     venue: str
     symbol: str
     account: str
-    side: str
+    side: Literal["buy", "sell"]
     api_key: str | None = None
     app: str | None = None
     order_id: str | None = None
     status: str | None = "filled"
-    price: float | None = None
-    qty: float | None = None
-    notional: float | None = None
+    price: Price = None
+    qty: Quantity = None
+    notional: Notional = None
     maker: bool | None = False
-    arrival_price: float | None = None
+    arrival_price: Price = None
     counterparty: str | None = None
     network: str | None = None
 

@@ -1,4 +1,4 @@
-"""Signed calls to the exchange, one attempt or as many as the schedule allows.
+"""Signed calls to the exchange, one attempt at a time.
 
 A client never raises for what the other side does: whatever happens is an `Answer`. Redirects are
 not followed, since a signed call must not be carried to where nobody asked for it.
@@ -6,7 +6,7 @@ not followed, since a signed call must not be carried to where nobody asked for 
 
 import time
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -23,7 +23,6 @@ from streams.exchange.wire import (
     TIME_HEADER,
     Answer,
     Call,
-    Operation,
     Verdict,
 )
 
@@ -133,59 +132,21 @@ class Caller(Closing):
 
 
 class ExchangeClient(Caller):
-    """The calls of the exchange interface, one attempt each; thread-safe.
-
-    `call_id` is the idempotency key: it must be the same for every attempt at the same thing.
-    """
+    """The calls of the exchange interface; thread-safe."""
 
     def attempt(self, call: Call) -> Answer:
-        """Make one attempt at a call."""
+        """Make one attempt at a call, whose id must be the same for every attempt at it."""
         return self.post(call.operation.path, call.id, call.body())
-
-    def freeze_key(self, api_key: str, call_id: str, reason: str) -> Answer:
-        """Stop a key from trading; the account stays usable."""
-        return self.attempt(Call(call_id, Operation.FREEZE_KEY, api_key, reason))
-
-    def unfreeze_key(self, api_key: str, call_id: str, reason: str) -> Answer:
-        """Let a key trade again."""
-        return self.attempt(Call(call_id, Operation.UNFREEZE_KEY, api_key, reason))
-
-    def remove_key(self, api_key: str, call_id: str, reason: str) -> Answer:
-        """Delete a key for good."""
-        return self.attempt(Call(call_id, Operation.REMOVE_KEY, api_key, reason))
-
-    def hold_withdrawals(self, account: str, call_id: str, reason: str) -> Answer:
-        """Hold an account's withdrawals."""
-        return self.attempt(Call(call_id, Operation.HOLD_WITHDRAWALS, account, reason))
-
-    def release_withdrawals(self, account: str, call_id: str, reason: str) -> Answer:
-        """Let an account withdraw again."""
-        return self.attempt(Call(call_id, Operation.RELEASE_WITHDRAWALS, account, reason))
-
-
-def with_retries(
-    attempt: Callable[[], Answer],
-    delays_s: Sequence[float] = RETRY_AT_S,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Answer:
-    """Repeat an attempt until it is answered for good, or the schedule is used up.
-
-    >>> answers = [Answer(Verdict.AGAIN, "busy", 503, 9.0), Answer(Verdict.DONE, "HTTP 200", 200)]
-    >>> waited = []
-    >>> with_retries(lambda: answers.pop(0), sleep=waited.append).verdict, waited
-    (<Verdict.DONE: 'done'>, [0.0, 9.0])
-    """
-    answer = Answer(Verdict.AGAIN, "not tried")
-    for delay in delays_s:
-        sleep(wait_s(delay, answer))
-        answer = attempt()
-        if answer.verdict != Verdict.AGAIN:
-            break
-    return answer
 
 
 def wait_s(delay_s: float, answer: Answer) -> float:
-    """Seconds until the next attempt: as scheduled, or longer where the exchange asks for it."""
+    """Seconds until the next attempt: as scheduled, or longer where the exchange asks for it.
+
+    >>> [wait_s(delay, Answer(Verdict.AGAIN, "busy", 503, 9.0)) for delay in (5.0, 30.0)]
+    [9.0, 30.0]
+    >>> wait_s(5.0, Answer(Verdict.AGAIN, "busy", 503))
+    5.0
+    """
     return max(delay_s, answer.retry_after_s or 0.0)
 
 

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import msgspec
 
+from models.unreadable import UNREADABLE
+
 GENESIS: Final = "0" * 64
 POLICY: Final = "policy"  # `who` of what no person decided
 
@@ -141,3 +143,11 @@ def hash_of(fields: Mapping[str, Any]) -> str:
 
 
 decode_entry: Final = msgspec.json.Decoder(Entry).decode
+
+
+def read_entry(value: bytes | None) -> Entry | None:
+    """Read a record of the topic; None where it is no entry of ours, of which `verify` tells."""
+    try:
+        return decode_entry(value or b"")
+    except UNREADABLE:
+        return None

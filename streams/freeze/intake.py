@@ -6,11 +6,10 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 from models.alerts.envelope import Action, AlertType, Severity
-from models.alerts.reasons import KINDS
+from models.alerts.reasons import kinds_of
 from models.unreadable import UNREADABLE
 from streams.freeze.actions import Act
 
-CORROBORATION: Final = 0.05  # share of the score from which a reason counts as one of its kind
 MOST_KEYS: Final = 100_000
 
 Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
@@ -61,11 +60,7 @@ class HeardAlert(msgspec.Struct, frozen=True):
     @property
     def families(self) -> set[str]:
         """Kinds of evidence that carry weight; two reasons of one kind do not corroborate."""
-        return {
-            KINDS.get(reason.feature, reason.feature)
-            for reason in self.data.reasons
-            if reason.contribution >= CORROBORATION
-        }
+        return kinds_of(self.data.reasons)
 
 
 _ACTS: Final[dict[str, Act]] = {

@@ -25,29 +25,29 @@ STOP_FILE: Final = "stop file"
 HASH_CHARS: Final = 16  # of an entry's hash, in the id of its call
 
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS entries (
+CREATE TABLE entries (
     seq INTEGER PRIMARY KEY, hash TEXT NOT NULL, alert TEXT, request TEXT, body BLOB NOT NULL
 );
-CREATE INDEX IF NOT EXISTS entries_alert ON entries (alert) WHERE alert IS NOT NULL;
-CREATE INDEX IF NOT EXISTS entries_request ON entries (request) WHERE request IS NOT NULL;
-CREATE TABLE IF NOT EXISTS cases (
+CREATE INDEX entries_alert ON entries (alert) WHERE alert IS NOT NULL;
+CREATE INDEX entries_request ON entries (request) WHERE request IS NOT NULL;
+CREATE TABLE cases (
     id TEXT PRIMARY KEY, subject TEXT NOT NULL, act TEXT NOT NULL, state TEXT NOT NULL,
     changed INTEGER NOT NULL, until INTEGER, body BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS cases_subject ON cases (subject, act, changed);
-CREATE INDEX IF NOT EXISTS cases_state ON cases (state, until);
-CREATE TABLE IF NOT EXISTS spent (ts INTEGER NOT NULL, app TEXT, dry INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS spent_ts ON spent (dry, ts);
-CREATE TABLE IF NOT EXISTS switches (name TEXT PRIMARY KEY, is_on INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS accounts (api_key TEXT PRIMARY KEY, account TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS calls (
+CREATE INDEX cases_subject ON cases (subject, act, changed);
+CREATE INDEX cases_state ON cases (state, until);
+CREATE TABLE spent (ts INTEGER NOT NULL, app TEXT, dry INTEGER NOT NULL);
+CREATE INDEX spent_ts ON spent (dry, ts);
+CREATE TABLE switches (name TEXT PRIMARY KEY, is_on INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE accounts (api_key TEXT PRIMARY KEY, account TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE calls (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, attempts INTEGER NOT NULL, due REAL NOT NULL,
     since REAL NOT NULL, body BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS calls_due ON calls (due);
+CREATE INDEX calls_due ON calls (due);
 """
 
-VERSION: Final = 1  # of the schema; 0 knew no accounts
+VERSION: Final = 1  # of the schema
 
 _case: Final = msgspec.msgpack.Decoder(Case).decode
 
@@ -84,11 +84,11 @@ class CallBody(msgspec.Struct, frozen=True, array_like=True):
     subject: str
     reason: str
     alert_id: str | None
-    intention: str = ""  # hash of the entry; empty in calls of an outbox of an earlier version
+    intention: str  # hash of the entry
 
     def call_id(self, call: OutgoingCall) -> str:
         """Give the idempotency key of a call with this body."""
-        return "-".join(filter(None, (call.id, call.kind, self.intention[:HASH_CHARS])))
+        return f"{call.id}-{call.kind}-{self.intention[:HASH_CHARS]}"
 
 
 class Outbox(Closing):
@@ -103,8 +103,11 @@ class Outbox(Closing):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.execute("BEGIN IMMEDIATE")  # takes the lock, for good
             self._db.execute("COMMIT")
-            self._db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
-            self._migrate()
+            version = self._number("PRAGMA user_version")
+            if version == 0:
+                self._db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
+            elif version != VERSION:
+                raise OutboxError(f"{self.path} has version {version}; must have {VERSION}")
         except (sqlite3.Error, OSError) as error:
             locked = "locked" in str(error)
             why = "another freeze hook has it open" if locked else str(error)
@@ -112,15 +115,6 @@ class Outbox(Closing):
         row = self._db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
         self._seq: int = row[0] if row else 0
         self._hash: str = row[1] if row else GENESIS
-
-    def _migrate(self) -> None:
-        """Bring an outbox of an earlier version up to date."""
-        if self._number("PRAGMA user_version") >= VERSION:
-            return
-        with self._whole():
-            for (body,) in self._db.execute("SELECT body FROM entries ORDER BY seq"):
-                self._note_account(decode_entry(body))
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     @property
     def head(self) -> tuple[int, str]:
@@ -131,22 +125,15 @@ class Outbox(Closing):
     def transaction(self) -> Iterator[None]:
         """All of the block or nothing of it; on disk when the block is left."""
         head = self.head
-        try:
-            with self._whole():
-                yield
-        except BaseException:
-            self._seq, self._hash = head
-            raise
-
-    @contextmanager
-    def _whole(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._seq, self._hash = head
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def append(self, entry: Entry) -> Entry:
         """Chain a new entry, apply it, and give it with its place in the chain."""
@@ -209,8 +196,7 @@ class Outbox(Closing):
 
     def knows_alert(self, alert_id: str) -> bool:
         """Whether the hook has decided on this alert; what people ask for may name it, too."""
-        query = "SELECT 1 FROM entries WHERE alert = ? AND request IS NULL LIMIT 1"
-        return self._any(query, alert_id)
+        return self._any("SELECT 1 FROM entries WHERE alert = ? LIMIT 1", alert_id)
 
     def knows_request(self, request_id: str) -> bool:
         """Whether this request was answered."""

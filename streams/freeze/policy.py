@@ -186,7 +186,7 @@ def _told(error: Any) -> str:
 def explain(policy: Policy, now: float) -> list[str]:
     """Say in sentences what the policy means at this time, s."""
     budget, calls = policy.budget, policy.calls
-    kinds = ", ".join(kind.value.split(".")[2] for kind in policy.alert_types) or "none"
+    kinds = ", ".join(kind.short for kind in policy.alert_types) or "none"
     lines = [
         f"mode {policy.mode}: {_MODES[policy.mode]}",
         f"alerts taken: {kinds}",

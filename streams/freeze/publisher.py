@@ -12,8 +12,7 @@ from typing import Any, Final
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from models.unreadable import UNREADABLE
-from streams.freeze.actions import Entry, decode_entry
+from streams.freeze.actions import Entry, read_entry
 from streams.freeze.outbox import Outbox, OutboxError
 from streams.kafka.clients import connect
 
@@ -147,16 +146,9 @@ class Publisher:
             seen = 0
             while consumer.position(self._place) < end:
                 for record in consumer.poll(timeout_ms=200).get(self._place, ()):
-                    entry = _read(record.value)
+                    entry = read_entry(record.value)
                     if entry is not None and entry.seq > seen:
                         seen = entry.seq
                         yield entry
         finally:
             consumer.close()
-
-
-def _read(value: bytes | None) -> Entry | None:
-    try:
-        return decode_entry(value or b"")
-    except UNREADABLE:
-        return None  # no entry of ours; `audit verify` tells of it

@@ -16,9 +16,9 @@ import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from typing_extensions import override
 
-from models.unreadable import UNREADABLE
+from streams.clock import now_ms
 from streams.closing import Closing
-from streams.freeze.actions import Act, Entry, Outcome, decode_entry
+from streams.freeze.actions import Act, Entry, Outcome, read_entry
 from streams.kafka.clients import connect
 from streams.topics import TopicNames
 
@@ -85,7 +85,7 @@ def new_request(ask: Ask, *, who: str, reason: str, subject: str = "", **about: 
         ask=ask,
         who=who.strip(),
         reason=reason.strip(),
-        ts=time.time_ns() // 1_000_000,
+        ts=now_ms(),
         subject=subject,
         **about,
     )
@@ -132,7 +132,7 @@ class Desk(Closing):
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             while self._new:
-                entry = _read(self._new.popleft())
+                entry = read_entry(self._new.popleft())
                 if entry is not None and wanted(entry):
                     return entry
             polled = self._consumer.poll(timeout_ms=0).get(self._place, ())
@@ -146,10 +146,3 @@ class Desk(Closing):
         """Leave the brokers."""
         self._consumer.close()
         self._producer.close()
-
-
-def _read(value: bytes | None) -> Entry | None:
-    try:
-        return decode_entry(value or b"")
-    except UNREADABLE:
-        return None

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from typing_extensions import override
 
 from streams.exchange.client import Caller, ExchangeClient, Signer
-from streams.exchange.wire import Answer, Verdict
+from streams.exchange.wire import Answer, Call, Operation, Verdict
 
 REASON = "inactive key"
 
@@ -47,7 +47,7 @@ class SignedCalls(Hands):
 
     @override
     def remove(self, api_key: str, call_id: str) -> Answer:
-        return self._exchange.remove_key(api_key, call_id, REASON)
+        return self._exchange.attempt(Call(call_id, Operation.REMOVE_KEY, api_key, REASON))
 
 
 def notifier(url: str, signer: Signer) -> tuple[Caller, str]:

@@ -90,7 +90,7 @@ class Metrics:
         )
         for kind in AlertType:
             for severity in Severity:
-                self._alerts.labels(_short(kind), severity.name.lower())
+                self._alerts.labels(kind.short, severity.name.lower())
         build = Info("roguekey_build", "what runs", registry=self.registry)
         build.info({"version": version("roguekey")})
         ProcessCollector(namespace="roguekey", registry=self.registry)
@@ -127,7 +127,7 @@ class Metrics:
     def alerted(self, alerts: Iterable[Alert]) -> None:
         """Count alerts that were raised."""
         for alert in alerts:
-            self._alerts.labels(_short(alert.type), alert.data.severity).inc()
+            self._alerts.labels(alert.type.short, alert.data.severity).inc()
 
     def checkpoint_done(self, size: int) -> None:
         """Note that the brokers have a checkpoint of `size` bytes."""
@@ -171,15 +171,6 @@ class Metrics:
 
 def _gauge(name: str, about: str, *labels: str, value: float | None = None) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"roguekey_{name}", about, value=value, labels=labels or None)
-
-
-def _short(kind: AlertType) -> str:
-    """Give the name of a type of alert: leaked_key of roguekey.alert.leaked_key.v1.
-
-    >>> [_short(kind) for kind in AlertType]
-    ['leaked_key', 'app_leak', 'profiteer']
-    """
-    return kind.split(".")[2]
 
 
 class _Rate:

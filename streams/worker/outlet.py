@@ -7,7 +7,7 @@ import faust
 import msgspec
 from faust.types import TP
 
-from models.alerts.envelope import Alert
+from models.alerts.envelope import PLACES_HEADER, Alert
 from streams.dead.letters import Letter
 from streams.topics import TopicNames
 from streams.worker.row_frames import Word, pack_words
@@ -58,7 +58,7 @@ class Outlet:
                 places = {"topic": self._names.orders, "events": alert.places}
                 headers = (
                     ("content-type", CONTENT_TYPE),
-                    ("roguekey-places", msgspec.json.encode(places)),
+                    (PLACES_HEADER, msgspec.json.encode(places)),
                 )
                 key = alert.subject.encode()
                 sent.append(await self._send(self._names.alerts, value, key=key, headers=headers))

@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from models.alerts.envelope import _Envelope
+from models.alerts.envelope import Envelope
 from models.orders.decode import _Order
 from streams.asyncapi import ALERT, ORDER, as_yaml, document
 from streams.topics import TopicNames, every_spec
@@ -56,4 +56,4 @@ def test_an_order_event_is_described_as_it_is_read() -> None:
 
 
 def test_an_alert_is_described_as_it_is_written() -> None:
-    assert ALERT["required"] == list(ALERT["properties"]) == list(_Envelope.__struct_fields__)
+    assert ALERT["required"] == list(ALERT["properties"]) == list(Envelope.__struct_fields__)

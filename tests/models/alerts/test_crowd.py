@@ -63,7 +63,7 @@ def rows_of(tape: list[Event]) -> Rows:
         "context": context,
     }
     events = [{k: v for k, v in e.items() if k not in OF_STAGES} for e in tape]
-    return Rows(batch_of(events, TS + 10**9), times, times, extra)
+    return Rows(batch_of(events, int(times[-1])), times, times, extra)
 
 
 def takes(event: Event) -> bool:

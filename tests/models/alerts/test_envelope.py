@@ -16,6 +16,7 @@ from models.alerts.envelope import (
     Place,
     Reason,
     alert_id,
+    decode_alert,
     rfc3339,
 )
 from tests.factories import TS, names
@@ -80,6 +81,24 @@ def test_each_type_has_its_own_fields_and_no_others(kind: AlertType) -> None:
 
 def test_the_app_of_a_users_own_program_is_written_as_null() -> None:
     assert json.loads(alert(app=None).encode())["data"]["app"] is None
+
+
+@pytest.mark.parametrize("kind", AlertType)
+def test_an_alert_is_read_as_it_was_written_whatever_others_add(kind: AlertType) -> None:
+    written = alert(kind)
+    raw = json.loads(written.encode())
+    raw |= {"traceparent": "00-1-2-00"}
+    raw["data"] |= {"new_field": [1]}
+    read = decode_alert(json.dumps(raw))
+    assert (read.id, read.type, read.subject) == (written.id, kind, written.subject)
+    assert (read.time, read.data) == (rfc3339(TS), written.data)
+
+
+def test_the_keys_that_an_alert_names_are_its_own_and_those_of_its_data() -> None:
+    leak, app, profiteer = (decode_alert(alert(kind).encode()) for kind in AlertType)
+    assert (leak.api_key, leak.named_keys()) == ("k43545", ["k43545"])
+    assert (app.api_key, app.named_keys()) == (None, ["k1", "k2"])
+    assert (profiteer.api_key, profiteer.named_keys()) == (None, ["k1"])
 
 
 def test_where_the_events_lie_is_not_in_the_body() -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.alerts.reasons import _WRITERS, Finding, explain
+from models.alerts.envelope import Reason
+from models.alerts.reasons import _WRITERS, CORROBORATION, Finding, explain, kinds_of, varied
 from models.keys.state import BASELINES, FEATURES
 from models.score.parts import PARTS
 
@@ -49,3 +50,18 @@ def test_a_reason_is_one_plain_sentence_with_finite_numbers(finding: Finding, na
 @given(findings)
 def test_names_stand_in_a_reason_as_they_are(name: str, finding: Finding) -> None:
     assert finding.symbol in explain(name, finding).text
+
+
+def reason(feature: str, contribution: float) -> Reason:
+    return Reason(feature, 2.0, 1.0, contribution, feature)
+
+
+def test_only_kinds_that_carry_weight_corroborate_and_two_of_one_kind_are_one() -> None:
+    weak = CORROBORATION - 0.001
+    told = [reason("surge", 0.5), reason("pay_up", 0.3), reason("size", weak), reason("new", 0.1)]
+    assert kinds_of(told) == {"market", "new"}
+
+
+def test_the_strongest_reason_of_each_kind_is_given_and_the_order_stays() -> None:
+    told = [reason(name, 0.1) for name in ("surge", "new", "pay_up", "size", "rate")]
+    assert [one.feature for one in varied(told)] == ["surge", "new", "size"]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from models.alerts.envelope import MAX_EVIDENCE, Action, Alert, AlertType, Severity, alert_id
 from models.alerts.incidents import QUIET_MS
-from models.alerts.reasons import KINDS
-from models.alerts.stage import CORROBORATION, NOTEWORTHY, REASONS, SMALL_MONEY, AlertStage
+from models.alerts.reasons import CORROBORATION, KINDS
+from models.alerts.stage import NOTEWORTHY, REASONS, SMALL_MONEY, AlertStage
 from models.keys.state import FEATURES
 from models.score.forest import fit_forest
 from models.score.model import THRESHOLD, Model

@@ -85,7 +85,7 @@ def server() -> Iterator[str]:
             entry(Outcome.INTENDED, api_key=KEY, alert_id=ALERT, score=0.99999, policy="p1"),
             entry(Outcome.REFUSED, api_key="another", alert_id="else", rule=Rule.SCORE),
             entry(Outcome.DONE, api_key=KEY, alert_id=ALERT),
-            entry(Outcome.DONE, Act.UNFREEZE_KEY, api_key=KEY, who="eva", why="it was him"),
+            entry(Outcome.DONE, Act.UNFREEZE_KEY, api_key=KEY, who="eva", why="|it was him"),
         )
         for one in done:
             producer.send(names.freezes, one.encode())
@@ -133,6 +133,11 @@ def test_prices_features_ids_and_what_was_done_are_there(evidence: Evidence) -> 
     acts = [(one["act"], one["outcome"]) for one in lines(folder / "actions.jsonl")]
     freeze, undo = str(Act.FREEZE_KEY), str(Act.UNFREEZE_KEY)
     assert acts == [(freeze, "intended"), (freeze, "done"), (undo, "done")]
+
+
+def test_no_cell_is_a_formula(evidence: Evidence) -> None:
+    with (evidence() / "timeline.csv").open() as file:
+        assert [row["why"] for row in csv.DictReader(file)][-1] == "'|it was him"
 
 
 @pytest.mark.parametrize("flags", [(), ("--redact",)])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.alerts.envelope import AlertType
-from streams.dashboard.alert_rows import ReadAlert, read_alert
+from streams.dashboard.alert_rows import read_alert
 from streams.dashboard.charts import BARS, MOST_FILLS, MOST_SELLERS, Chart, draw
 from streams.evidence.order_window import WindowOrder
 from tests.streams.dashboard.samples import KEY, NOW, alert
@@ -19,7 +19,7 @@ def order(ts: int, price: float = 1.0, **fields: Any) -> WindowOrder:
 
 
 def drawn(orders: list[WindowOrder], profiteers: set[str] | None = None) -> Chart:
-    one: ReadAlert = read_alert(alert(1, key=KEY).encode())
+    one = read_alert(alert(1, key=KEY).encode())
     return draw(one, orders, profiteers or set(), NOW, NOW + 240_000, complete=True)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from models.alerts.envelope import AlertType
-from streams.dashboard.audit import freeze_page
 from streams.dashboard.desk import Desk
+from streams.dashboard.freeze_page import freeze_page
 from streams.dashboard.records import Record
 from streams.dashboard.screen import Screen
 from streams.freeze.actions import Act, Entry, Outcome, Rule

@@ -1,12 +1,18 @@
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from typing_extensions import override
 
+from streams.dashboard import health
 from streams.dashboard.health import behind, scrape, worker_state
+from streams.dashboard.screen import Screen
+from streams.settings import Settings
+from tests.patience import PATIENCE_S, wait_until
 
 METRICS = b"""# HELP roguekey_events_total Events.
 # TYPE roguekey_events_total counter
@@ -18,12 +24,16 @@ python_info 1.0
 
 
 class Worker(BaseHTTPRequestHandler):
-    """Answers with metrics, or with nonsense."""
+    """Answers with metrics or nonsense; `/together` once all that the gate awaits have come."""
+
+    gate = threading.Barrier(1)
 
     def do_GET(self) -> None:
+        if self.path.startswith("/together"):
+            self.gate.wait(PATIENCE_S)
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(METRICS if self.path == "/metrics" else b"{{{ nonsense")
+        self.wfile.write(b"{{{ nonsense" if self.path == "/odd" else METRICS)
 
     @override
     def log_message(self, format: str, *args: object) -> None:
@@ -32,7 +42,7 @@ class Worker(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def worker() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Worker)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Worker)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -74,6 +84,49 @@ def test_a_workers_own_metrics_are_read(worker: str) -> None:
 def test_a_worker_that_does_not_answer_well_is_said_to_be_down(worker: str, address: str) -> None:
     told = scrape(address.format(worker=worker))
     assert (told["up"], told["metrics"]) == (False, [])
+
+
+def screen_of(folder: Path, stack: ExitStack, *workers: str) -> Screen:
+    metrics = ",".join(workers)
+    screen = Screen.of(
+        Settings(brokers="127.0.0.1:9", dashboard_data=folder, dashboard_metrics=metrics)
+    )
+    stack.callback(screen.model.close)
+    return screen
+
+
+def page_of(screen: Screen) -> list[bool]:
+    with screen.model.reading() as db:
+        return [told["up"] for told in screen.health.page(db)["workers"]]
+
+
+def test_workers_are_asked_side_by_side(
+    worker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "METRICS_S", PATIENCE_S)
+    monkeypatch.setattr(Worker, "gate", threading.Barrier(8))
+    with ExitStack() as stack:
+        screen = screen_of(tmp_path, stack, *(f"{worker}/together/{n}" for n in range(8)))
+        assert page_of(screen) == [True] * 8
+
+
+def test_whoever_looks_while_another_asks_gets_the_last_answer(
+    worker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "METRICS_S", PATIENCE_S)
+    monkeypatch.setattr(health, "FRESH_S", 0.0)
+    with ExitStack() as stack:
+        screen = screen_of(tmp_path, stack, f"{worker}/together")
+        assert page_of(screen) == [True]
+        gate = threading.Barrier(2)
+        monkeypatch.setattr(Worker, "gate", gate)
+        asking = threading.Thread(target=page_of, args=(screen,))
+        asking.start()
+        wait_until(lambda: gate.n_waiting == 1)
+        assert page_of(screen) == [True]
+        assert asking.is_alive()
+        gate.wait(PATIENCE_S)
+        asking.join()
 
 
 UP, DOWN = {"up": True}, {"up": False}

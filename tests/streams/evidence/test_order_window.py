@@ -17,20 +17,19 @@ SYMBOLS = ("AXSUSDT", "VIABTC", "BTCUSDT")
 PARTITIONS = 3
 
 
-def event(second: int, symbol: str) -> bytes:
-    return json.dumps(
-        {
-            "event_id": f"{symbol}-{second}",
-            "ts": START + 1000 * second,
-            "venue": "v",
-            "symbol": symbol,
-            "api_key": f"k{second % 10}",
-            "account": "a",
-            "side": "buy",
-            "price": "1.25",
-            "qty": 2,
-        }
-    ).encode()
+def event(second: int, symbol: str, **fields: object) -> bytes:
+    usual = {
+        "event_id": f"{symbol}-{second}",
+        "ts": START + 1000 * second,
+        "venue": "v",
+        "symbol": symbol,
+        "api_key": f"k{second % 10}",
+        "account": "a",
+        "side": "buy",
+        "price": "1.25",
+        "qty": 2,
+    }
+    return json.dumps(usual | fields).encode()
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +105,28 @@ def test_an_old_event_that_was_put_back_hides_none_of_those_before_it(server: st
         window = topic.window(START, START + 1000 * SECONDS, symbol="AXSUSDT", near=last)
     assert window.complete
     assert len(window.found) == SECONDS - 1
+
+
+def test_what_the_worker_refused_for_its_amounts_or_side_is_no_order(server: str) -> None:
+    refused: list[dict[str, object]] = [
+        {"price": "nan"},
+        {"price": "inf"},
+        {"price": -1},
+        {"qty": "nan"},
+        {"qty": "inf"},
+        {"notional": "nan"},
+        {"side": "short"},
+    ]
+    ensure_topics([server], [TopicSpec("refused", 1, "", "")])
+    producer = KafkaProducer(bootstrap_servers=server, linger_ms=50)
+    for fields in [{}, *refused, {}]:
+        producer.send("refused", event(1, "AXSUSDT", **fields))
+    producer.flush()
+    producer.close()
+    with OrdersTopic([server], "refused") as topic:
+        window = topic.window(START, START + 2000, symbol="AXSUSDT")
+    assert window.read == len(refused) + 2
+    assert [one.order.price for one in window.found] == [1.25, 1.25]
 
 
 def test_bounds_cut_a_window_short_and_say_so(server: str, orders: OrdersTopic) -> None:

@@ -8,15 +8,8 @@ import msgspec
 import pytest
 from standardwebhooks import Webhook
 
-from streams.exchange.client import (
-    RETRY_AT_S,
-    ExchangeClient,
-    SecretError,
-    Signer,
-    read_signer,
-    with_retries,
-)
-from streams.exchange.wire import Answer, Operation, Verdict
+from streams.exchange.client import ExchangeClient, SecretError, Signer, read_signer
+from streams.exchange.wire import Call, Operation, Verdict
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 Reply = Callable[[httpx.Request], httpx.Response]
@@ -35,7 +28,7 @@ def test_a_call_can_be_verified_by_any_library_of_standard_webhooks() -> None:
         return httpx.Response(200)
 
     with client(reply) as exchange:
-        answer = exchange.freeze_key("k/ü 1", "case-1", "looks leaked")
+        answer = exchange.attempt(Call("case-1", Operation.FREEZE_KEY, "k/ü 1", "looks leaked"))
     assert answer.verdict == Verdict.DONE
     body = Webhook(SECRET).verify(seen[0].content, dict(seen[0].headers))
     assert body["type"] == "key.freeze"
@@ -52,10 +45,10 @@ def test_each_operation_names_its_subject_in_the_body_and_nothing_in_the_url() -
         return httpx.Response(204)
 
     with client(reply) as exchange:
-        exchange.unfreeze_key("SUBJECT", "1", "r")
-        exchange.remove_key("SUBJECT", "2", "r")
-        exchange.hold_withdrawals("SUBJECT", "3", "r")
-        exchange.release_withdrawals("SUBJECT", "4", "r")
+        exchange.attempt(Call("1", Operation.UNFREEZE_KEY, "SUBJECT", "r"))
+        exchange.attempt(Call("2", Operation.REMOVE_KEY, "SUBJECT", "r"))
+        exchange.attempt(Call("3", Operation.HOLD_WITHDRAWALS, "SUBJECT", "r"))
+        exchange.attempt(Call("4", Operation.RELEASE_WITHDRAWALS, "SUBJECT", "r"))
     bodies = [msgspec.json.decode(request.content) for request in seen]
     assert [body["type"] for body in bodies] == [
         "key.unfreeze",
@@ -92,7 +85,7 @@ def test_what_a_status_means(status: int, verdict: Verdict) -> None:
         return httpx.Response(status, headers={"location": "http://elsewhere/"})
 
     with client(reply) as exchange:
-        assert exchange.freeze_key("k", "1", "r").verdict == verdict
+        assert exchange.attempt(Call("1", Operation.FREEZE_KEY, "k", "r")).verdict == verdict
     assert asked == ["exchange"]
 
 
@@ -104,7 +97,7 @@ def test_no_answer_is_an_answer_to_ask_again(error: httpx.HTTPError) -> None:
         raise error
 
     with client(reply) as exchange:
-        answer = exchange.freeze_key("k", "1", "r")
+        answer = exchange.attempt(Call("1", Operation.FREEZE_KEY, "k", "r"))
     assert (answer.verdict, answer.status) == (Verdict.AGAIN, 0)
     assert answer.detail.startswith("no answer: ")
 
@@ -114,21 +107,7 @@ def test_the_exchange_says_when_to_come_back() -> None:
         return httpx.Response(503, headers={"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"})
 
     with client(reply, clock=lambda: 20.0) as exchange:
-        assert exchange.freeze_key("k", "1", "r").retry_after_s == 40.0
-
-
-def test_attempts_are_made_as_scheduled_and_then_given_up() -> None:
-    waited: list[float] = []
-    busy = Answer(Verdict.AGAIN, "busy", 503)
-    assert with_retries(lambda: busy, sleep=waited.append) == busy
-    assert tuple(waited) == RETRY_AT_S == (0, 1, 2, 5, 15, 30)
-
-
-def test_nobody_asks_again_after_a_refusal() -> None:
-    waited: list[float] = []
-    no = Answer(Verdict.REFUSED, "no", 404)
-    assert with_retries(lambda: no, sleep=waited.append) == no
-    assert waited == [0]
+        assert exchange.attempt(Call("1", Operation.FREEZE_KEY, "k", "r")).retry_after_s == 40.0
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "not base64!", "x" * 5])

@@ -8,7 +8,7 @@ import pytest
 
 from streams.exchange.client import ExchangeClient, Signer
 from streams.exchange.mock import Fault, MockExchange, MockServer
-from streams.exchange.wire import Verdict
+from streams.exchange.wire import Call, Operation, Verdict
 from tests.patience import PATIENCE_S, wait_until
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
@@ -35,22 +35,26 @@ def client(server: str) -> Iterator[ExchangeClient]:
 
 
 def test_it_does_what_it_is_asked_to(client: ExchangeClient, exchange: MockExchange) -> None:
-    client.freeze_key("a", "1", "r")
-    client.freeze_key("b", "2", "r")
-    client.unfreeze_key("b", "3", "r")
-    client.remove_key("c", "4", "r")
-    client.hold_withdrawals("x", "5", "r")
+    client.attempt(Call("1", Operation.FREEZE_KEY, "a", "r"))
+    client.attempt(Call("2", Operation.FREEZE_KEY, "b", "r"))
+    client.attempt(Call("3", Operation.UNFREEZE_KEY, "b", "r"))
+    client.attempt(Call("4", Operation.REMOVE_KEY, "c", "r"))
+    client.attempt(Call("5", Operation.HOLD_WITHDRAWALS, "x", "r"))
     state = exchange.state()
     assert state["keys"] == {"a": "frozen", "b": "active", "c": "removed"}
     assert state["accounts"] == {"x": "held"}
-    assert client.release_withdrawals("x", "6", "r").verdict == Verdict.DONE
+    assert (
+        client.attempt(Call("6", Operation.RELEASE_WITHDRAWALS, "x", "r")).verdict == Verdict.DONE
+    )
     assert exchange.state()["accounts"] == {"x": "active"}
 
 
 def test_it_acts_once_per_id(client: ExchangeClient, exchange: MockExchange) -> None:
-    assert [client.freeze_key("a", "1", "r").verdict for _ in range(3)] == [Verdict.DONE] * 3
+    assert [
+        client.attempt(Call("1", Operation.FREEZE_KEY, "a", "r")).verdict for _ in range(3)
+    ] == [Verdict.DONE] * 3
     assert len(exchange.state()["effects"]) == 1
-    assert client.freeze_key("other", "1", "r").status == 409
+    assert client.attempt(Call("1", Operation.FREEZE_KEY, "other", "r")).status == 409
 
 
 def test_it_keeps_its_state(tmp_path: Path) -> None:
@@ -60,7 +64,10 @@ def test_it_keeps_its_state(tmp_path: Path) -> None:
             MockServer(mock) as server,
             ExchangeClient(server.url, Signer(SECRET)) as client,
         ):
-            assert client.freeze_key("a", call_id, "r").verdict == Verdict.DONE
+            assert (
+                client.attempt(Call(call_id, Operation.FREEZE_KEY, "a", "r")).verdict
+                == Verdict.DONE
+            )
         effects = len(mock.state()["effects"])
         mock.close()
     assert effects == 2
@@ -68,17 +75,17 @@ def test_it_keeps_its_state(tmp_path: Path) -> None:
 
 def test_it_believes_nobody_without_the_secret(server: str, exchange: MockExchange) -> None:
     with ExchangeClient(server, Signer(OTHER)) as stranger:
-        assert stranger.freeze_key("a", "1", "r").status == 401
+        assert stranger.attempt(Call("1", Operation.FREEZE_KEY, "a", "r")).status == 401
     with ExchangeClient(server, Signer(SECRET), clock=lambda: time.time() - 600) as late:
-        assert late.freeze_key("a", "1", "r").status == 401
+        assert late.attempt(Call("1", Operation.FREEZE_KEY, "a", "r")).status == 401
     assert httpx.post(f"{server}/v1/key/freeze", trust_env=False).status_code == 401
     assert exchange.state()["keys"] == {}
 
 
 def test_a_removed_key_is_gone(client: ExchangeClient) -> None:
-    client.remove_key("a", "1", "r")
-    assert client.unfreeze_key("a", "2", "r").status == 404
-    assert client.remove_key("a", "3", "r").verdict == Verdict.DONE
+    client.attempt(Call("1", Operation.REMOVE_KEY, "a", "r"))
+    assert client.attempt(Call("2", Operation.UNFREEZE_KEY, "a", "r")).status == 404
+    assert client.attempt(Call("3", Operation.REMOVE_KEY, "a", "r")).verdict == Verdict.DONE
 
 
 @pytest.mark.parametrize(
@@ -103,18 +110,18 @@ def test_it_fails_as_it_is_told_and_recovers(
     exchange.faults = [fault]
     timeout_s = 0.3 if fault.kind == "slow" else PATIENCE_S
     with ExchangeClient(server, Signer(SECRET), timeout_s=timeout_s) as asking:
-        assert asking.freeze_key("a", "1", "r").verdict == verdict
+        assert asking.attempt(Call("1", Operation.FREEZE_KEY, "a", "r")).verdict == verdict
     wait_until(lambda: not done or exchange.state()["effects"])
     assert bool(exchange.state()["effects"]) is done
-    assert client.freeze_key("a", "1", "r").verdict == Verdict.DONE
+    assert client.attempt(Call("1", Operation.FREEZE_KEY, "a", "r")).verdict == Verdict.DONE
     assert len(exchange.state()["effects"]) == 1
 
 
 def test_faults_are_set_over_http_for_some_calls_only(server: str, client: ExchangeClient) -> None:
     faults = [{"kind": "status", "status": 503, "count": -1, "subject": "a"}]
     assert httpx.post(f"{server}/mock/faults", json=faults, trust_env=False).status_code == 204
-    assert client.freeze_key("a", "1", "r").status == 503
-    assert client.freeze_key("b", "2", "r").verdict == Verdict.DONE
+    assert client.attempt(Call("1", Operation.FREEZE_KEY, "a", "r")).status == 503
+    assert client.attempt(Call("2", Operation.FREEZE_KEY, "b", "r")).verdict == Verdict.DONE
     wrong = httpx.post(f"{server}/mock/faults", json=[{"kind": "odd"}], trust_env=False)
     assert wrong.status_code == 400
     assert httpx.get(f"{server}/mock/state", trust_env=False).json()["keys"] == {"b": "frozen"}

@@ -4,10 +4,10 @@ import sqlite3
 from typing import Final
 
 from models.alerts.envelope import Severity
-from models.alerts.masking import masked
 from streams.dashboard.alert_views import Json, key_view
 from streams.dashboard.handles import Handles
-from streams.dashboard.standing import kill_switch
+from streams.dashboard.standing import WAITS, kill_switch
+from streams.freeze.book import without
 from streams.freeze.judge import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.freeze.policy import Policy
 
@@ -49,12 +49,6 @@ def freeze_entries(db: sqlite3.Connection, alert_id: str, api_key: str | None) -
     ).fetchall()
 
 
-def why(row: sqlite3.Row) -> str:
-    """Give the reason of an entry, the key masked in it, too."""
-    text, key = str(row["why"]), row["api_key"]
-    return text.replace(key, masked(key)) if key else text
-
-
 def entry_view(row: sqlite3.Row, handles: Handles) -> Json:
     """Show an entry, its key masked."""
     return {
@@ -63,7 +57,7 @@ def entry_view(row: sqlite3.Row, handles: Handles) -> Json:
         "act": row["act"],
         "outcome": row["outcome"],
         "rule": row["rule"],
-        "why": why(row),
+        "why": without(row["api_key"] or "", row["why"]),
         "who": row["who"],
         "mode": row["mode"],
         "case": row["case_id"],
@@ -88,12 +82,8 @@ def audit(db: sqlite3.Connection, handles: Handles, before: int = 0) -> list[Jso
 def pending_cases(db: sqlite3.Connection, handles: Handles, now: int) -> list[Json]:
     """Give the cases that wait for somebody, the most urgent first."""
     rows = db.execute(
-        "SELECT f.*, a.severity AS level, a.money, a.symbol FROM freezes f"
-        " LEFT JOIN alerts a ON a.id = f.alert_id"
-        " WHERE f.outcome IN ('pending', 'approved') AND f.needs > 0"
-        " AND ifnull(f.until, ?1) >= ?1 AND NOT EXISTS"
-        " (SELECT 1 FROM freezes g WHERE g.case_id = f.case_id AND g.seq > f.seq"
-        "  AND g.outcome != 'refused')"
+        "SELECT f.*, a.severity AS level, a.money, a.symbol FROM freezes f"  # noqa: S608 - fixed text
+        f" LEFT JOIN alerts a ON a.id = f.alert_id WHERE {WAITS}"
         " ORDER BY a.severity DESC, f.until, f.seq LIMIT ?2",
         (now, MOST_ENTRIES),
     )
@@ -170,7 +160,8 @@ def answer_to(db: sqlite3.Connection, request: str) -> Json:
     if entry is None:
         return {"answer": None, "now": None}
     names = ("act", "outcome", "rule", "needs")
-    shown = {**{name: entry[name] for name in names}, "case": entry["case_id"], "why": why(entry)}
+    why = without(entry["api_key"] or "", entry["why"])
+    shown = {**{name: entry[name] for name in names}, "case": entry["case_id"], "why": why}
     last = db.execute(
         "SELECT outcome FROM freezes WHERE case_id = ? AND case_id != '' AND outcome != 'refused'"
         " ORDER BY seq DESC LIMIT 1",
