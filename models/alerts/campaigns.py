@@ -16,14 +16,14 @@ from models.score.parts import APP_CROWD, campaign_of
 from models.snapshot import Remembering
 
 WINDOW_MS: Final = 36 * HOUR
-APART_MS: Final = 20 * MINUTE  # whoever is nearer in time belongs to the crowd around
+APART_MS: Final = 20 * MINUTE  # whoever came later belongs to the crowd around
 # Decades below the usual threshold from which a purchase is remembered: whatever threshold is set,
 # so that the ranks of a tape do not depend on it.
-NEARLY: Final = 0.5
+NEARLY: Final = 1.0
 
 
 class Campaigns(Remembering):
-    """Keys that looked rogue lately, by market and app, and when they last did, ms."""
+    """Keys that looked rogue lately, by market and app, and when they first did, ms."""
 
     remembered: ClassVar = {"_seen": dict[str, dict[str, int]], "_swept": int}
 
@@ -38,21 +38,20 @@ class Campaigns(Remembering):
         now, alone = suspect.time, suspect.rank
         place = suspect.market + MARKET_SEPARATOR + suspect.origin
         seen = self._seen.get(place, {})
-        suspect.earlier = sum(
-            key != suspect.key and APART_MS <= now - last <= WINDOW_MS for key, last in seen.items()
-        )
+        others = [first for key, first in seen.items() if key != suspect.key]
+        suspect.earlier = sum(APART_MS <= now - first <= WINDOW_MS for first in others)
         if suspect.earlier:
             suspect.parts[APP_CROWD] += campaign_of(suspect.earlier, suspect.share)
             suspect.rerank(float(model.rank(np.array([suspect.parts]))[0]))
         if alone >= THRESHOLD - NEARLY:
             self._forget(now)
-            self._seen.setdefault(place, {})[suspect.key] = now
+            self._seen.setdefault(place, {}).setdefault(suspect.key, now)
 
     def _forget(self, now: int) -> None:
         """Drop what is too long ago, once an hour."""
         if abs(now - self._swept) > HOUR:  # also after a time far ahead was taken back
             recent = {
-                place: {key: last for key, last in seen.items() if abs(now - last) <= WINDOW_MS}
+                place: {key: first for key, first in seen.items() if abs(now - first) <= WINDOW_MS}
                 for place, seen in self._seen.items()
             }
             self._seen = {place: seen for place, seen in recent.items() if seen}

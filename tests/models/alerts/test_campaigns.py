@@ -64,6 +64,12 @@ def test_nothing_else_speaks_against_a_key(first: dict[str, Any], second: dict[s
     assert (last.rank, last.parts, last.finding) == before
 
 
+def test_a_key_that_goes_on_counts_from_when_it_was_first_seen() -> None:
+    last = purchase(2)
+    met(purchase(0), purchase(1, api_key="k0", ts=last.sighting.ts - 1), last)
+    assert last.earlier == 1
+
+
 def test_whom_only_a_campaign_brings_near_an_alert_makes_it_no_larger() -> None:
     first, second, third = purchase(0), purchase(1, rank=NEAR - 0.5), purchase(2)
     assert met(first, second, third).earlier == 1
