@@ -105,6 +105,7 @@ class Crowd:
             orders.app,
             _origins(rows),
             joins,
+            rows.extra["stranger"],
             rows.extra["odds"],
             rows.extra["surprises"],
             rows.extra["context"],
@@ -164,6 +165,7 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     app: Int32s,
     origin: UInt64s,
     joins: Bools,
+    stranger: Bools,
     odds: Float32s,
     surprises: Float32s,
     context: Float32s,
@@ -188,7 +190,7 @@ def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
             _tell(fellows, own, 0.0, fellows.buyers, around, i, 1)
             fellows.expected += more
             fellows.unusual += unusual
-        led = 0.0 if origin[i] == whole.lead else whole.led
+        led = 0.0 if stranger[i] or origin[i] == whole.lead else whole.led
         around.besides[i, 1] = _tell(whole, own, led, context[i, BUYERS], around, i, 0)
         own.expected += more
         own.unusual += unusual

@@ -32,6 +32,7 @@ class Suspect(msgspec.Struct):
     account: str
     app: str | None
     home: str  # app that the key usually uses; empty: none
+    stranger: bool  # nobody knows that app
     market: str
     time: int  # when the alert stage heard of it, ms
     sighting: Sighting
@@ -114,6 +115,7 @@ def suspects_at(
         _names(orders.accounts, orders.account[chosen]),
         apps,
         (home.decode() for home in extra["home"][chosen].tolist()),
+        extra["stranger"][chosen].tolist(),
         markets,
         rows.merge_time[chosen].tolist(),
         sightings,

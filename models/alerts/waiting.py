@@ -110,6 +110,8 @@ def _apart(suspect: Suspect, by: Suspect, around: Around) -> tuple[float, float,
 
     Those of the lead app do not count, nor does it itself, as far as it is remembered there.
     """
+    if suspect.stranger:  # it may be of any app
+        return float(around.weight[0]), 0.0, float(around.rogue[0]), 0.0
     rogue, others = around.besides.tolist()
     own = suspect.own * exp(-abs(by.time - suspect.time) / CROWD_MS)
     rogue = max(0.0, rogue - own)

@@ -9,7 +9,7 @@ from models.entities import Table, joint_hash
 from models.keys import kernel
 from models.keys import state as k
 from models.keys.companions import familiarity, learn_company
-from models.keys.usual_app import home_app
+from models.keys.usual_app import home_app, is_stranger
 from models.orders.batch import Bools, Float32s, Float64s, Int8s, Int32s, Int64s, UInt64s
 from models.prefetch import STEPS, ask_for, upcoming
 from models.score.evidence import FAMILIAR_WEIGHT, NO_EVIDENCE, SUSPECT, chance, weigh
@@ -73,6 +73,7 @@ def assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
     familiar: Float32s,
     activity: Float32s,
     home: UInt64s,
+    stranger: Bools,
 ) -> None:
     """Take a batch of events in order and write what `models.keys.stage.KeyStage` says of each.
 
@@ -117,6 +118,7 @@ def assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         persistence[i] = kernel.persistence(key)
         activity[i] = kernel.activity(key)
         home[i] = home_app(key)
+        stranger[i] = is_stranger(key)
         if odds[i] > NO_EVIDENCE:
             key.evidence_1h += chance(odds[i], surprises[i])
         if not unusual and (order_hash[i] == 0 or order_hash[i] != key.order):

@@ -54,7 +54,8 @@ class KeyStage:
         looks than its usual ones; `familiarity`, (n,), how far those of its app who buy with the
         key are those who usually do, 0 to 1; `activity`, (n,), log of the fills a day that one
         expects of the key; `home`, (n,), name of the app that the key usually uses, in UTF-8: empty
-        for none, and where the fill is not notable.
+        for none, and where the fill is not notable; `stranger`, (n,), whether nobody knows
+        that app, since the key has hardly bought before.
         """
         n, orders = len(rows), rows.orders
         self._apps.learn(orders)
@@ -69,6 +70,7 @@ class KeyStage:
         familiar = np.zeros(n, np.float32)
         activity = np.zeros(n, np.float32)
         home = np.zeros(n, np.uint64)
+        stranger = np.zeros(n, np.bool_)
         self._kernel(
             self._keys,
             self._pairs,
@@ -102,6 +104,7 @@ class KeyStage:
             familiar,
             activity,
             home,
+            stranger,
         )
         return rows.without("company").with_columns(
             features=features,
@@ -112,6 +115,7 @@ class KeyStage:
             persistence=persistence,
             familiarity=familiar,
             activity=activity,
+            stranger=stranger,
             home=self._apps.at(np.flatnonzero(odds > NOTABLE), home),
         )
 

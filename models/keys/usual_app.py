@@ -45,5 +45,11 @@ def home_app(key: Record) -> np.uint64:
 
 
 @njit(cache=True)
+def is_stranger(key: Record) -> bool:
+    """Tell whether nobody knows the key's app: it has hardly bought before, or never."""
+    return bool(key.home == 0 and key.app_orders <= 0.0)
+
+
+@njit(cache=True)
 def _usual(key: Record) -> np.uint64:
     return np.uint64(key.app) if key.app_orders > 0.0 else np.uint64(0)

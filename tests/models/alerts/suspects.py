@@ -28,6 +28,7 @@ OF_STAGES: Final = (
     "persistence",
     "activity",
     "home",
+    "stranger",
     "surprises",
     "move",
     "dealing",
@@ -51,8 +52,9 @@ def plain_model() -> Model:
 def suspect(number: int, rank: float = THRESHOLD + 0.1, **changes: Any) -> Event:
     """A fill of a lonely key with a rank of at least 2, one a minute, surprising in two ways.
 
-    `surprises` by feature, `move` (adverse log move), `home` (the key's usual app), `dealing` (of
-    the account that sells, as in DEALING) and `offer` stand in for what the earlier stages say.
+    `surprises` by feature, `move` (adverse log move), `home` (the key's usual app), `stranger`
+    (nobody knows that), `dealing` (of the account that sells, as in DEALING) and `offer` stand in
+    for what the earlier stages say.
     """
     surprises = changes.get("surprises", SURPRISES)
     held = parts_of(rows_of([_told(number, surprises=surprises)]), *ALONE)
@@ -69,6 +71,7 @@ def _told(number: int, **changes: Any) -> Event:
         "surprises": SURPRISES,
         "move": 0.01,
         "home": changes.get("app"),
+        "stranger": False,
         "dealing": (0.0, 0.0, 0.0),
         "offer": False,
     }
@@ -89,6 +92,7 @@ def rows_of(tape: Sequence[Event]) -> Rows:
         "persistence": np.array([event["persistence"] for event in tape], np.float32),
         "familiarity": np.zeros(n, np.float32),
         "home": np.array(homes, "S32"),
+        "stranger": np.array([event["stranger"] for event in tape], np.bool_),
         "surprises": np.array(
             [[event["surprises"].get(name, 0.0) for name in FEATURES] for event in tape], np.float32
         ),

@@ -16,7 +16,7 @@ from models.score.evidence import chance
 from models.score.parts import ACTIVITY_WEIGHT, ENOUGH
 from tests.factories import TS, Event, bare_order, batch_of
 
-OF_STAGES = ("odds", "buyers", "activity", "home")
+OF_STAGES = ("odds", "buyers", "activity", "home", "stranger")
 homes = st.sampled_from([None, None, "x", "y", "z"])
 steps = st.sampled_from([0, 1, 5_000, 60_000, 900_000, 7_200_000, DAY])
 
@@ -35,6 +35,7 @@ def suspects(draw: st.DrawFn) -> list[Event]:
         tape.append(suspect(n, ts, key, symbol, side=side, odds=draw(st.floats(0, 12))))
         tape[-1] |= {"buyers": draw(st.integers(0, 9)), "activity": draw(st.floats(-12, 6))}
         tape[-1] |= {"maker": draw(st.booleans()), "home": draw(homes)}
+        tape[-1]["stranger"] = tape[-1]["home"] is None and draw(st.booleans())
     return tape
 
 
@@ -58,6 +59,7 @@ def rows_of(tape: list[Event]) -> Rows:
         "activity": np.array(activity, np.float32),
         "familiarity": np.zeros(len(tape), np.float32),
         "home": np.array([(event.get("home") or "").encode() for event in tape], "S8"),
+        "stranger": np.array([event.get("stranger", False) for event in tape], np.bool_),
         "odds": np.array([event["odds"] for event in tape], np.float32),
         "surprises": np.zeros((len(tape), len(FEATURES)), np.float32),
         "context": context,
@@ -164,7 +166,8 @@ def test_a_fill_is_told_of_the_others_each_counted_once_and_never_of_itself(
         assert around.share[n] == pytest.approx(share, rel=1e-4, abs=1e-6)
         whole = fellows = (0.0, 0.0)
         if takes(event):
-            besides = 0.0 if expected.is_led(event) else expected.led(event)
+            speaks = expected.is_led(event) or event.get("stranger", False)
+            besides = 0.0 if speaks else expected.led(event)
             whole = expected.told(event, event["buyers"], "symbol", besides=besides)
             if event["origin"] is not None:
                 through = expected.through(event)
@@ -284,6 +287,12 @@ def test_a_theft_from_one_app_speaks_against_its_other_keys_and_not_against_byst
     assert last_told(victims, fellow)[0] > 9.0
     assert last_told(victims, bystander)[0] == pytest.approx(0.0, abs=0.01)
     assert last_told(victims, [bystander[0] | {"app": None}])[0] == pytest.approx(0.0, abs=0.01)
+
+
+def test_a_theft_speaks_against_a_key_that_never_bought_whatever_app_it_uses() -> None:
+    stranger = together(9, 1, "thieftool")[0] | {"stranger": True}
+    for app in ("thieftool", None):
+        assert last_told(together(9, 10), [stranger | {"app": app}])[0] > 9.0
 
 
 def test_a_theft_from_several_apps_speaks_against_all_of_them() -> None:

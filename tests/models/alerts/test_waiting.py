@@ -84,6 +84,13 @@ def test_what_speaks_against_one_app_alone_leaves_the_keys_of_others_in_peace() 
     assert [suspect.finding.rogue_around for suspect in found] == [5.0] * 2
 
 
+def test_a_key_that_never_bought_may_be_of_any_app() -> None:
+    waiting = Waiting()
+    waiting.add(one(0, app="thieftool", stranger=True))
+    (found,) = waiting.roused(one(1), company(CROWDED, (0.1, 0.0)), MODEL)
+    assert (found.finding.rogue_around, found.finding.rogue_fellows) == (ROGUE[0], 0.0)
+
+
 def test_nobody_is_company_to_itself() -> None:
     waiting, bystander = Waiting(), one(0, app="other")
     bystander.own = 0.9

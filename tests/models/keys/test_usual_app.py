@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.entities import new_table
 from models.keys.kernel import enter_key
 from models.keys.state import KEY
-from models.keys.usual_app import MOST_ORDERS, home_app, learn_app
+from models.keys.usual_app import MOST_ORDERS, home_app, is_stranger, learn_app
 from models.market.state import DAY, MINUTE
 
 NONE, MINE, THIEFS = 0, 11, 99
@@ -36,6 +36,12 @@ def bought_today(key: Any, apps: Iterable[int]) -> int:
 
 def test_a_key_that_never_bought_has_no_app() -> None:
     assert bought_today(key_of([]), []) == NONE
+
+
+def test_a_key_is_a_stranger_until_it_has_bought() -> None:
+    assert is_stranger(key_of([]))
+    for app in (MINE, NONE):
+        assert not is_stranger(key_of([[app]]))
 
 
 def test_the_home_is_the_app_that_most_of_the_purchases_came_through() -> None:
