@@ -24,7 +24,7 @@ from models.snapshot import Remembering
 
 WINDOW_MS: Final = DAY
 FEWEST: Final = 2  # keys; one misused key says nothing about its app
-CHANCE: Final = 5.0  # -log10 of the chance from which an app is said to leak
+CHANCE: Final = 3.5  # -log10 of the chance from which an app is said to leak
 STRANGENESS: Final = 5.0  # mean of what is strange about the keys from which an app is
 PER_RANK: Final = 2.0  # surprises that a rank beyond the threshold is worth
 TOGETHER_MS: Final = 30 * MINUTE  # between what belongs to one theft
