@@ -17,10 +17,9 @@ from typing_extensions import override
 
 from models.orders.batch import Int64s
 from streams.closing import Closing
-from streams.kafka.clients import start_reader
+from streams.kafka.clients import next_records, start_reader, stop_client
 
 CHUNK_RECORDS: Final = 4096
-POLL_MS: Final = 1000
 
 
 class TopicTapeError(Exception):
@@ -63,7 +62,7 @@ class TopicTape(Closing):
         with ExitStack() as stack:
             self._runner = stack.enter_context(asyncio.Runner())
             self._consumer = self._runner.run(start_reader(bootstrap_servers, client or {}))
-            stack.callback(lambda: self._runner.run(self._consumer.stop()))
+            stack.callback(lambda: self._runner.run(stop_client(self._consumer)))
             self._begin, self._end = self._runner.run(self._find(since, until))
             self._open = stack.pop_all()
 
@@ -83,7 +82,7 @@ class TopicTape(Closing):
         Raises
         ------
         aiokafka.errors.KafkaError
-            If the brokers refuse.
+            If the brokers refuse, are away for long, or no longer have what comes next.
         """
         return self._runner.run(self._next(TopicPartition(self.topic, partition)))
 
@@ -116,16 +115,11 @@ class TopicTape(Closing):
         return {place: at.offset if (at := found.get(place)) else ends[place] for place in ends}
 
     async def _next(self, place: TopicPartition) -> tuple[list[bytes], Int64s] | None:
-        end = self._end[place]
-        while await self._consumer.position(place) < end:
-            fetched = await self._consumer.getmany(
-                place, timeout_ms=POLL_MS, max_records=CHUNK_RECORDS
-            )
-            records = [record for record in fetched.get(place, ()) if record.offset < end]
-            if records:
-                offsets = np.fromiter((record.offset for record in records), np.int64, len(records))
-                return [record.value or b"" for record in records], offsets
-        return None
+        records = await next_records(self._consumer, place, self._end[place], CHUNK_RECORDS)
+        if not records:
+            return None
+        offsets = np.fromiter((record.offset for record in records), np.int64, len(records))
+        return [record.value or b"" for record in records], offsets
 
 
 async def topic_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
