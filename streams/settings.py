@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -76,6 +77,22 @@ def _comma_separated(value: object) -> object:
 
 
 Topic = Annotated[str, AfterValidator(_topic)]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNames:
+    """Names of the topics, by what they carry."""
+
+    orders: str
+    alerts: str
+    dispositions: str
+    freezes: str
+    lifecycle: str
+    dead: str
+    keys: str
+    suspects: str
+    requests: str
+    triage: str
 
 
 class Settings(SecuritySettings, LifecycleSettings, StateSettings, WatchSettings):
@@ -276,8 +293,13 @@ class Settings(SecuritySettings, LifecycleSettings, StateSettings, WatchSettings
                 raise ConfigError(f"warmup is '{path}': must be a file that can be read")
         return self.warmup
 
+    @property
+    def topics(self) -> TopicNames:
+        """Names of the topics."""
+        return TopicNames(**self.topic_names())
+
     def topic_names(self) -> dict[str, str]:
-        """Names of the topics by what they carry, as `streams.topics.TopicNames` takes them."""
+        """Names of the topics by what they carry."""
         fields = (field for field in type(self).model_fields if field.endswith("_topic"))
         return {field.removesuffix("_topic"): getattr(self, field) for field in fields}
 

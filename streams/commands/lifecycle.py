@@ -33,7 +33,7 @@ from streams.settings import ConfigError, Settings
 from streams.signals import ended_by_sigterm
 from streams.tapes.files import TapeError, read_tape
 from streams.tapes.topic import as_ms
-from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
+from streams.topics import TopicError, ensure_topics, topic_specs
 
 CONNECT_MS: Final = 5000
 IDLE_S: Final = 5.0  # between two looks, when nothing is to be done
@@ -269,7 +269,7 @@ def _signer(settings: Settings, name: str) -> Signer:
 def _feed(settings: Settings) -> KafkaFeed:
     brokers, security = settings.bootstrap_servers(), kafka_security(settings)
     check_access(settings)
-    names = TopicNames(**settings.topic_names())
+    names = settings.topics
     ours = {names.orders, names.lifecycle}
     ensure_topics(
         brokers,

@@ -17,7 +17,7 @@ from streams.settings import ConfigError, Settings
 from streams.signals import ended_by_sigterm
 from streams.tapes.files import TapeError
 from streams.tapes.intake import progress_bar, stored_bytes
-from streams.topics import TopicError, TopicNames, ensure_topics, every_spec
+from streams.topics import TopicError, ensure_topics, every_spec
 from streams.watch.health import Health, address_of, listen
 from streams.watch.watch import Watch
 from streams.worker.compiling import compile_kernels
@@ -116,7 +116,7 @@ def _brokers(settings: Settings, stack: ExitStack) -> list[str]:
         click.echo(f"embedded broker at {brokers[0]}")
     ensure_topics(
         brokers,
-        every_spec(TopicNames(**settings.topic_names()), settings.app_id, settings.partitions),
+        every_spec(settings.topics, settings.app_id, settings.partitions),
         replication=settings.replication_factor,
         limits=limits,
         client={"bootstrap_timeout_ms": CONNECT_MS, **kafka_security(settings)},

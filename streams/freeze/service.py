@@ -19,7 +19,6 @@ from streams.freeze.hook import Hook
 from streams.freeze.publisher import Publisher
 from streams.kafka.clients import connect
 from streams.settings import Settings
-from streams.topics import TopicNames
 
 CONNECT_MS: Final = 5000
 MOST_POLLED: Final = 500
@@ -97,7 +96,7 @@ class Service(Closing):
     def __init__(
         self, settings: Settings, hook: Hook, publisher: Publisher, client: Mapping[str, Any]
     ) -> None:
-        names = TopicNames(**settings.topic_names())
+        names = settings.topics
         self.hook = hook
         self._publisher = publisher
         self._stop = threading.Event()

@@ -27,7 +27,7 @@ from models.alerts.envelope import Alert
 from streams.dead.letters import RefusalLimit
 from streams.kafka.security import faust_credentials, kafka_security
 from streams.settings import Settings
-from streams.topics import TopicNames, changelog_specs, worker_group
+from streams.topics import changelog_specs, worker_group
 from streams.watch.metrics import Metrics, sizes_of
 from streams.watch.watchdog import Progress as Places
 from streams.worker.changelog import Changelog
@@ -82,7 +82,7 @@ class Worker:
             broker_credentials=faust_credentials(settings),
             session_s=settings.session_timeout_ms / 1000,
         )
-        self._names = names = TopicNames(**settings.topic_names())
+        self._names = names = settings.topics
         self._outlet = Outlet(self.app, names)
         self._partitions = settings.partitions
         self._patience_ms = settings.idle_heartbeat_ms

@@ -16,7 +16,7 @@ from models.score.model import Model
 from streams.kafka.security import kafka_security
 from streams.settings import Settings
 from streams.tapes.produce import produce
-from streams.topics import TopicNames, changelog_specs, ensure_topics, topic_specs
+from streams.topics import changelog_specs, ensure_topics, topic_specs
 from streams.worker.changelog import Changelog
 from streams.worker.checkpoints import Identity, find, layout_of
 from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition
@@ -36,7 +36,7 @@ def make_topics(
     settings: Settings, limits: dict[str, str] | None = None, *, replication: int = 1
 ) -> None:
     """Make all topics of a worker, and its changelogs."""
-    specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
+    specs = topic_specs(settings.topics, settings.partitions)
     specs += changelog_specs(group_of(settings), settings.partitions)
     client = kafka_security(settings)
     servers = settings.bootstrap_servers()

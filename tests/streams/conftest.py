@@ -25,7 +25,7 @@ from streams.settings import Settings, load_settings
 from streams.tapes.intake import Intake
 from streams.tapes.produce import produce as produce_files
 from streams.tapes.topic import TopicTape
-from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
+from streams.topics import TopicSpec, changelog_specs, ensure_topics, topic_specs
 from streams.worker.runtime import DEFAULT_GROUP
 from tests.models.simulation.worlds import small_tape
 from tests.patience import PATIENCE_S
@@ -262,7 +262,10 @@ def run_command(*arguments: str, values: Mapping[str, str]) -> subprocess.Comple
 
 def put_on_topic(broker: EmbeddedBroker, tape: Path, partitions: int) -> None:
     """Make all topics and put a tape on that of orders, as `roguekey produce` does."""
-    specs = [*topic_specs(TopicNames(), partitions), *changelog_specs(DEFAULT_GROUP, partitions)]
+    specs = [
+        *topic_specs(Settings().topics, partitions),
+        *changelog_specs(DEFAULT_GROUP, partitions),
+    ]
     ensure_topics([broker.address], specs, limits=TOPIC_LIMITS)
     asyncio.run(produce_files([tape], [broker.address], "orders"))
 
