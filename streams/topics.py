@@ -104,6 +104,11 @@ def worker_group(app_id: str) -> str:
     return f"{app_id}.worker"
 
 
+def hook_group(app_id: str) -> str:
+    """Consumer group of the freeze hook."""
+    return f"{app_id}.freeze-hook"
+
+
 def put_back_spec(app_id: str) -> TopicSpec:
     """Specification of the topic that remembers which dead letters were put back."""
     return TopicSpec(

@@ -7,7 +7,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from streams.kafka.clients import connect
 from streams.settings import Settings
-from streams.worker.worker import group_of
+from streams.topics import worker_group
 
 CONNECT_MS: Final = 5000
 
@@ -20,7 +20,7 @@ class DemoTopics:
     def __init__(self, settings: Settings) -> None:
         self.names = settings.topics
         self._servers = settings.bootstrap_servers()
-        self._group = group_of(settings)
+        self._group = worker_group(settings.app_id)
         self._partitions = dict.fromkeys((self.names.orders, self.names.keys), settings.partitions)
         self._consumer: Any = None
         self._admin: Any = None

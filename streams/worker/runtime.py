@@ -14,8 +14,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import faust
+from faust.auth import SASLCredentials, SSLCredentials
+from faust.types.auth import CredentialsT
 from typing_extensions import override
 
+from streams.kafka.security import kafka_security
+from streams.settings import Settings
 from streams.signals import was_told
 from streams.topics import FRAME_BYTES, MEBIBYTE
 from streams.worker.compression import keep_compressors
@@ -99,6 +103,20 @@ def build_app(
         "worker_redirect_stdouts": False,
     }
     return App(group, **(settings | more))
+
+
+def faust_credentials(settings: Settings) -> CredentialsT | None:
+    """Give Faust's `broker_credentials`; None where nothing is secured. Raises `ConfigError`."""
+    arguments = kafka_security(settings)
+    context = arguments.get("ssl_context")
+    if "sasl_mechanism" not in arguments:
+        return SSLCredentials(context) if context else None
+    return SASLCredentials(
+        username=arguments["sasl_plain_username"],
+        password=arguments["sasl_plain_password"],
+        ssl_context=context,
+        mechanism=arguments["sasl_mechanism"],
+    )
 
 
 def raw_topic(app: faust.App, name: str, **options: Any) -> Any:

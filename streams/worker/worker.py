@@ -25,7 +25,7 @@ from faust.types import TP, StreamT
 
 from models.alerts.envelope import Alert
 from streams.dead.letters import RefusalLimit
-from streams.kafka.security import faust_credentials, kafka_security
+from streams.kafka.security import kafka_security
 from streams.settings import Settings
 from streams.topics import changelog_specs, worker_group
 from streams.watch.metrics import Metrics, sizes_of
@@ -37,7 +37,7 @@ from streams.worker.merging import Merging
 from streams.worker.outlet import Outlet, Sent, Words
 from streams.worker.partitions import Partition
 from streams.worker.runs import Run
-from streams.worker.runtime import build_app
+from streams.worker.runtime import build_app, faust_credentials
 from streams.worker.stages import (
     ONLY,
     AlertPartition,
@@ -72,9 +72,10 @@ class Worker:
     """The agents of one worker, and the state of the partitions that are assigned to it."""
 
     def __init__(self, settings: Settings, brokers: list[str], stages: Stages) -> None:
+        group = worker_group(settings.app_id)
         self.app = build_app(
             brokers,
-            group=group_of(settings),
+            group=group,
             offset_reset=settings.auto_offset_reset,
             commit_seconds=COMMITS_S,
             buffered_runs=BUFFERED_RUNS,
@@ -95,7 +96,7 @@ class Worker:
         self._limits: dict[int, RefusalLimit] = {}
         security = kafka_security(settings)
         self._told = Told(brokers, names.alerts, security)
-        specs = changelog_specs(group_of(settings), settings.partitions)
+        specs = changelog_specs(group, settings.partitions)
         tables = [spec.name for spec in specs]
         self._keeper = Keeper(
             self.app,
@@ -386,8 +387,3 @@ class Worker:
 
     def _new_alert(self, _: int) -> AlertPartition:
         return AlertPartition(self._partitions, self._partitions, self._stages.alert())
-
-
-def group_of(settings: Settings) -> str:
-    """Consumer group of the workers."""
-    return worker_group(settings.app_id)

@@ -12,7 +12,9 @@ from streams.topics import (
     changelog_spec,
     ensure_topics,
     every_spec,
+    hook_group,
     topic_specs,
+    worker_group,
 )
 
 
@@ -54,6 +56,11 @@ def test_every_topic_of_an_app_has_one_specification_and_changelogs_fit_their_st
     assert specs["desk.worker-keys-changelog"].partitions == 12
     assert specs["desk.worker-alerts-changelog"].partitions == 1
     assert specs["desk.dead.replayed"].cleanup == "compact"
+
+
+def test_groups_bear_the_name_of_the_app() -> None:
+    assert worker_group("desk-1") == "desk-1.worker"
+    assert hook_group("desk-1") == "desk-1.freeze-hook"
 
 
 def test_missing_topics_are_made_once(broker: EmbeddedBroker) -> None:

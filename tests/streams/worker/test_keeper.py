@@ -10,11 +10,11 @@ from kafka import KafkaAdminClient
 from models.score.model import Model
 from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.settings import Settings
-from streams.topics import TopicSpec, changelog_specs, ensure_topics, topic_specs
+from streams.topics import TopicSpec, changelog_specs, ensure_topics, topic_specs, worker_group
 from streams.worker.checkpoints import Message, StateError
 from streams.worker.stages import KeyPartition
 from streams.worker.warmup import Stages
-from streams.worker.worker import Worker, group_of
+from streams.worker.worker import Worker
 from tests.factories import TS, encode, order
 from tests.patience import PATIENCE_S
 from tests.streams.conftest import Committed, Produce, Trained
@@ -24,7 +24,7 @@ SETTINGS = Settings(partitions=1, checkpoint_interval_ms=50)
 
 @pytest.fixture
 def topics(broker: EmbeddedBroker) -> EmbeddedBroker:
-    specs = topic_specs(Settings().topics, 1) + changelog_specs(group_of(SETTINGS), 1)
+    specs = topic_specs(Settings().topics, 1) + changelog_specs(worker_group(SETTINGS.app_id), 1)
     ensure_topics([broker.address], specs, limits=TOPIC_LIMITS)
     return broker
 
@@ -190,7 +190,7 @@ def test_a_state_that_ends_before_what_was_committed_is_refused(
 ) -> None:
     produce("orders", 0, [encode(order(event_id=f"e{n}", ts=TS + n)) for n in range(5)])
     live(topics, committed, trained.model, 5)
-    make_anew(topics, changelog_specs(group_of(SETTINGS), 1)[0])
+    make_anew(topics, changelog_specs(worker_group(SETTINGS.app_id), 1)[0])
     refused = live(topics, committed, trained.model, 6).app.crash_reason
     assert isinstance(refused, StateError)
     assert "has read orders[0] up to offset 5, but the state in its changelog ends at 0" in str(
@@ -218,5 +218,5 @@ def test_what_a_group_has_forgotten_to_have_read_is_not_skipped_with_what_came_l
 
 def forget_group(broker: EmbeddedBroker) -> None:
     admin = KafkaAdminClient(bootstrap_servers=broker.address)
-    admin.delete_groups([group_of(SETTINGS)])
+    admin.delete_groups([worker_group(SETTINGS.app_id)])
     admin.close()

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 
 from models.orders.batch import Names, OrderBatch
-from streams.worker.frames import FrameError, pack, route, unpack
+from streams.kafka.partitioning import route
+from streams.worker.frames import FrameError, pack, unpack
 from streams.worker.order_frames import pack_orders, unpack_orders
 from tests.factories import Event, bare_order, batch_of, order, tapes
 
