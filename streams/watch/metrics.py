@@ -52,7 +52,7 @@ def sizes_of(partitions: Iterable[Partition]) -> list[TableSize]:
     rows: Counts[str] = Counts()
     size: Counts[str] = Counts()
     for partition in partitions:
-        for name, records in partition.snapshot().records.items():
+        for name, records in partition.records().items():
             table = f"{partition.kind}.{name.strip('_')}"
             rows[table] += len(records.array)
             size[table] += records.array.nbytes
@@ -221,7 +221,7 @@ class _Gauges(Collector):
             lag.add_metric([tp.topic, str(tp.partition)], place.lag)
         yield lag
         rows = _gauge("state_rows", "entities remembered", "table")
-        size = _gauge("state_bytes", "memory that they and their index take", "table")
+        size = _gauge("state_bytes", "memory of the records in use", "table")
         for table in self._tables():
             rows.add_metric([table.table], table.rows)
             size.add_metric([table.table], table.bytes)

@@ -214,9 +214,9 @@ def pack(cut: Cut) -> Packed:
     return Packed(parts, values)
 
 
-def layout_of(snapshot: Snapshot) -> str:
+def layout_of(records: Mapping[str, Records]) -> str:
     """Short id of the form of all records, so that none is ever read as something else."""
-    forms = {name: str(records.array.dtype) for name, records in snapshot.records.items()}
+    forms = {name: str(kept.array.dtype) for name, kept in records.items()}
     return blake2b(msgspec.json.encode(forms, order="sorted"), digest_size=6).hexdigest()
 
 

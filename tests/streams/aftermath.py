@@ -88,7 +88,7 @@ def saved_state(settings: Settings, model: Model) -> State:
     specs = changelog_specs(worker_group(settings.app_id), n)
     for (kind, partition), spec in zip(blank.items(), specs, strict=True):
         snapshot = partition.snapshot()
-        identity = Identity(model.id, n, kind, layout_of(snapshot))
+        identity = Identity(model.id, n, kind, layout_of(snapshot.records))
         for number in range(spec.partitions):
             contents = asyncio.run(_contents(settings, TopicPartition(spec.name, number)))
             state = find(contents, identity, snapshot)

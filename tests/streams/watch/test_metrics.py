@@ -110,11 +110,12 @@ def test_the_size_of_the_state_is_asked_for_at_every_scrape() -> None:
     assert (shown(metrics)["state_rows keys"], shown(metrics)["state_bytes keys"]) == (4, 2048)
 
 
-def test_the_records_of_all_partitions_add_up() -> None:
+def test_the_records_of_all_partitions_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     partitions = [MarketPartition(number, 4, MarketStage()) for number in range(2)]
     for number, partition in enumerate(partitions):
         events = [encode(order(event_id=f"{number}-{n}", symbol=f"s{n}")) for n in range(3)]
         partition.observe(run_of(*events), NOW_MS)
+        monkeypatch.setattr(partition, "snapshot", None)  # which writes all of the state
     sizes = {size.table: size for size in sizes_of(partitions)}
     assert sizes["market.markets"].rows == 6
     assert sizes["market.markets"].bytes == 6 * MARKET.itemsize
