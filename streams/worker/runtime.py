@@ -22,6 +22,7 @@ from streams.kafka.security import kafka_security
 from streams.settings import Settings
 from streams.signals import was_told
 from streams.topics import FRAME_BYTES, MEBIBYTE
+from streams.watch.watchdog import EXIT_HUNG
 from streams.worker.compression import keep_compressors
 from streams.worker.event_loop import new_event_loop
 from streams.worker.transport import RawSchema
@@ -29,7 +30,6 @@ from streams.worker.transport import RawSchema
 DEFAULT_GROUP: Final = "roguekey.worker"
 STOP_SECONDS: Final = 10.0
 EXIT_FAILED: Final = 1
-EXIT_HUNG: Final = 3
 
 Companion: TypeAlias = Callable[[], Coroutine[Any, Any, None]]  # runs beside the worker
 

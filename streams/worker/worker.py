@@ -143,10 +143,10 @@ class Worker:
                     continue
                 sent: Sent = []
                 for run in event.value.portions(most_bytes):
-                    self.places.begin(owned.tp, run)
+                    self.places.begin(owned.tp, int(run.offsets[0]))
                     with self.metrics.stage(topic):
                         sent += await handle(owned.partition, owned.tp, run)
-                    self.places.done(owned.tp, run)
+                    self.places.done(owned.tp, run.end)
                     await asyncio.sleep(0)  # let the producer begin
                 done = Worked(event, stream, event.value.end, sent)
                 event.value = event.message.value = None  # it waits for a checkpoint without it
@@ -162,7 +162,7 @@ class Worker:
                 parts, refused = market.observe(run, now_ms)
             self._telling.wait_for(now_ms + self._patience_ms)
             self._limit(tp).take(market.events - before, [letter.refusal for letter in refused])
-            self.metrics.refused(refused)
+            self.metrics.refused(letter.refusal for letter in refused)
             sent = await self._outlet.rows(self._names.keys, parts)
             sent += await self._outlet.letters(tp, refused)
             if len(run) <= self._short_run:

@@ -19,10 +19,10 @@ from kafka import codec
 from streams.kafka.broker import EmbeddedBroker, free_port
 from streams.settings import Settings, load_settings
 from streams.signals import ended_by_sigterm
+from streams.watch.watchdog import EXIT_HUNG
 from streams.worker.runs import Run
 from streams.worker.runtime import (
     EXIT_FAILED,
-    EXIT_HUNG,
     build_app,
     faust_credentials,
     raw_topic,
