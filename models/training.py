@@ -42,6 +42,8 @@ USUAL_QUANTILE: Final = 4.8
 QUANTILE_COUNTS: Final = 1.0
 FURTHEST: Final = 1.0
 
+PASSES: Final = 2  # over the tape
+
 Tape = Callable[[], Iterable[OrderBatch]]
 
 

@@ -17,7 +17,6 @@ from typing import Annotated, Any, Final, Literal, Self
 import click
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     ValidationError,
     model_validator,
@@ -25,14 +24,13 @@ from pydantic import (
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 from typing_extensions import override
 
 from streams.kafka.settings import SecuritySettings
-from streams.lifecycle.settings import LifecycleSettings
+from streams.lifecycle.settings import LifecycleSettings, Paths
 from streams.watch.settings import WatchSettings
 from streams.worker.settings import StateSettings
 
@@ -70,10 +68,6 @@ def _url(text: str) -> str:
     if text and not _URL.fullmatch(text):
         raise ValueError("must be http://host or https://host, with a port or path if need be")
     return text
-
-
-def _comma_separated(value: object) -> object:
-    return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
 
 Topic = Annotated[str, AfterValidator(_topic)]
@@ -191,7 +185,7 @@ class Settings(SecuritySettings, LifecycleSettings, StateSettings, WatchSettings
     adopt_state: bool = Field(
         default=False, description="go on with the state that another model has left"
     )
-    warmup: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
+    warmup: Paths = Field(
         default=(), description="order files that build the baselines on the very first start"
     )
     dashboard_host: str = Field(

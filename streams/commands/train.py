@@ -4,13 +4,12 @@ import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
 from models.orders.batch import OrderBatch
 from models.score.artifact import ArtifactError
-from models.training import train
+from models.training import PASSES, train
 from streams.commands.options import (
     inputs_option,
     json_option,
@@ -22,8 +21,6 @@ from streams.settings import Settings
 from streams.tapes.ahead import read_ahead
 from streams.tapes.files import TapeError
 from streams.tapes.intake import Intake, progress_bar, stored_bytes
-
-PASSES = 2  # that training makes over the tape
 
 
 @click.command("train")
@@ -40,19 +37,20 @@ def command(settings: Settings, inputs: tuple[Path, ...], as_json: bool) -> None
     """
     refuse_pipes("--input", inputs)
     started = time.monotonic()
-    passes: list[tuple[Intake, Any]] = []
+    passes: list[Intake] = []
+    digest = hashlib.sha256()
     try:
         with progress_bar() as bar:
             task = bar.add_task("train", total=PASSES * stored_bytes(inputs))
 
             def tape() -> Iterator[OrderBatch]:
-                intake, digest = Intake(), hashlib.sha256()
-                passes.append((intake, digest))
-                read = intake.read(inputs, lambda done: bar.advance(task, done), digest)
-                return read_ahead(read)
+                intake = Intake()
+                passes.append(intake)
+                fed = digest if len(passes) == 1 else None
+                return read_ahead(intake.read(inputs, lambda done: bar.advance(task, done), fed))
 
             model = train(tape)
-        intake, digest = passes[0]
+        intake = passes[0]
         manifest = model.save(settings.model, digest.hexdigest())
     except (TapeError, ArtifactError) as error:
         raise click.ClickException(str(error)) from error

@@ -8,7 +8,6 @@ runs only while somebody waits for records.
 import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -24,24 +23,6 @@ CHUNK_RECORDS: Final = 4096
 
 class TopicTapeError(Exception):
     """The topic cannot be read."""
-
-
-def as_ms(text: str) -> int:
-    """Read a time: RFC 3339 with its zone, or milliseconds since the Unix epoch.
-
-    >>> as_ms("2022-12-09T05:10:11.123Z") == as_ms("1670562611123") == 1670562611123
-    True
-    """
-    if text.isascii() and text.isdigit():
-        ms = int(text)
-    else:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError(f"{text} has no time zone; end it with Z for UTC")
-        ms = round(moment.timestamp() * 1000)
-    if not 0 <= ms < 2**63:
-        raise ValueError(f"{text} lies outside of what brokers know as time")
-    return ms
 
 
 class TopicTape(Closing):

@@ -10,7 +10,7 @@ from kafka import TopicPartition as AdminsPartition
 from streams.kafka import clients
 from streams.kafka.broker import EmbeddedBroker
 from streams.settings import Settings
-from streams.tapes.topic import TopicTape, TopicTapeError, as_ms
+from streams.tapes.topic import TopicTape, TopicTapeError
 from streams.topics import TopicSpec, ensure_topics
 from tests.streams.conftest import Produce, everything_on
 from tests.streams.kafka.cluster import KafkaCluster
@@ -123,8 +123,3 @@ def delete_before(brokers: list[str], topic: str, offset: int) -> None:
 def open_loops() -> int:
     made = (each for each in gc.get_objects() if issubclass(type(each), asyncio.BaseEventLoop))
     return sum(not loop.is_closed() for loop in made)
-
-
-def test_a_time_without_a_zone_is_refused() -> None:
-    with pytest.raises(ValueError, match="has no time zone; end it with Z for UTC"):
-        as_ms("2022-12-09T05:10:11")
