@@ -25,7 +25,6 @@ from streams.worker.runtime import (
     EXIT_FAILED,
     build_app,
     faust_credentials,
-    raw_topic,
     run_worker,
 )
 from streams.worker.transport import coalesced_topic
@@ -110,11 +109,6 @@ def test_credentials_go_to_faust_in_its_own_terms(tmp_path: Path) -> None:
     )
     assert (credentials.username, credentials.password) == ("desk", "correct-horse")
     assert "correct-horse" not in repr(credentials)
-
-
-def test_a_raw_topic_hands_bytes_on() -> None:
-    topic = raw_topic(build_app(["127.0.0.1:9092"]), "alerts")
-    assert topic.get_topic_name() == "alerts"
 
 
 @pytest.mark.parametrize(
