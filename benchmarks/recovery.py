@@ -158,7 +158,7 @@ async def measure(address: str, keys: int, partitions: int) -> Measured:
     spec = changelog_spec(f"{GROUP}.{keys}", "keys", partitions)
     ensure_topics([address], [spec])
     tps = [TopicPartition(spec.name, number) for number in range(partitions)]
-    identity = Identity("benchmark", partitions, "keys", layout_of(blank().snapshot()))
+    identity = Identity("benchmark", partitions, "keys", layout_of(blank().records()))
     changelog = Changelog([address], {})
     saved = await write_all(changelog, identity, tps, keys)
     began = time.perf_counter()

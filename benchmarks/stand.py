@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
+from streams.settings import Settings
 from streams.tapes.produce import produce
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.topics import ensure_topics, topic_specs
 from tests.streams.kafka.cluster import KafkaCluster, what_is_missing
 
 
@@ -27,7 +28,7 @@ class Stand:
         """Put events on the orders topic, each in the partition of its symbol."""
         path = folder / "orders.jsonl"
         path.write_bytes(b"\n".join(events) + b"\n")
-        asyncio.run(produce([path], [self.address], TopicNames().orders))
+        asyncio.run(produce([path], [self.address], Settings().topics.orders))
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def stand(partitions: int, *, short: bool) -> Iterator[Stand]:
     """Start a broker with our topics."""
     embedded = short or bool(what_is_missing())
     with EmbeddedBroker() if embedded else KafkaCluster() as broker:
-        specs = topic_specs(TopicNames(), partitions)
+        specs = topic_specs(Settings().topics, partitions)
         ensure_topics([broker.address], specs, limits=TOPIC_LIMITS if embedded else None)
         words = "the embedded broker" if embedded else "Apache Kafka, one node"
         yield Stand(broker.address, words, partitions)

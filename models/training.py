@@ -41,6 +41,8 @@ MOST_USUAL: Final = 0.96
 USUAL_QUANTILE: Final = 4.8
 FURTHEST: Final = 1.0
 
+PASSES: Final = 2  # over the tape
+
 Tape = Callable[[], Iterable[OrderBatch]]
 
 

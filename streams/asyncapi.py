@@ -6,7 +6,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Final, TypeAlias
 
@@ -19,7 +19,7 @@ from streams.freeze.actions import Entry as FreezeEntry
 from streams.freeze.requests import Request as FreezeRequest
 from streams.lifecycle.entries import Entry as LifecycleEntry
 from streams.settings import Settings
-from streams.topics import TopicNames, TopicSpec, every_spec
+from streams.topics import TopicSpec, every_spec
 
 Json: TypeAlias = dict[str, Any]
 
@@ -91,9 +91,9 @@ OWN: Final = ("market_changelog", "keys_changelog", "alerts_changelog", "put_bac
 
 def document() -> Json:
     """Describe all topics, by their default names."""
-    names = TopicNames()
-    specs = {spec.name: spec for spec in every_spec(names, Settings().app_id)}
-    kinds = {field.name: getattr(names, field.name) for field in fields(names)}
+    settings = Settings()
+    specs = {spec.name: spec for spec in every_spec(settings.topics, settings.app_id)}
+    kinds = asdict(settings.topics)
     kinds |= zip(OWN, [name for name in specs if name not in kinds.values()], strict=True)
     structs = [payload for payload in PAYLOADS.values() if not isinstance(payload, dict)]
     references, schemas = msgspec.json.schema_components(

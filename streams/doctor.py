@@ -20,7 +20,7 @@ from streams.kafka.access import greet
 from streams.kafka.clients import connect
 from streams.kafka.security import kafka_security
 from streams.settings import Settings
-from streams.topics import MEBIBYTE, TopicNames, TopicSpec, described_topics, every_spec
+from streams.topics import MEBIBYTE, TopicSpec, described_topics, every_spec
 
 CONNECT_MS: Final = 5000
 
@@ -71,7 +71,7 @@ def _brokers_and_topics(settings: Settings) -> list[Check]:
         advice = "see that it is a Kafka broker, and that its advertised addresses lead there"
         return [Check("brokers", Outcome.FAILED, f"{settings.brokers}: {error}", advice)]
     try:
-        names = TopicNames(**settings.topic_names())
+        names = settings.topics
         specs = every_spec(names, settings.app_id, settings.partitions)
         found = _topics(admin, [spec.name for spec in specs])
         checks = [_topic(spec, settings.replication_factor, found.get(spec.name)) for spec in specs]

@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -16,7 +17,6 @@ from typing import Annotated, Any, Final, Literal, Self
 import click
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     ValidationError,
     model_validator,
@@ -24,14 +24,13 @@ from pydantic import (
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 from typing_extensions import override
 
 from streams.kafka.settings import SecuritySettings
-from streams.lifecycle.settings import LifecycleSettings
+from streams.lifecycle.settings import LifecycleSettings, Paths
 from streams.watch.settings import WatchSettings
 from streams.worker.settings import StateSettings
 
@@ -71,11 +70,23 @@ def _url(text: str) -> str:
     return text
 
 
-def _comma_separated(value: object) -> object:
-    return [part for part in value.split(",") if part] if isinstance(value, str) else value
-
-
 Topic = Annotated[str, AfterValidator(_topic)]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNames:
+    """Names of the topics, by what they carry."""
+
+    orders: str
+    alerts: str
+    dispositions: str
+    freezes: str
+    lifecycle: str
+    dead: str
+    keys: str
+    suspects: str
+    requests: str
+    triage: str
 
 
 class Settings(SecuritySettings, LifecycleSettings, StateSettings, WatchSettings):
@@ -174,7 +185,7 @@ class Settings(SecuritySettings, LifecycleSettings, StateSettings, WatchSettings
     adopt_state: bool = Field(
         default=False, description="go on with the state that another model has left"
     )
-    warmup: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
+    warmup: Paths = Field(
         default=(), description="order files that build the baselines on the very first start"
     )
     dashboard_host: str = Field(
@@ -276,8 +287,13 @@ class Settings(SecuritySettings, LifecycleSettings, StateSettings, WatchSettings
                 raise ConfigError(f"warmup is '{path}': must be a file that can be read")
         return self.warmup
 
+    @property
+    def topics(self) -> TopicNames:
+        """Names of the topics."""
+        return TopicNames(**self.topic_names())
+
     def topic_names(self) -> dict[str, str]:
-        """Names of the topics by what they carry, as `streams.topics.TopicNames` takes them."""
+        """Names of the topics by what they carry."""
         fields = (field for field in type(self).model_fields if field.endswith("_topic"))
         return {field.removesuffix("_topic"): getattr(self, field) for field in fields}
 

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -39,6 +39,20 @@ def ended_by_sigterm() -> Iterator[None]:
         last.cancel()
         _TOLD.clear()
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def told_to_end(call: Callable[[], object]) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C call this, and nothing else, while the block runs."""
+    usual = {
+        number: signal.signal(number, lambda *_: call())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
 
 
 def was_told() -> bool:

@@ -1,7 +1,7 @@
 """The topics as data: names, partitions, retention, key, and what each carries."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Literal
 
@@ -9,7 +9,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from streams.kafka.clients import connect
-from streams.settings import DEFAULT_PARTITIONS
+from streams.settings import DEFAULT_PARTITIONS, TopicNames
 
 MEBIBYTE: Final = 1 << 20
 FRAME_BYTES: Final = 8 * MEBIBYTE  # most that one frame or state row may take
@@ -18,30 +18,6 @@ UNKNOWN_TOPIC: Final = 3  # Kafka's error code
 
 class TopicError(ValueError):
     """A topic of the broker does not fit its specification."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopicNames:
-    """Names of the topics; a setting each."""
-
-    orders: str = "orders"
-    alerts: str = "alerts"
-    dispositions: str = "alerts.dispositions"
-    freezes: str = "freeze.actions"
-    lifecycle: str = "key.lifecycle"
-    dead: str = "orders.dead"
-    keys: str = "roguekey.keys"
-    suspects: str = "roguekey.suspects"
-    requests: str = "roguekey.freeze.requests"
-    triage: str = "roguekey.triage"
-
-    def __post_init__(self) -> None:
-        owners: dict[str, str] = {}
-        for field, name in asdict(self).items():
-            if name in owners:
-                both = f"{owners[name]} and {field}"
-                raise ValueError(f"topic names of {both} are both {name!r}; must differ")
-            owners[name] = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +102,11 @@ def changelog_specs(group: str, partitions: int) -> list[TopicSpec]:
 def worker_group(app_id: str) -> str:
     """Consumer group of the workers."""
     return f"{app_id}.worker"
+
+
+def hook_group(app_id: str) -> str:
+    """Consumer group of the freeze hook."""
+    return f"{app_id}.freeze-hook"
 
 
 def put_back_spec(app_id: str) -> TopicSpec:

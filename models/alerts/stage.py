@@ -23,7 +23,7 @@ from models.rows import Rows
 from models.score.evidence import NOTABLE
 from models.score.model import Model
 from models.score.parts import at_most, parts_of
-from models.snapshot import Saved, Snapshot
+from models.snapshot import Records, Saved, Snapshot
 
 NOTEWORTHY: Final = 2.0  # rank from which a fill belongs to an incident; at most the threshold
 REASONS: Final = 5  # an alert gives at most so many
@@ -72,6 +72,10 @@ class AlertStage:
         return Snapshot(
             records, msgspec.msgpack.encode(_Values(crowd, *(part.save() for part in parts)))
         )
+
+    def records(self) -> dict[str, Records]:
+        """Give what is saved record by record, without the rest."""
+        return saved_tables(self._crowd)[0]
 
     def restore(self, records: Saved, values: bytes) -> None:
         """Take a state back, in place of that of a new stage."""

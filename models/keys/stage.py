@@ -14,7 +14,7 @@ from models.orders.batch import Float64s, OrderBatch, UInt64s, venue_and_symbol
 from models.orders.hashing import stable_hashes
 from models.rows import Rows
 from models.score.evidence import NO_EVIDENCE, NOTABLE
-from models.snapshot import Saved, Snapshot
+from models.snapshot import Records, Saved, Snapshot
 
 
 class KeyStage:
@@ -34,6 +34,10 @@ class KeyStage:
         """Give the state as it is now."""
         records, tables = saved_tables(self)
         return Snapshot(records, msgspec.msgpack.encode((tables, self._apps.save())))
+
+    def records(self) -> dict[str, Records]:
+        """Give what is saved record by record, without the rest."""
+        return saved_tables(self)[0]
 
     def restore(self, records: Saved, values: bytes) -> None:
         """Take a state back, in place of that of a new stage."""

@@ -13,7 +13,6 @@ from streams.evidence.gather import NoEvidenceError, gather
 from streams.evidence.order_window import OrderWindowError
 from streams.kafka.security import kafka_security
 from streams.settings import Settings
-from streams.topics import TopicNames
 
 
 @click.command("evidence")
@@ -46,7 +45,7 @@ def command(
     The alert, the key's orders read again from the topic, prices with a plot, the features against
     what is usual, ids of model and configuration, what was done, and a manifest with hashes.
     """
-    names = TopicNames(**settings.topic_names())
+    names = settings.topics
     brokers, client = settings.bootstrap_servers(), kafka_security(settings)
     try:
         gathered = gather(alert_id, brokers, names, round(1000 * margin), client)

@@ -33,7 +33,6 @@ from streams.kafka.security import kafka_security
 from streams.settings import Settings
 from streams.tapes.files import TapeError, new_tape, read_tape
 from streams.tapes.topic import TopicTape, TopicTapeError
-from streams.topics import TopicNames
 
 ASKED_FOR: Final = {
     Ask.FREEZE: "frozen by hand",
@@ -203,7 +202,7 @@ def _decide(
         request = new_request(ask, who=by, reason=reason, subject=subject, **about)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    names = TopicNames(**settings.topic_names())
+    names = settings.topics
     deadline = time.monotonic() + timeout
     with (
         _failures(settings),

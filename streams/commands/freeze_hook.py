@@ -1,10 +1,6 @@
 """`roguekey freeze-hook`: freezes keys that alerts accuse, within a policy."""
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Final
 
 import click
@@ -14,9 +10,9 @@ from streams.commands.options import json_option, log_at, show, with_settings
 from streams.freeze.assembly import assembled, kill_file_of, policy_of
 from streams.freeze.outbox import OutboxError
 from streams.freeze.policy import Policy, explain
-from streams.freeze.service import Service
 from streams.kafka.access import check_access
 from streams.settings import Settings
+from streams.signals import told_to_end
 from streams.topics import TopicError
 
 LIBRARIES: Final = ("kafka", "httpx", "httpcore")
@@ -54,7 +50,7 @@ def command(settings: Settings, only_explain: bool, once: bool, as_json: bool) -
     log_at(settings.log_level, LIBRARIES, silent=NETWORK)
     check_access(settings)
     try:
-        with assembled(settings) as service, _ended_by_signals(service):
+        with assembled(settings) as service, told_to_end(service.stop):
             click.echo(f"freeze hook in mode {policy.mode}, policy {policy.id}", err=True)
             service.run(once=once)
     except (OutboxError, TopicError) as error:
@@ -73,18 +69,3 @@ def _explain(settings: Settings, policy: Policy, *, as_json: bool) -> None:
         "meaning": lines[1:],
     }
     show(result, "\n".join(lines), as_json=as_json)
-
-
-@contextmanager
-def _ended_by_signals(service: Service) -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C end the run after the present turn."""
-
-    def stop(_: int, __: FrameType | None) -> None:
-        service.stop()
-
-    usual = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in usual.items():
-            signal.signal(number, handler)

@@ -5,18 +5,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import msgspec
 from aiokafka.errors import KafkaError
 from kafka.errors import KafkaError as AdminError
-from typing_extensions import override
 
 from models.lifecycle.calendar import CalendarError, calendar
 from models.lifecycle.machine import Mode
 from models.lifecycle.policy import policy
-from streams.commands.options import json_option, log_at, show, with_settings
+from streams.commands.options import Time, json_option, log_at, show, with_settings
 from streams.exchange.client import ExchangeClient, SecretError, Signer, read_signer
 from streams.kafka.access import check_access
 from streams.kafka.security import kafka_security
@@ -32,8 +31,7 @@ from streams.lifecycle.store import StateError, Store, only_one
 from streams.settings import ConfigError, Settings
 from streams.signals import ended_by_sigterm
 from streams.tapes.files import TapeError, read_tape
-from streams.tapes.topic import as_ms
-from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
+from streams.topics import TopicError, ensure_topics, topic_specs
 
 CONNECT_MS: Final = 5000
 IDLE_S: Final = 5.0  # between two looks, when nothing is to be done
@@ -56,19 +54,8 @@ POLICY: Final = (
 log = logging.getLogger(__name__)
 
 
-class _Moment(click.ParamType):
-    name = "time"
-
-    @override
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        try:
-            return as_ms(value)
-        except (ValueError, OverflowError) as error:
-            self.fail(f"{value!r} must be RFC 3339 with its zone, or ms since 1970: {error}")
-
-
 as_of_option: Final = click.option(
-    "--as-of", type=_Moment(), help="Take this for the time now (RFC 3339, or ms since 1970)."
+    "--as-of", type=Time(), help="Take this for the time now (RFC 3339, or ms since 1970)."
 )
 
 
@@ -269,7 +256,7 @@ def _signer(settings: Settings, name: str) -> Signer:
 def _feed(settings: Settings) -> KafkaFeed:
     brokers, security = settings.bootstrap_servers(), kafka_security(settings)
     check_access(settings)
-    names = TopicNames(**settings.topic_names())
+    names = settings.topics
     ours = {names.orders, names.lifecycle}
     ensure_topics(
         brokers,

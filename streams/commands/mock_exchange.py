@@ -1,16 +1,15 @@
 """`roguekey mock-exchange`: an exchange to try the freeze hook on."""
 
 import secrets
-import signal
 import threading
 from base64 import b64encode
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from streams.commands.options import OUTPUT_FILE
 from streams.exchange.mock import MockExchange, MockServer
+from streams.signals import told_to_end
 
 SECRET_BYTES = 32
 
@@ -46,14 +45,9 @@ def command(secret_file: Path, state: Path | None, port: int) -> None:
         secret_file.touch(mode=0o600)
         secret_file.write_text(f"whsec_{b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}\n")
     ended = threading.Event()
-
-    def end(_: int, __: FrameType | None) -> None:
-        ended.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    exchange = MockExchange(secret_file.read_text("utf-8").strip(), state)
-    with MockServer(exchange, port) as server:
-        click.echo(server.url)
-        ended.wait()
-    exchange.close()
+    with told_to_end(ended.set):
+        exchange = MockExchange(secret_file.read_text("utf-8").strip(), state)
+        with MockServer(exchange, port) as server:
+            click.echo(server.url)
+            ended.wait()
+        exchange.close()

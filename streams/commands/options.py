@@ -5,6 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -33,6 +34,43 @@ class Amount(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is no finite number.", param, ctx)
         return number
+
+
+def as_ms(text: str) -> int:
+    """Read a time: RFC 3339 with its zone, or milliseconds since the Unix epoch.
+
+    >>> as_ms("2022-12-09T05:10:11.123Z") == as_ms("1670562611123") == 1670562611123
+    True
+    """
+    if text.isascii() and text.isdigit():
+        ms = int(text)
+    else:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError(f"{text} has no time zone; end it with Z for UTC")
+        ms = round(moment.timestamp() * 1000)
+    if not 0 <= ms < 2**63:
+        raise ValueError(f"{text} lies outside of what brokers know as time")
+    return ms
+
+
+class Time(click.ParamType):
+    """RFC 3339, or milliseconds since the Unix epoch."""
+
+    name = "T"
+
+    @override
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Give the time in ms."""
+        try:
+            return as_ms(value)
+        except (ValueError, OverflowError) as error:
+            self.fail(
+                f"{value!r} must be RFC 3339 with its zone, as 2022-12-09T05:10:11Z,"
+                f" or milliseconds since 1970: {error}",
+                param,
+                ctx,
+            )
 
 
 def refuse_overwriting(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = ()) -> None:

@@ -17,7 +17,7 @@ from streams.tapes.files import TapeError
 from streams.tapes.intake import progress_bar, stored_bytes
 from streams.tapes.produce import Produced
 from streams.tapes.produce import produce as put_on_topic
-from streams.topics import TopicError, TopicNames, ensure_topics, topic_specs
+from streams.topics import TopicError, ensure_topics, topic_specs
 
 CONNECT_MS: Final = 5000
 
@@ -66,7 +66,7 @@ def command(
 
 
 def _ensure_topic(settings: Settings, security: Mapping[str, Any]) -> None:
-    specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
+    specs = topic_specs(settings.topics, settings.partitions)
     orders = [spec for spec in specs if spec.name == settings.orders_topic]
     ensure_topics(
         settings.bootstrap_servers(),

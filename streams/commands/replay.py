@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 from aiokafka.errors import KafkaError
-from typing_extensions import override
 
 from models.evaluation.labels import Labels, LabelsError
 from models.score.artifact import ArtifactError
@@ -16,6 +15,7 @@ from models.score.model import Model
 from streams.commands.options import (
     ORDER_FILE,
     OUTPUT_FILE,
+    Time,
     inputs_option,
     json_option,
     refuse_overwriting,
@@ -29,23 +29,7 @@ from streams.replay.report import as_result, as_text, score, write_report
 from streams.settings import ConfigError, Settings
 from streams.tapes.files import DeadLetterFile, TapeError
 from streams.tapes.intake import Intake, progress_bar, stored_bytes
-from streams.tapes.topic import TopicTape, TopicTapeError, as_ms
-
-
-class Time(click.ParamType):
-    """RFC 3339, or milliseconds since the Unix epoch."""
-
-    name = "T"
-
-    @override
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Give the time in ms."""
-        try:
-            return as_ms(value)
-        except ValueError:
-            self.fail(
-                f"{value!r} must be RFC 3339, as 2022-12-09T05:10:11Z, or milliseconds since 1970"
-            )
+from streams.tapes.topic import TopicTape, TopicTapeError
 
 
 @dataclass(frozen=True, slots=True)

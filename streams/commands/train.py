@@ -9,7 +9,7 @@ import click
 
 from models.orders.batch import OrderBatch
 from models.score.artifact import ArtifactError
-from models.training import train
+from models.training import PASSES, train
 from streams.commands.options import (
     inputs_option,
     json_option,
@@ -21,8 +21,6 @@ from streams.settings import Settings
 from streams.tapes.ahead import read_ahead
 from streams.tapes.files import TapeError
 from streams.tapes.intake import Intake, progress_bar, stored_bytes
-
-PASSES = 2  # that training makes over the tape
 
 
 @click.command("train")
@@ -46,10 +44,10 @@ def command(settings: Settings, inputs: tuple[Path, ...], as_json: bool) -> None
             task = bar.add_task("train", total=PASSES * stored_bytes(inputs))
 
             def tape() -> Iterator[OrderBatch]:
-                intake, unread = Intake(), None if passes else digest
+                intake = Intake()
                 passes.append(intake)
-                read = intake.read(inputs, lambda done: bar.advance(task, done), unread)
-                return read_ahead(read)
+                fed = digest if len(passes) == 1 else None
+                return read_ahead(intake.read(inputs, lambda done: bar.advance(task, done), fed))
 
             model = train(tape)
         intake = passes[0]

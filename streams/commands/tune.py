@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 from aiokafka.errors import KafkaError
@@ -13,6 +13,7 @@ from models.evaluation.decisions import Decision
 from models.evaluation.labels import LabelsError
 from models.evaluation.sweep import GRID, Choice, Costs, cheapest, held_out, sweep, within_budget
 from models.score.model import Model
+from models.training import PASSES
 from streams.commands.options import (
     ORDER_FILE,
     Amount,
@@ -34,7 +35,6 @@ from streams.tuning.files import write_report
 from streams.tuning.report import Tuned, as_result, as_text
 from streams.tuning.tuning import TapeFiles, decisions_of, train_on, try_tape
 
-TRAINING_PASSES: Final = 2
 USD = Amount(min=0.0)
 
 
@@ -151,7 +151,7 @@ def _tune(
     warmup, history = settings.warmup_files(), request.history
     if len(tapes) > 1:
         refuse_pipes("--warmup", warmup)  # each tape begins with it
-    total = TRAINING_PASSES * stored_bytes(history) + len(tapes) * stored_bytes(warmup)
+    total = PASSES * stored_bytes(history) + len(tapes) * stored_bytes(warmup)
     with progress_bar() as bar:
         task = bar.add_task("tune", total=total + stored_bytes(request.inputs))
 

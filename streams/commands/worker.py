@@ -17,13 +17,13 @@ from streams.settings import ConfigError, Settings
 from streams.signals import ended_by_sigterm
 from streams.tapes.files import TapeError
 from streams.tapes.intake import progress_bar, stored_bytes
-from streams.topics import TopicError, TopicNames, ensure_topics, every_spec
+from streams.topics import TopicError, ensure_topics, every_spec, worker_group
 from streams.watch.health import Health, address_of, listen
 from streams.watch.watch import Watch
 from streams.worker.compiling import compile_kernels
 from streams.worker.runtime import Companion, run_worker
 from streams.worker.warmup import Stages, is_first_start, warm_stages
-from streams.worker.worker import Worker, group_of
+from streams.worker.worker import Worker
 
 CONNECT_MS = 5000
 LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "numba")
@@ -116,7 +116,7 @@ def _brokers(settings: Settings, stack: ExitStack) -> list[str]:
         click.echo(f"embedded broker at {brokers[0]}")
     ensure_topics(
         brokers,
-        every_spec(TopicNames(**settings.topic_names()), settings.app_id, settings.partitions),
+        every_spec(settings.topics, settings.app_id, settings.partitions),
         replication=settings.replication_factor,
         limits=limits,
         client={"bootstrap_timeout_ms": CONNECT_MS, **kafka_security(settings)},
@@ -127,7 +127,7 @@ def _brokers(settings: Settings, stack: ExitStack) -> list[str]:
 def _stages(settings: Settings, brokers: list[str], empty: Stages) -> Stages:
     if not settings.warmup:
         return empty
-    group, security = group_of(settings), kafka_security(settings)
+    group, security = worker_group(settings.app_id), kafka_security(settings)
     if not is_first_start(brokers, group, settings.orders_topic, security):
         return empty
     history = settings.warmup_files()

@@ -13,7 +13,6 @@ from streams.dashboard.triage import Step, Triage
 from streams.dispositions import Disposition, Outcome
 from streams.freeze.requests import Ask, new_request
 from streams.settings import Settings
-from streams.topics import TopicNames
 
 CONNECT_MS: Final = 3000
 SEND_S: Final = 5.0
@@ -28,7 +27,7 @@ class Desk:
 
     def __init__(self, settings: Settings, client: dict[str, Any] | None = None) -> None:
         self._settings = settings
-        self._names = TopicNames(**settings.topic_names())
+        self._names = settings.topics
         self._client = client or {}
         self._lock = threading.Lock()
         self._producer: Any = None

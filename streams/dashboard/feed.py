@@ -22,7 +22,7 @@ from streams.dashboard.read_model import ReadModel
 from streams.dashboard.records import Intake, Record, Taken
 from streams.kafka.clients import connect
 from streams.settings import Settings
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.topics import ensure_topics, topic_specs
 
 CONNECT_MS: Final = 3000
 LISTEN_S: Final = 2.0
@@ -63,7 +63,7 @@ class Feed(threading.Thread):
         super().__init__(name="feed", daemon=True)
         self.pulse = Pulse(since=now_ms())
         self._settings = settings
-        self._names = TopicNames(**settings.topic_names())
+        self._names = settings.topics
         self._model = model
         self._intake = intake
         self._changed = changed

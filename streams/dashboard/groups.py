@@ -6,17 +6,16 @@ from typing import Any, Final
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from streams.dashboard.alert_views import Json
-from streams.freeze.service import group_of as hook_group_of
 from streams.kafka.clients import connect
 from streams.settings import Settings
-from streams.worker.worker import group_of
+from streams.topics import hook_group, worker_group
 
 CONNECT_MS: Final = 2000
 
 
 def groups_of(settings: Settings) -> dict[str, str]:
     """Give the groups by what reads in them; only workers join theirs, the others just commit."""
-    return {"worker": group_of(settings), "freeze-hook": hook_group_of(settings)}
+    return {"worker": worker_group(settings.app_id), "freeze-hook": hook_group(settings.app_id)}
 
 
 def ask_groups(settings: Settings, client: dict[str, Any]) -> dict[str, Json]:

@@ -24,7 +24,7 @@ from streams.dashboard.triage import Triage, TriageError
 from streams.dispositions import Disposition, DispositionError
 from streams.freeze.actions import decode_entry as decode_freeze
 from streams.lifecycle.entries import decode_entry as decode_lifecycle
-from streams.topics import TopicNames
+from streams.settings import TopicNames
 
 REFUSED: Final = (
     AlertError,

@@ -22,7 +22,6 @@ from streams.freeze.assembly import policy_of
 from streams.freeze.policy import Policy
 from streams.kafka.security import kafka_security
 from streams.settings import Settings
-from streams.topics import TopicNames
 
 SUMMARY_S = 0.5  # how long a summary is good: it is the same for everyone
 
@@ -55,7 +54,7 @@ class Screen:
         screen = cls(
             settings, model, handles, access, Desk(settings, client), Bell(), policy_of(settings)
         )
-        intake = Intake(TopicNames(**settings.topic_names()), handles)
+        intake = Intake(settings.topics, handles)
         screen.charts = Charts(settings, model, client)
         screen.feed = Feed(settings, model, intake, screen.taken, client)
         screen.health = Health(settings, screen.feed, client)

@@ -4,15 +4,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from streams.dead.letters import Letter
+from streams.kafka import clients
 from streams.kafka.security import kafka_security
 from streams.settings import Settings
-
-POLL_MS: Final = 1000
 
 
 class DeadTopicError(Exception):
@@ -71,11 +69,9 @@ class Topic:
         if begin >= last:
             return
         self._consumer.seek(self._place, max(begin, self.begin))
-        while await self._consumer.position(self._place) < last:
-            fetched = await self._consumer.getmany(self._place, timeout_ms=POLL_MS)
-            for record in fetched.get(self._place, ()):
-                if record.offset < last:
-                    yield record
+        while records := await clients.next_records(self._consumer, self._place, last):
+            for record in records:
+                yield record
 
     async def letters(self, choice: Choice) -> AsyncIterator[Found]:
         """Give the letters that are meant."""
@@ -91,13 +87,8 @@ class Topic:
 @asynccontextmanager
 async def reading(settings: Settings, name: str) -> AsyncIterator[Topic]:
     """Open the first partition of a topic; a `DeadTopicError` where it does not exist."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap_servers(),
-        enable_auto_commit=False,
-        **kafka_security(settings),
-    )
-    try:
-        await consumer.start()
+    servers = settings.bootstrap_servers()
+    async with clients.reading(servers, kafka_security(settings)) as consumer:
         # The names of all topics, since to ask for one that is missing may make it.
         if name not in await consumer.topics():
             raise DeadTopicError(f"topic {name} does not exist")
@@ -106,8 +97,6 @@ async def reading(settings: Settings, name: str) -> AsyncIterator[Topic]:
         begin = await consumer.beginning_offsets([place])
         end = await consumer.end_offsets([place])
         yield Topic(consumer, name, begin[place], end[place])
-    finally:
-        await consumer.stop()
 
 
 async def latest(settings: Settings, choice: Choice, limit: int) -> Listing:

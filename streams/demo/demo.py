@@ -29,7 +29,7 @@ from streams.demo.view import View, alert_text
 from streams.kafka.broker import HOST, TOPIC_LIMITS, EmbeddedBroker, free_port
 from streams.kafka.children import Command
 from streams.settings import PREFIX, Settings
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.topics import ensure_topics, topic_specs
 
 LOOK_S: Final = 0.1  # between two looks at the brokers
 PATIENCE_S: Final = 600.0  # without any progress, on however slow a machine
@@ -207,7 +207,7 @@ def _stand(plan: Plan, settings: Settings, stack: ExitStack) -> Settings:
     ours = settings.model_copy(update=changes)
     ensure_topics(
         ours.bootstrap_servers(),
-        topic_specs(TopicNames(**ours.topic_names()), ours.partitions),
+        topic_specs(ours.topics, ours.partitions),
         replication=ours.replication_factor,
         limits=limits,
         client={"bootstrap_timeout_ms": CONNECT_MS},

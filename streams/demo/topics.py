@@ -7,8 +7,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from streams.kafka.clients import connect
 from streams.settings import Settings
-from streams.topics import TopicNames
-from streams.worker.worker import group_of
+from streams.topics import worker_group
 
 CONNECT_MS: Final = 5000
 
@@ -19,9 +18,9 @@ class DemoTopics:
     """A reader of the alerts topic that belongs to no group, and an admin client."""
 
     def __init__(self, settings: Settings) -> None:
-        self.names = TopicNames(**settings.topic_names())
+        self.names = settings.topics
         self._servers = settings.bootstrap_servers()
-        self._group = group_of(settings)
+        self._group = worker_group(settings.app_id)
         self._partitions = dict.fromkeys((self.names.orders, self.names.keys), settings.partitions)
         self._consumer: Any = None
         self._admin: Any = None

@@ -12,7 +12,7 @@ from models.unreadable import UNREADABLE
 from streams.evidence.order_window import FoundOrder, OrdersTopic, OrderWindow, places_of
 from streams.freeze.actions import Entry, read_entry
 from streams.kafka.clients import connect
-from streams.topics import TopicNames
+from streams.settings import TopicNames
 
 CONNECT_MS: Final = 5000
 POLL_MS: Final = 200

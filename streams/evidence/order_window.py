@@ -19,12 +19,11 @@ from models.alerts.envelope import PLACES_HEADER, Place
 from models.orders.decode import Notional, Price, Quantity
 from models.unreadable import UNREADABLE
 from streams.closing import Closing
-from streams.kafka.clients import start_reader
+from streams.kafka.clients import next_records, start_reader, stop_client
 from streams.kafka.partitioning import partition_of
 from streams.tapes.topic import TopicTapeError, topic_partitions
 
 BLOCK: Final = 2048  # records of the first look back; each further one is twice as long
-POLL_MS: Final = 1000
 LATE_MS: Final = 60_000  # how late an event may lie on the topic and still be found
 MOST_READ: Final = 400_000  # records of one window, of all partitions
 
@@ -166,7 +165,7 @@ class OrdersTopic(Closing):
     @override
     def close(self) -> None:
         """Leave the brokers."""
-        self._runner.run(self._consumer.stop())
+        self._runner.run(stop_client(self._consumer))
         self._runner.close()
 
     async def _assign(self) -> list[TopicPartition]:
@@ -264,11 +263,8 @@ class OrdersTopic(Closing):
         self._consumer.seek(at, max(first, (await self._consumer.beginning_offsets([at]))[at]))
         end = min(end, (await self._consumer.end_offsets([at]))[at])
         records: list[ConsumerRecord] = []
-        while await self._consumer.position(at) < end:
-            fetched = await self._consumer.getmany(at, timeout_ms=POLL_MS, max_records=BLOCK)
-            records += [record for record in fetched.get(at, ()) if record.offset < end]
-            if records and records[-1].offset >= end - 1:
-                break
+        while found := await next_records(self._consumer, at, end, BLOCK):
+            records += found
         return records
 
 

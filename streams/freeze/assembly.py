@@ -15,7 +15,7 @@ from streams.freeze.publisher import Publisher
 from streams.freeze.service import CONNECT_MS, Service
 from streams.kafka.security import kafka_security
 from streams.settings import ConfigError, Settings
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.topics import ensure_topics, topic_specs
 
 KILL_FILE = "STOP"  # in the hook's folder
 
@@ -77,7 +77,7 @@ def assembled(settings: Settings) -> Iterator[Service]:
         If the brokers cannot be reached.
     """
     policy, client = policy_of(settings), kafka_security(settings)
-    names = TopicNames(**settings.topic_names())
+    names = settings.topics
     brokers = settings.bootstrap_servers()
     with ExitStack() as stack:
         timeout_s = policy.calls.timeout_s

@@ -20,7 +20,7 @@ from streams.clock import now_ms
 from streams.closing import Closing
 from streams.freeze.actions import Act, Entry, Outcome, read_entry
 from streams.kafka.clients import connect
-from streams.topics import TopicNames
+from streams.settings import TopicNames
 
 CONNECT_MS: Final = 5000
 LOOK_S: Final = 0.05  # between two looks for the answer

@@ -19,18 +19,13 @@ from streams.freeze.hook import Hook
 from streams.freeze.publisher import Publisher
 from streams.kafka.clients import connect
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics import hook_group
 
 CONNECT_MS: Final = 5000
 MOST_POLLED: Final = 500
 IDLE_S: Final = 0.05
 
 log = logging.getLogger(__name__)
-
-
-def group_of(settings: Settings) -> str:
-    """Consumer group of the hook."""
-    return f"{settings.app_id}.freeze-hook"
 
 
 class Reader:
@@ -47,7 +42,7 @@ class Reader:
             KafkaConsumer,
             bootstrap_servers=settings.bootstrap_servers(),
             bootstrap_timeout_ms=CONNECT_MS,
-            group_id=group_of(settings),
+            group_id=hook_group(settings.app_id),
             enable_auto_commit=False,
             auto_offset_reset=reset,
             max_poll_records=MOST_POLLED,
@@ -97,7 +92,7 @@ class Service(Closing):
     def __init__(
         self, settings: Settings, hook: Hook, publisher: Publisher, client: Mapping[str, Any]
     ) -> None:
-        names = TopicNames(**settings.topic_names())
+        names = settings.topics
         self.hook = hook
         self._publisher = publisher
         self._stop = threading.Event()

@@ -4,7 +4,6 @@ It serves ONE worker: a group member that went away is never evicted, so restart
 another worker joins. Anything with a Kafka address works in its place; nothing else knows of it.
 """
 
-import os
 import socket
 import subprocess
 import tempfile
@@ -102,7 +101,7 @@ class EmbeddedBroker:
 
 def binary() -> Path:
     """Path of the real binary: the console script of the package would not pass signals on."""
-    return Path(str(files("noida_db"))) / ("noida-db.exe" if os.name == "nt" else "noida-db")
+    return Path(str(files("noida_db"))) / "noida-db"
 
 
 def free_port() -> int:

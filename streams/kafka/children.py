@@ -1,6 +1,5 @@
 """Processes of our own that end with this one, however it ends."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -23,10 +22,8 @@ rm -rf -- "$2"
 """
 
 
-def guard(pid: int, folder: str = "") -> subprocess.Popen[bytes] | None:
-    """Start the shell that cleans up when this process is gone; None where there is no shell."""
-    if os.name == "nt":
-        return None
+def guard(pid: int, folder: str = "") -> subprocess.Popen[bytes]:
+    """Start the shell that cleans up when this process is gone."""
     return subprocess.Popen(  # noqa: S603 - a fixed script
         ["/bin/sh", "-c", GUARD, "sh", str(pid), folder],
         stdin=subprocess.PIPE,
@@ -52,7 +49,7 @@ def start(
     log: Path,
     folder: str = "",
     environment: Mapping[str, str] | None = None,
-) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes] | None]:
+) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
     """Start a process and its guard; `folder`, where one is given, goes with it.
 
     What it says goes to `log`. Ctrl-C does not reach it. Without an environment it has ours.
@@ -123,6 +120,5 @@ class Command:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._guard:
-            end(self._guard, STOP_SECONDS)
+        end(self._guard, STOP_SECONDS)
         end(self._process, STOP_SECONDS)

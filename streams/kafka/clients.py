@@ -10,9 +10,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 
 START_S: Final = 2.0  # for a reader that nobody waits for any more to finish its start
+PATIENCE_S: Final = 60.0  # for the next records; a reader is told nothing of brokers that are away
+POLL_MS: Final = 1000
 
 
 def connect(kind: Any, **settings: Any) -> Any:
@@ -32,8 +35,12 @@ def connect(kind: Any, **settings: Any) -> Any:
 
 
 async def start_reader(brokers: list[str], client: Mapping[str, Any]) -> AIOKafkaConsumer:
-    """Start an aiokafka consumer without a group; `KafkaError` where no broker answers."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, **client)
+    """Start an aiokafka consumer without a group; `KafkaError` where no broker answers.
+
+    Where records are gone that it is to read, it says so, unless `client` has it go on elsewhere.
+    """
+    how = {"enable_auto_commit": False, "auto_offset_reset": "none", **client}
+    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, **how)
     starting = asyncio.create_task(consumer.start())
     try:
         await asyncio.shield(starting)
@@ -54,4 +61,40 @@ async def reading(brokers: list[str], client: Mapping[str, Any]) -> AsyncIterato
     try:
         yield reader
     finally:
-        await reader.stop()
+        await stop_client(reader)
+
+
+async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Stop a client of aiokafka.
+
+    While brokers are away its own tasks, which it cancels, make it look as if ours were cancelled.
+    """
+    try:
+        await client.stop()
+    except asyncio.CancelledError:
+        if (task := asyncio.current_task()) and task.cancelling():
+            raise
+
+
+async def next_records(
+    reader: AIOKafkaConsumer, tp: TopicPartition, end: int, most: int | None = None
+) -> list[ConsumerRecord]:
+    """Give the next records of a partition before the offset `end`; none when that is reached.
+
+    Raises
+    ------
+    aiokafka.errors.KafkaError
+        If the brokers refuse, no longer have them, or give none for `PATIENCE_S`.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while await reader.position(tp) < end:
+                fetched = await reader.getmany(tp, timeout_ms=POLL_MS, max_records=most)
+                if records := [record for record in fetched.get(tp, ()) if record.offset < end]:
+                    return records
+    except TimeoutError as error:
+        where = f"{tp.topic}[{tp.partition}]"
+        raise KafkaTimeoutError(
+            f"no broker gave more of {where}, which ends at offset {end}, within {PATIENCE_S:g} s"
+        ) from error
+    return []

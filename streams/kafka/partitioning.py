@@ -9,9 +9,8 @@ from functools import cache
 import numpy as np
 from aiokafka.partitioner import DefaultPartitioner
 
-from models.orders.batch import Int32s, OrderBatch, venue_and_symbol
+from models.orders.batch import Int32s, Int64s, OrderBatch, venue_and_symbol
 from models.rows import Rows, owners
-from streams.worker.frames import route
 
 _choose = DefaultPartitioner()
 
@@ -44,3 +43,10 @@ def by_key(rows: Rows, partitions: int) -> list[tuple[int, Rows]]:
     return [
         (home, rows if len(chosen) == len(rows) else rows.take(chosen)) for home, chosen in parts
     ]
+
+
+def route(destination: Int32s) -> list[tuple[int, Int64s]]:
+    """Give each destination that occurs, rising, with its rows of `destination` (n,) in order."""
+    order = np.argsort(destination, kind="stable")
+    found, starts = np.unique(destination[order], return_index=True)
+    return list(zip(found.tolist(), np.split(order, starts[1:]), strict=True)) if len(order) else []

@@ -8,9 +8,6 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from faust.auth import SASLCredentials, SSLCredentials
-from faust.types.auth import CredentialsT
-
 from streams.settings import ConfigError, Settings
 
 
@@ -32,20 +29,6 @@ def kafka_security(settings: Settings) -> dict[str, Any]:
     if "SSL" in settings.security_protocol.split("_"):
         arguments["ssl_context"] = _tls(settings)
     return arguments
-
-
-def faust_credentials(settings: Settings) -> CredentialsT | None:
-    """Give Faust's `broker_credentials`; None where nothing is secured. Raises `ConfigError`."""
-    arguments = kafka_security(settings)
-    context = arguments.get("ssl_context")
-    if "sasl_mechanism" not in arguments:
-        return SSLCredentials(context) if context else None
-    return SASLCredentials(
-        username=arguments["sasl_plain_username"],
-        password=arguments["sasl_plain_password"],
-        ssl_context=context,
-        mechanism=arguments["sasl_mechanism"],
-    )
 
 
 def _password(settings: Settings) -> str:

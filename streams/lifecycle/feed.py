@@ -8,7 +8,6 @@ kafka-python, because it fetches ten times as fast.
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -17,6 +16,7 @@ from aiokafka.errors import KafkaError
 from typing_extensions import override
 
 from streams.closing import Closing
+from streams.kafka.clients import stop_client
 from streams.lifecycle.entries import CONTENT_TYPE
 from streams.lifecycle.store import Place
 from streams.topics import MEBIBYTE
@@ -170,8 +170,7 @@ class KafkaFeed(Closing):
 
     async def _stop(self) -> None:
         for client in (self._consumer, self._producer):
-            with suppress(asyncio.CancelledError):  # of its own tasks, when the brokers are away
-                await client.stop()
+            await stop_client(client)
 
 
 async def _start(

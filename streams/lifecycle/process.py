@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from models.alerts.masking import masked
 from models.lifecycle.machine import KeyState, Mode, Phase, reactivated, rescue
 from models.lifecycle.policy import Policy
 from streams.exchange.client import wait_s
@@ -181,7 +182,11 @@ class Process:
         with self._store.transaction():
             self._outbox.begin(messages, now)
             for message, answer in zip(messages, answers, strict=True):
-                if answer.verdict is Verdict.DONE or message.attempts >= MOST_ATTEMPTS:
+                if answer.verdict is Verdict.DONE:
+                    self._outbox.finish([message])
+                elif message.attempts >= MOST_ATTEMPTS:
+                    name, why = masked(message.api_key), answer.detail
+                    log.warning("%s of key %s: its owner is not told: %s", message.kind, name, why)
                     self._outbox.finish([message])
                 else:
                     pause = wait_s(pause_s(message), answer)

@@ -43,7 +43,6 @@ class Chunk:
     lines: list[bytes]  # without their line ends
     numbers: Int64s  # line in the file, from 1, shape (n,)
     bytes_done: int  # of the file as stored, read so far
-    bytes_total: int
 
 
 class _Decompressor(Protocol):
@@ -71,9 +70,8 @@ def read_tape(path: Path, chunk_lines: int = CHUNK_LINES) -> Iterator[Chunk]:
     """
     try:
         with path.open("rb", buffering=0) as file:
-            total = path.stat().st_size
             for lines, numbers, done in _chunks(_blocks(file, path.suffix), chunk_lines):
-                yield Chunk(lines, numbers, done, max(done, total))
+                yield Chunk(lines, numbers, done)
     except _BREAKS as error:
         cause = error.strerror if isinstance(error, OSError) else error
         raise TapeError(f"{path} cannot be read: {cause}") from None

@@ -8,7 +8,6 @@ runs only while somebody waits for records.
 import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -17,32 +16,13 @@ from typing_extensions import override
 
 from models.orders.batch import Int64s
 from streams.closing import Closing
-from streams.kafka.clients import start_reader
+from streams.kafka.clients import next_records, start_reader, stop_client
 
 CHUNK_RECORDS: Final = 4096
-POLL_MS: Final = 1000
 
 
 class TopicTapeError(Exception):
     """The topic cannot be read."""
-
-
-def as_ms(text: str) -> int:
-    """Read a time: RFC 3339 with its zone, or milliseconds since the Unix epoch.
-
-    >>> as_ms("2022-12-09T05:10:11.123Z") == as_ms("1670562611123") == 1670562611123
-    True
-    """
-    if text.isascii() and text.isdigit():
-        ms = int(text)
-    else:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError(f"{text} has no time zone; end it with Z for UTC")
-        ms = round(moment.timestamp() * 1000)
-    if not 0 <= ms < 2**63:
-        raise ValueError(f"{text} lies outside of what brokers know as time")
-    return ms
 
 
 class TopicTape(Closing):
@@ -63,7 +43,7 @@ class TopicTape(Closing):
         with ExitStack() as stack:
             self._runner = stack.enter_context(asyncio.Runner())
             self._consumer = self._runner.run(start_reader(bootstrap_servers, client or {}))
-            stack.callback(lambda: self._runner.run(self._consumer.stop()))
+            stack.callback(lambda: self._runner.run(stop_client(self._consumer)))
             self._begin, self._end = self._runner.run(self._find(since, until))
             self._open = stack.pop_all()
 
@@ -83,7 +63,7 @@ class TopicTape(Closing):
         Raises
         ------
         aiokafka.errors.KafkaError
-            If the brokers refuse.
+            If the brokers refuse, are away for long, or no longer have what comes next.
         """
         return self._runner.run(self._next(TopicPartition(self.topic, partition)))
 
@@ -116,16 +96,11 @@ class TopicTape(Closing):
         return {place: at.offset if (at := found.get(place)) else ends[place] for place in ends}
 
     async def _next(self, place: TopicPartition) -> tuple[list[bytes], Int64s] | None:
-        end = self._end[place]
-        while await self._consumer.position(place) < end:
-            fetched = await self._consumer.getmany(
-                place, timeout_ms=POLL_MS, max_records=CHUNK_RECORDS
-            )
-            records = [record for record in fetched.get(place, ()) if record.offset < end]
-            if records:
-                offsets = np.fromiter((record.offset for record in records), np.int64, len(records))
-                return [record.value or b"" for record in records], offsets
-        return None
+        records = await next_records(self._consumer, place, self._end[place], CHUNK_RECORDS)
+        if not records:
+            return None
+        offsets = np.fromiter((record.offset for record in records), np.int64, len(records))
+        return [record.value or b"" for record in records], offsets
 
 
 async def topic_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

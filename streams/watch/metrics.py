@@ -6,11 +6,11 @@ Counters are moved once per run of events, never per event; all else is read whe
 import time
 from collections import Counter as Counts
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,9 +26,9 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from models.alerts.envelope import Alert, AlertType, Severity
+from models.orders.refusals import Refusal
+from models.snapshot import Records
 from streams.watch.watchdog import Progress
-from streams.worker.partitions import Partition
-from streams.worker.stages import DeadLetter, MarketPartition
 
 STAGE_SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 RATE_S: Final = 60.0  # throughput is the mean over as long
@@ -36,6 +36,35 @@ RATE_STEP_S: Final = 1.0
 
 # They would double the number of series.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library does not annotate it
+
+
+class Observed(Protocol):
+    """What a partition of orders counts of what it has taken in."""
+
+    @property
+    def events(self) -> int:
+        """All of them."""
+
+    @property
+    def duplicates(self) -> int:
+        """Those seen before."""
+
+    @property
+    def ahead(self) -> int:
+        """Those too far ahead."""
+
+    @property
+    def clock(self) -> int:
+        """Time of the newest, ms; 0 before the first."""
+
+
+class Kept(Protocol):
+    """A partition of a stage, which keeps records."""
+
+    kind: str
+
+    def records(self) -> Mapping[str, Records]:
+        """Give them, by what they are of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +76,12 @@ class TableSize:
     bytes: int
 
 
-def sizes_of(partitions: Iterable[Partition]) -> list[TableSize]:
+def sizes_of(partitions: Iterable[Kept]) -> list[TableSize]:
     """Add up what the records of some partitions hold; what is small beside them is left out."""
     rows: Counts[str] = Counts()
     size: Counts[str] = Counts()
     for partition in partitions:
-        for name, records in partition.snapshot().records.items():
+        for name, records in partition.records().items():
             table = f"{partition.kind}.{name.strip('_')}"
             rows[table] += len(records.array)
             size[table] += records.array.nbytes
@@ -107,7 +136,7 @@ class Metrics:
         self._stages.labels(name).observe(time.monotonic() - started)
 
     @contextmanager
-    def counting(self, partition: int, market: MarketPartition) -> Iterator[None]:
+    def counting(self, partition: int, market: Observed) -> Iterator[None]:
         """Count what a partition of orders takes in meanwhile."""
         before = market.events, market.duplicates, market.ahead
         yield
@@ -118,10 +147,10 @@ class Metrics:
         self._newest[partition] = market.clock
         self._rate.add(events, time.monotonic())
 
-    def refused(self, letters: Iterable[DeadLetter]) -> None:
+    def refused(self, refusals: Iterable[Refusal]) -> None:
         """Count what was refused and becomes dead letters."""
-        for letter in letters:
-            self._refused.labels(letter.refusal.field or "event").inc()
+        for refusal in refusals:
+            self._refused.labels(refusal.field or "event").inc()
             self._letters.inc()
 
     def alerted(self, alerts: Iterable[Alert]) -> None:
@@ -212,7 +241,7 @@ class _Gauges(Collector):
             lag.add_metric([tp.topic, str(tp.partition)], place.lag)
         yield lag
         rows = _gauge("state_rows", "entities remembered", "table")
-        size = _gauge("state_bytes", "memory that they and their index take", "table")
+        size = _gauge("state_bytes", "memory of the records in use", "table")
         for table in self._tables():
             rows.add_metric([table.table], table.rows)
             size.add_metric([table.table], table.bytes)

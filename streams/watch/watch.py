@@ -22,8 +22,7 @@ from faust.exceptions import FaustError
 from faust.types import TP
 from typing_extensions import override
 
-from streams.watch.watchdog import Progress, StalledError, Stillness, Watchdog
-from streams.worker.runtime import EXIT_HUNG
+from streams.watch.watchdog import EXIT_HUNG, Progress, StalledError, Stillness, Watchdog
 
 LOOKS: Final = 12  # in the time that the watchdog allows
 SLOWEST_S: Final = 5.0  # between two looks

@@ -10,8 +10,7 @@ from typing import Final
 
 from faust.types import TP
 
-from streams.worker.runs import Run
-
+EXIT_HUNG: Final = 3  # of a process that had to be ended, since it did not end itself
 GAP: Final = 3.0  # looks further apart than so many intervals count as so far apart
 
 
@@ -59,16 +58,15 @@ class Progress:
         self.in_hand: TP | None = None  # what was begun last and is not done
         self.resting: set[TP] = set()  # what is left alone on purpose, since others are behind
 
-    def begin(self, tp: TP, run: Run) -> None:
-        """Note that a run is being worked on."""
+    def begin(self, tp: TP, first: int) -> None:
+        """Note that records from an offset on are being worked on."""
         self.in_hand = tp
-        first = int(run.offsets[0])
         self.offsets[tp] = min(first, self.offsets.get(tp, first))
 
-    def done(self, tp: TP, run: Run) -> None:
-        """Note that it is done with."""
+    def done(self, tp: TP, end: int) -> None:
+        """Note that all before an offset is done with."""
         self.in_hand = None
-        self.offsets[tp] = run.end
+        self.offsets[tp] = end
 
     def assigned(self) -> None:
         """Forget everything: reading begins anew where the group has committed."""

@@ -13,12 +13,10 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams.kafka.clients import reading
+from streams.kafka.clients import next_records, reading
 from streams.topics import FRAME_BYTES, MEBIBYTE
-from streams.worker.checkpoints import Message, StateError
+from streams.worker.checkpoints import Message
 
-PATIENCE_S: Final = 60.0  # without a record, before a changelog is given up
-PROMPT_MS: Final = 200
 AWAY_MS: Final = 1_200_000  # a broker may be away for so long before a write fails, as in Faust
 
 log = logging.getLogger(__name__)
@@ -63,13 +61,7 @@ class Changelog:
             reader.assign([tp])
             end = int((await reader.end_offsets([tp]))[tp])
             await reader.seek_to_beginning(tp)
-            patience = asyncio.get_running_loop().time() + PATIENCE_S
-            while await reader.position(tp) < end:
-                found = (await reader.getmany(tp, timeout_ms=PROMPT_MS)).get(tp, [])
-                if found:
-                    patience = asyncio.get_running_loop().time() + PATIENCE_S
-                elif asyncio.get_running_loop().time() > patience:
-                    raise StateError(f"{tp.topic} cannot be read to its end, offset {end}")
+            while found := await next_records(reader, tp, end):
                 for record in found:
                     if record.value is None:
                         contents.pop(record.key, None)

@@ -32,7 +32,7 @@ from models.orders.batch import Int64s
 from models.snapshot import Records, Snapshot
 from streams.worker.compression import decompress
 
-FORMAT: Final = 6  # changes when the meaning of what is written changes
+FORMAT: Final = 7  # changes when the meaning of what is written changes
 LAPS: Final = 128
 PART_BYTES: Final = 1 << 19  # of rows, before they are compressed
 LEVEL: Final = 1  # of zstd
@@ -214,9 +214,9 @@ def pack(cut: Cut) -> Packed:
     return Packed(parts, values)
 
 
-def layout_of(snapshot: Snapshot) -> str:
+def layout_of(records: Mapping[str, Records]) -> str:
     """Short id of the form of all records, so that none is ever read as something else."""
-    forms = {name: str(records.array.dtype) for name, records in snapshot.records.items()}
+    forms = {name: str(kept.array.dtype) for name, kept in records.items()}
     return blake2b(msgspec.json.encode(forms, order="sorted"), digest_size=6).hexdigest()
 
 

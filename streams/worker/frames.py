@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.orders.batch import Int32s, Int64s
 from models.unreadable import UNREADABLE
 
 MAGIC: Final = b"rkf\x03"  # the last byte is the version: it changes when the layout changes
@@ -158,10 +157,3 @@ def _array(
         return np.empty(shape, dtype), end
     array = np.frombuffer(data, dtype, count, start)
     return array if len(shape) == 1 else array.reshape(shape), end
-
-
-def route(destination: Int32s) -> list[tuple[int, Int64s]]:
-    """Give each destination that occurs, rising, with its rows of `destination` (n,) in order."""
-    order = np.argsort(destination, kind="stable")
-    found, starts = np.unique(destination[order], return_index=True)
-    return list(zip(found.tolist(), np.split(order, starts[1:]), strict=True)) if len(order) else []

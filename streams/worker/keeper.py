@@ -337,7 +337,7 @@ class Keeper:
         return find(contents, self._of(partition), partition.snapshot(), adopt=self._adopt)
 
     def _of(self, partition: Partition) -> Identity:
-        return replace(self._identity, kind=partition.kind, layout=layout_of(partition.snapshot()))
+        return replace(self._identity, kind=partition.kind, layout=layout_of(partition.records()))
 
     async def _stop(self) -> None:
         """Save everything a last time, unless something failed, and let go of the changelogs."""

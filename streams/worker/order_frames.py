@@ -13,7 +13,7 @@ from typing import Any, Final, get_args, get_type_hints
 import numpy as np
 
 from models.orders.batch import NONE, TABLE_OF, TABLES, Int32s, Names, OrderBatch
-from streams.worker.frames import Array, Frame, FrameError, Meta, pack, unpack
+from streams.worker.frames import Array, Frame, FrameError, Meta, pack
 
 _HINTS: Final = get_type_hints(OrderBatch)
 _DTYPES: Final = {  # of the array columns, as their annotations state them
@@ -31,11 +31,10 @@ _EXTRA: Final = "extra "
 
 @dataclass(frozen=True, slots=True)
 class OrderFrame:
-    """Orders, the columns that travelled beside them (one row each), and small facts."""
+    """Orders, and the columns that travelled beside them, one row each."""
 
     batch: OrderBatch
     extra: dict[str, Array]
-    meta: dict[str, int | str]
 
 
 def pack_orders(
@@ -59,13 +58,8 @@ def pack_orders(
     return pack({_HASHES: np.concatenate(hashes), **_gathered(columns)}, tables, meta or {}, word)
 
 
-def unpack_orders(data: bytes) -> OrderFrame:
-    """Read orders from a frame; a `FrameError` where it holds none or its parts do not fit."""
-    return orders_of(unpack(data))
-
-
 def orders_of(frame: Frame) -> OrderFrame:
-    """Give the orders that an unpacked frame holds, checked like those of `unpack_orders`."""
+    """Give the orders that a frame holds; a `FrameError` where it has none or they do not fit."""
     tables = frame.tables
     n = len(tables.get("event_id", ()))
     columns = _divided(frame.columns, n)
@@ -84,7 +78,7 @@ def orders_of(frame: Frame) -> OrderFrame:
         parts[name] = columns.pop(name)
     _require_codes([parts[c] for c in TABLE_OF], [len(parts[t]) for t in TABLE_OF.values()])
     extra = {name.removeprefix(_EXTRA): column for name, column in columns.items()}
-    return OrderFrame(OrderBatch(**parts), extra, frame.meta)
+    return OrderFrame(OrderBatch(**parts), extra)
 
 
 def _gathered(columns: Mapping[str, Array]) -> dict[str, Array]:

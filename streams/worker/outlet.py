@@ -9,7 +9,7 @@ from faust.types import TP
 
 from models.alerts.envelope import PLACES_HEADER, Alert
 from streams.dead.letters import Letter
-from streams.topics import TopicNames
+from streams.settings import TopicNames
 from streams.worker.row_frames import Word, pack_words
 from streams.worker.stages import DeadLetter, Part, frames_of
 

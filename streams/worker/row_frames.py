@@ -43,20 +43,11 @@ _decode_words = msgspec.msgpack.Decoder(tuple[Word, ...]).decode
 
 
 @dataclass(frozen=True, slots=True)
-class RowFrame:
-    """Rows or None, and what their source says."""
-
-    rows: Rows | None
-    word: Word
-    more: tuple[Word, ...] = ()  # what other sources say, in a frame without rows
-
-
-@dataclass(frozen=True, slots=True)
 class Sealed:
-    """The same, the rows not looked at yet: whoever has had them before need not."""
+    """What a source says, and its rows, not looked at yet: whoever has had them before need not."""
 
     word: Word
-    more: tuple[Word, ...]
+    more: tuple[Word, ...]  # what other sources say, in a frame without rows
     count: int  # of rows
     frame: bytes
 
@@ -126,9 +117,3 @@ def unseal(data: bytes) -> Sealed:
         return Sealed(_decode_word(label.word), (), count, data)
     except msgspec.MsgspecError as error:
         raise FrameError(f"the frame's source does not say what it has read: {error}") from None
-
-
-def unpack_rows(data: bytes) -> RowFrame:
-    """Read a frame of rows; a `FrameError` where it is none."""
-    sealed = unseal(data)
-    return RowFrame(sealed.rows(), sealed.word, sealed.more)

@@ -14,18 +14,20 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import faust
+from faust.auth import SASLCredentials, SSLCredentials
+from faust.types.auth import CredentialsT
 from typing_extensions import override
 
+from streams.kafka.security import kafka_security
+from streams.settings import Settings
 from streams.signals import was_told
-from streams.topics import FRAME_BYTES, MEBIBYTE
+from streams.topics import FRAME_BYTES, MEBIBYTE, worker_group
+from streams.watch.watchdog import EXIT_HUNG
 from streams.worker.compression import keep_compressors
 from streams.worker.event_loop import new_event_loop
-from streams.worker.transport import RawSchema
 
-DEFAULT_GROUP: Final = "roguekey.worker"
 STOP_SECONDS: Final = 10.0
 EXIT_FAILED: Final = 1
-EXIT_HUNG: Final = 3
 
 Companion: TypeAlias = Callable[[], Coroutine[Any, Any, None]]  # runs beside the worker
 
@@ -53,20 +55,18 @@ class App(faust.App):
 def build_app(
     brokers: list[str],
     *,
-    group: str = DEFAULT_GROUP,
-    instance: str | None = None,
+    group: str = worker_group("roguekey"),
     offset_reset: Literal["earliest", "latest"] = "earliest",
     commit_seconds: float = 1.0,
-    fetch_bytes: int = 2 * MEBIBYTE,
     buffered_runs: int = 8,
     session_s: float = 45.0,
     **more: Any,
 ) -> App:
     """Faust app on `brokers` (`host:port` each), which coalesces the topics that ask for it.
 
-    `group` is the consumer group, `instance` the static member id (a pod's name), `offset_reset`
-    where the very first start begins to read, `buffered_runs` how many runs may wait for an agent,
-    `session_s` after how long without a word from it the group gives its partitions to others.
+    `group` is the consumer group, `offset_reset` where the very first start begins to read,
+    `buffered_runs` how many runs may wait for an agent, `session_s` after how long without a word
+    from it the group gives its partitions to others.
     Anything else that Faust has a setting for goes into `more`, such as `broker_credentials`.
     """
     keep_compressors()
@@ -81,9 +81,8 @@ def build_app(
         "table_standby_replicas": 0,
         "key_serializer": "raw",
         "value_serializer": "raw",
-        "consumer_group_instance_id": instance,
         "consumer_auto_offset_reset": offset_reset,
-        "consumer_max_fetch_size": fetch_bytes,
+        "consumer_max_fetch_size": 2 * MEBIBYTE,
         "broker_max_poll_records": 32,  # of coalesced topics: runs
         "broker_commit_interval": commit_seconds,
         "broker_session_timeout": session_s,
@@ -101,9 +100,18 @@ def build_app(
     return App(group, **(settings | more))
 
 
-def raw_topic(app: faust.App, name: str, **options: Any) -> Any:
-    """Topic read and written record by record, keys and values as bytes."""
-    return app.topic(name, schema=RawSchema(), **options)
+def faust_credentials(settings: Settings) -> CredentialsT | None:
+    """Give Faust's `broker_credentials`; None where nothing is secured. Raises `ConfigError`."""
+    arguments = kafka_security(settings)
+    context = arguments.get("ssl_context")
+    if "sasl_mechanism" not in arguments:
+        return SSLCredentials(context) if context else None
+    return SASLCredentials(
+        username=arguments["sasl_plain_username"],
+        password=arguments["sasl_plain_password"],
+        ssl_context=context,
+        mechanism=arguments["sasl_mechanism"],
+    )
 
 
 def run_worker(

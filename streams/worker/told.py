@@ -3,18 +3,15 @@
 Those since the checkpoint lie on their topic, byte for byte; they need not lie there twice.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.kafka.clients import reading
+from streams.kafka.clients import next_records, reading
 
 MOST: Final = 10_000  # alerts of a partition that are looked at: more than one checkpoint is late
-PROMPT_MS: Final = 200
-PATIENCE_S: Final = 60.0  # in all; a worker that cannot tell what was told does not go on
 
 
 class Told:
@@ -29,7 +26,7 @@ class Told:
         return not self._digests or _digest(value) not in self._digests
 
     async def look_up(self) -> None:
-        """Read the end of the topic."""
+        """Read the end of the topic: a worker that cannot tell what was told does not go on."""
         how = {"auto_offset_reset": "earliest", "max_poll_records": None}
         async with reading(self._brokers, {**self._client, **how}) as reader:
             self._digests = await self._read(reader)
@@ -43,10 +40,9 @@ class Told:
         for tp in tps:
             reader.seek(tp, max(begins[tp], ends[tp] - MOST))
         found: set[bytes] = set()
-        async with asyncio.timeout(PATIENCE_S):
-            while [tp for tp in tps if await reader.position(tp) < ends[tp]]:
-                for records in (await reader.getmany(timeout_ms=PROMPT_MS)).values():
-                    found.update(_digest(record.value or b"") for record in records)
+        for tp in tps:
+            while records := await next_records(reader, tp, ends[tp]):
+                found.update(_digest(record.value or b"") for record in records)
         return found
 
 

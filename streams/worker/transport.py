@@ -1,9 +1,9 @@
 """The coalescing transport: consecutive records of a partition reach Faust as ONE message.
 
 Faust spends some 80 µs on each message; a run of thousands of records makes that nothing. Topics
-made by `coalesced_topic` are read in runs, all others (changelogs above all) the normal way.
-Everything that touches private parts of Faust or aiokafka stands here and in
-`streams.worker.fetching`, which is why both are pinned exactly. Faust finds the transport by its
+made by `coalesced_topic` are read in runs; the worker has no others. Private parts of Faust and
+aiokafka are touched here, in `fetching`, `records` and `compression`, and for new partitions in
+`streams.lifecycle.feed`, which is why both are pinned exactly. Faust finds the transport by its
 entry point: broker URLs `coalesced://host:port`.
 """
 # ruff: noqa: SLF001 - private parts are touched, see above

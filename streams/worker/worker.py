@@ -25,9 +25,9 @@ from faust.types import TP, StreamT
 
 from models.alerts.envelope import Alert
 from streams.dead.letters import RefusalLimit
-from streams.kafka.security import faust_credentials, kafka_security
+from streams.kafka.security import kafka_security
 from streams.settings import Settings
-from streams.topics import TopicNames, changelog_specs, worker_group
+from streams.topics import changelog_specs, worker_group
 from streams.watch.metrics import Metrics, sizes_of
 from streams.watch.watchdog import Progress as Places
 from streams.worker.changelog import Changelog
@@ -37,7 +37,7 @@ from streams.worker.merging import Merging
 from streams.worker.outlet import Outlet, Sent, Words
 from streams.worker.partitions import Partition
 from streams.worker.runs import Run
-from streams.worker.runtime import build_app
+from streams.worker.runtime import build_app, faust_credentials
 from streams.worker.stages import (
     ONLY,
     AlertPartition,
@@ -72,9 +72,10 @@ class Worker:
     """The agents of one worker, and the state of the partitions that are assigned to it."""
 
     def __init__(self, settings: Settings, brokers: list[str], stages: Stages) -> None:
+        group = worker_group(settings.app_id)
         self.app = build_app(
             brokers,
-            group=group_of(settings),
+            group=group,
             offset_reset=settings.auto_offset_reset,
             commit_seconds=COMMITS_S,
             buffered_runs=BUFFERED_RUNS,
@@ -82,7 +83,7 @@ class Worker:
             broker_credentials=faust_credentials(settings),
             session_s=settings.session_timeout_ms / 1000,
         )
-        self._names = names = TopicNames(**settings.topic_names())
+        self._names = names = settings.topics
         self._outlet = Outlet(self.app, names)
         self._partitions = settings.partitions
         self._patience_ms = settings.idle_heartbeat_ms
@@ -95,7 +96,7 @@ class Worker:
         self._limits: dict[int, RefusalLimit] = {}
         security = kafka_security(settings)
         self._told = Told(brokers, names.alerts, security)
-        specs = changelog_specs(group_of(settings), settings.partitions)
+        specs = changelog_specs(group, settings.partitions)
         tables = [spec.name for spec in specs]
         self._keeper = Keeper(
             self.app,
@@ -142,10 +143,10 @@ class Worker:
                     continue
                 sent: Sent = []
                 for run in event.value.portions(most_bytes):
-                    self.places.begin(owned.tp, run)
+                    self.places.begin(owned.tp, int(run.offsets[0]))
                     with self.metrics.stage(topic):
                         sent += await handle(owned.partition, owned.tp, run)
-                    self.places.done(owned.tp, run)
+                    self.places.done(owned.tp, run.end)
                     await asyncio.sleep(0)  # let the producer begin
                 done = Worked(event, stream, event.value.end, sent)
                 event.value = event.message.value = None  # it waits for a checkpoint without it
@@ -161,7 +162,7 @@ class Worker:
                 parts, refused = market.observe(run, now_ms)
             self._telling.wait_for(now_ms + self._patience_ms)
             self._limit(tp).take(market.events - before, [letter.refusal for letter in refused])
-            self.metrics.refused(refused)
+            self.metrics.refused(letter.refusal for letter in refused)
             sent = await self._outlet.rows(self._names.keys, parts)
             sent += await self._outlet.letters(tp, refused)
             if len(run) <= self._short_run:
@@ -386,8 +387,3 @@ class Worker:
 
     def _new_alert(self, _: int) -> AlertPartition:
         return AlertPartition(self._partitions, self._partitions, self._stages.alert())
-
-
-def group_of(settings: Settings) -> str:
-    """Consumer group of the workers."""
-    return worker_group(settings.app_id)

@@ -30,8 +30,9 @@ def model() -> Model:
 
 
 def state_of(stage: MarketStage | KeyStage | AlertStage) -> tuple[dict[str, bytes], bytes]:
-    snapshot = stage.snapshot()
+    snapshot, alone = stage.snapshot(), stage.records()
     records = {name: kept.array.tobytes() for name, kept in snapshot.records.items()}
+    assert records == {name: kept.array.tobytes() for name, kept in alone.items()}
     return records, snapshot.values
 
 

@@ -16,12 +16,11 @@ from models.score.model import Model
 from streams.kafka.security import kafka_security
 from streams.settings import Settings
 from streams.tapes.produce import produce
-from streams.topics import TopicNames, changelog_specs, ensure_topics, topic_specs
+from streams.topics import changelog_specs, ensure_topics, topic_specs, worker_group
 from streams.worker.changelog import Changelog
 from streams.worker.checkpoints import Identity, find, layout_of
 from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition
 from streams.worker.warmup import Stages
-from streams.worker.worker import group_of
 from tests.patience import PATIENCE_S, wait_until
 from tests.streams.conftest import values_on
 
@@ -36,8 +35,8 @@ def make_topics(
     settings: Settings, limits: dict[str, str] | None = None, *, replication: int = 1
 ) -> None:
     """Make all topics of a worker, and its changelogs."""
-    specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
-    specs += changelog_specs(group_of(settings), settings.partitions)
+    specs = topic_specs(settings.topics, settings.partitions)
+    specs += changelog_specs(worker_group(settings.app_id), settings.partitions)
     client = kafka_security(settings)
     servers = settings.bootstrap_servers()
     ensure_topics(servers, specs, replication=replication, limits=limits, client=client)
@@ -51,7 +50,7 @@ def put(settings: Settings, tape: Path) -> int:
 
 def committed(settings: Settings) -> int:
     """Count the events that the group has committed; 0 while its coordinator is not there."""
-    group = group_of(settings)
+    group = worker_group(settings.app_id)
     admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap_servers())
     try:
         offsets = admin.list_group_offsets(group).get(group, {})
@@ -86,10 +85,10 @@ def saved_state(settings: Settings, model: Model) -> State:
         "alerts": AlertPartition(n, n, AlertStage(model)),
     }
     found: State = {}
-    specs = changelog_specs(group_of(settings), n)
+    specs = changelog_specs(worker_group(settings.app_id), n)
     for (kind, partition), spec in zip(blank.items(), specs, strict=True):
         snapshot = partition.snapshot()
-        identity = Identity(model.id, n, kind, layout_of(snapshot))
+        identity = Identity(model.id, n, kind, layout_of(snapshot.records))
         for number in range(spec.partitions):
             contents = asyncio.run(_contents(settings, TopicPartition(spec.name, number)))
             state = find(contents, identity, snapshot)

@@ -25,14 +25,14 @@ from streams.tapes.intake import Intake
 from streams.tapes.produce import produce as produce_files
 from streams.tapes.simulated import write_labels, write_orders
 from streams.tapes.topic import TopicTape
-from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
-from streams.worker.runtime import DEFAULT_GROUP
+from streams.topics import TopicSpec, changelog_specs, ensure_topics, topic_specs, worker_group
 from tests.models.simulation.worlds import small_tape
 from tests.patience import PATIENCE_S
 from tests.streams.kafka.cluster import KafkaCluster, class_path, what_is_missing
 from tests.streams.kafka.secured import Secured, secured_cluster
 from tests.streams.lives import Lives
 
+GROUP = worker_group("roguekey")
 EASIER = 4.5  # strength by which the tests' model alerts sooner, so that a small tape has alerts
 
 Running = Callable[[faust.App], AbstractAsyncContextManager[None]]
@@ -137,7 +137,7 @@ def committed(broker: EmbeddedBroker) -> Committed:
     def ask() -> dict[int, int]:
         admin = KafkaAdminClient(bootstrap_servers=broker.address)
         try:
-            offsets = admin.list_group_offsets(DEFAULT_GROUP)[DEFAULT_GROUP]
+            offsets = admin.list_group_offsets(GROUP)[GROUP]
         finally:
             admin.close()
         return {
@@ -262,7 +262,10 @@ def run_command(*arguments: str, values: Mapping[str, str]) -> subprocess.Comple
 
 def put_on_topic(broker: EmbeddedBroker, tape: Path, partitions: int) -> None:
     """Make all topics and put a tape on that of orders, as `roguekey produce` does."""
-    specs = [*topic_specs(TopicNames(), partitions), *changelog_specs(DEFAULT_GROUP, partitions)]
+    specs = [
+        *topic_specs(Settings().topics, partitions),
+        *changelog_specs(GROUP, partitions),
+    ]
     ensure_topics([broker.address], specs, limits=TOPIC_LIMITS)
     asyncio.run(produce_files([tape], [broker.address], "orders"))
 

@@ -7,7 +7,8 @@ import yaml
 from models.alerts.envelope import Envelope
 from models.orders.decode import _Order
 from streams.asyncapi import ALERT, ORDER, as_yaml, document
-from streams.topics import TopicNames, every_spec
+from streams.settings import Settings
+from streams.topics import every_spec
 
 WRITTEN = Path(__file__).parents[2] / "deploy" / "asyncapi.yaml"
 
@@ -29,7 +30,7 @@ def test_it_reads_as_yaml_with_all_that_was_meant() -> None:
 
 def test_every_topic_is_described_with_what_the_broker_is_told() -> None:
     channels = {channel["address"]: channel for channel in document()["channels"].values()}
-    specs = every_spec(TopicNames(), "roguekey")
+    specs = every_spec(Settings().topics, "roguekey")
     assert channels.keys() == {spec.name for spec in specs}
     for spec in specs:
         bound = channels[spec.name]["bindings"]["kafka"]

@@ -53,6 +53,13 @@ def test_every_listed_command_exists_and_is_described_as_in_the_list(name: str) 
     assert command.get_short_help_str(limit=100) == COMMANDS[name]
 
 
+def test_only_a_worker_waits_for_faust_to_be_loaded() -> None:
+    others = [name.replace("-", "_") for name in COMMANDS if name != "worker"]
+    imports = "; ".join(f"import streams.commands.{name}" for name in others)
+    loaded = roguekey(program=f"{imports}; import sys; print('faust' in sys.modules)")
+    assert (loaded.stdout, loaded.stderr) == ("False\n", "")
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
 def test_help_lists_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 0

@@ -9,7 +9,7 @@ from models.score.artifact import Manifest, save_artifact
 from streams.doctor import Check, Outcome, examine
 from streams.kafka.broker import EmbeddedBroker
 from streams.settings import Settings
-from streams.topics import FRAME_BYTES, TopicNames, ensure_topics, every_spec
+from streams.topics import FRAME_BYTES, ensure_topics, every_spec
 
 
 def by_subject(checks: Iterable[Check]) -> dict[str, Check]:
@@ -21,7 +21,7 @@ def settings_for(broker: EmbeddedBroker, model: Path, partitions: int = 2) -> Se
 
 
 def make_topics(broker: EmbeddedBroker, limits: dict[str, str] | None = None) -> None:
-    ensure_topics([broker.address], every_spec(TopicNames(), "roguekey", 2), limits=limits)
+    ensure_topics([broker.address], every_spec(Settings().topics, "roguekey", 2), limits=limits)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_nothing_is_wrong_where_everything_is_there(broker: EmbeddedBroker, mode
     make_topics(broker)
     checks = examine(settings_for(broker, model))
     assert {check.outcome for check in checks} == {Outcome.OK}
-    assert len(checks) == 1 + len(every_spec(TopicNames(), "roguekey")) + 1
+    assert len(checks) == 1 + len(every_spec(Settings().topics, "roguekey")) + 1
 
 
 def test_brokers_that_are_not_set_fail_with_how_to_set_them(model: Path) -> None:

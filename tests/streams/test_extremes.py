@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from models.market.stage import MarketStage
 from streams.settings import Settings
 from streams.topics import FRAME_BYTES, MEBIBYTE
-from streams.worker.row_frames import pack_words, unpack_rows
+from streams.worker.row_frames import pack_words
 from streams.worker.runs import Run
 from streams.worker.stages import KeyPartition, MarketPartition, frames_of
 from streams.worker.warmup import Stages
@@ -19,6 +19,7 @@ from tests.patience import PATIENCE_S
 from tests.streams.aftermath import committed, make_topics
 from tests.streams.conftest import Trained, as_values
 from tests.streams.lives import Lives
+from tests.streams.worker.sources import unpack_rows
 
 AT_ONCE = 100_000
 AROUND = 128  # bytes that Kafka puts around a record, at most

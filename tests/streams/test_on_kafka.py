@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient
 from streams.kafka.children import Command
 from streams.kafka.security import kafka_security
 from streams.settings import Settings
-from streams.worker.worker import group_of
+from streams.topics import worker_group
 from tests.streams.aftermath import make_topics
 from tests.streams.conftest import Trained, as_values, run_command, values_on, variables
 
@@ -58,7 +58,7 @@ def alerts_of(settings: Settings, count: int, *running: Command) -> Counter[byte
 
 def wait_for_members(settings: Settings, count: int, *running: Command) -> None:
     """Wait until the group has so many members, and is at rest."""
-    group = group_of(settings)
+    group = worker_group(settings.app_id)
     admin = KafkaAdminClient(
         bootstrap_servers=settings.bootstrap_servers(), **kafka_security(settings)
     )

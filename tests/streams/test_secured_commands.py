@@ -16,7 +16,7 @@ from streams.kafka.security import kafka_security
 from streams.replay.replay import AlertFile, replay
 from streams.settings import Settings
 from streams.tapes.intake import Intake
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.topics import ensure_topics, topic_specs
 from tests.streams.conftest import Trained, names_of_its_own, run_command, values_on, variables
 from tests.streams.kafka.secured import GUEST, PASSWORD, Secured
 
@@ -63,7 +63,7 @@ def test_the_whole_chain_runs_as_a_user_over_tls(
     assert produced.returncode == 0, produced.stderr
     ensure_topics(
         settings.bootstrap_servers(),
-        topic_specs(TopicNames(**settings.topic_names()), settings.partitions),
+        topic_specs(settings.topics, settings.partitions),
         client=kafka_security(settings),
     )
     arguments = ["worker", "--model", str(trained.model_dir)]
@@ -157,7 +157,7 @@ def test_who_is_let_in_but_may_do_nothing_reads_so_in_one_line(
 def test_every_consumer_is_let_in(secured: Secured, told: Told, arguments: list[str]) -> None:
     values = secured.values(**names_of_its_own())
     settings = Settings.model_validate(values)
-    specs = topic_specs(TopicNames(**settings.topic_names()), settings.partitions)
+    specs = topic_specs(settings.topics, settings.partitions)
     ensure_topics(settings.bootstrap_servers(), specs, client=kafka_security(settings))
     code, out, err = told(arguments, values)
     assert code == 0, out + err

@@ -52,7 +52,7 @@ def test_an_empty_variable_counts_as_not_set(config: Path, monkeypatch: pytest.M
 
 
 def test_several_warm_up_files_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROGUEKEY_WARMUP", "a.jsonl,b.jsonl")
+    monkeypatch.setenv("ROGUEKEY_WARMUP", "a.jsonl, b.jsonl")
     assert load_settings().warmup == (Path("a.jsonl"), Path("b.jsonl"))
 
 

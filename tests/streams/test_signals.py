@@ -2,13 +2,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from streams.cli import SERVICES
-from streams.signals import GRACE_S, ended_by_sigterm, was_told
+from streams.signals import GRACE_S, ended_by_sigterm, told_to_end, was_told
 from tests.patience import PATIENCE_S
 
 PROGRAM = "from streams.cli import main; main()"
@@ -42,6 +43,15 @@ def test_what_runs_is_left_with_exit_code_0_and_what_held_before_holds_again() -
         signal.raise_signal(signal.SIGTERM)
     assert told.value.code == 0
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_is_to_be_called_is_called_instead_as_long_as_it_holds(number: signal.Signals) -> None:
+    before, told = signal.getsignal(number), threading.Event()
+    with told_to_end(told.set):
+        signal.raise_signal(number)
+        assert told.is_set()
+    assert signal.getsignal(number) == before
 
 
 def test_an_end_that_was_dropped_is_remembered_as_long_as_it_would_hold() -> None:

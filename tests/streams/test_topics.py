@@ -5,37 +5,34 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
+from streams.settings import Settings
 from streams.topics import (
     TopicError,
-    TopicNames,
     TopicSpec,
     changelog_spec,
     ensure_topics,
     every_spec,
+    hook_group,
     topic_specs,
+    worker_group,
 )
 
 
-def test_two_topics_cannot_share_a_name() -> None:
-    with pytest.raises(ValueError, match="orders and alerts are both 'orders'; must differ"):
-        TopicNames(alerts="orders")
-
-
 def test_every_named_topic_has_one_specification() -> None:
-    names = TopicNames(orders="exchange.orders")
+    names = Settings(orders_topic="exchange.orders").topics
     specified = [spec.name for spec in topic_specs(names)]
     assert sorted(specified) == sorted(getattr(names, field) for field in names.__slots__)
 
 
 def test_what_workers_share_has_the_asked_partitions() -> None:
-    names = TopicNames()
+    names = Settings().topics
     partitions = {spec.name: spec.partitions for spec in topic_specs(names, 12)}
     assert partitions[names.orders] == partitions[names.keys] == 12
     assert partitions[names.alerts] == 1
 
 
 def test_audit_and_alerts_are_kept_for_ever() -> None:
-    names = TopicNames()
+    names = Settings().topics
     config = {spec.name: spec.config for spec in topic_specs(names)}
     assert config[names.freezes]["retention.ms"] == config[names.alerts]["retention.ms"] == "-1"
 
@@ -48,16 +45,26 @@ def test_a_changelog_is_compacted_and_without_a_time_limit() -> None:
 
 
 def test_every_topic_of_an_app_has_one_specification_and_changelogs_fit_their_stages() -> None:
-    specs = {spec.name: spec for spec in every_spec(TopicNames(), "desk", 12)}
-    assert len(specs) == len(every_spec(TopicNames(), "desk", 12)) == len(TopicNames.__slots__) + 4
+    topics = Settings().topics
+    specs = {spec.name: spec for spec in every_spec(topics, "desk", 12)}
+    assert (
+        len(specs)
+        == len(every_spec(Settings().topics, "desk", 12))
+        == len(Settings().topic_names()) + 4
+    )
     assert specs["desk.worker-market-changelog"].partitions == 12
     assert specs["desk.worker-keys-changelog"].partitions == 12
     assert specs["desk.worker-alerts-changelog"].partitions == 1
     assert specs["desk.dead.replayed"].cleanup == "compact"
 
 
+def test_groups_bear_the_name_of_the_app() -> None:
+    assert worker_group("desk-1") == "desk-1.worker"
+    assert hook_group("desk-1") == "desk-1.freeze-hook"
+
+
 def test_missing_topics_are_made_once(broker: EmbeddedBroker) -> None:
-    specs = topic_specs(TopicNames(), 3)
+    specs = topic_specs(Settings().topics, 3)
     created = ensure_topics([broker.address], specs, limits=TOPIC_LIMITS)
     assert created == sorted(spec.name for spec in specs)
     assert ensure_topics([broker.address], specs) == []

@@ -11,7 +11,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from streams.commands.dead import command, printable
 from streams.dead.letters import Letter
 from streams.kafka.broker import EmbeddedBroker
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.settings import Settings
+from streams.topics import ensure_topics, topic_specs
 from tests.factories import encode, order
 from tests.patience import PATIENCE_S
 
@@ -36,10 +37,9 @@ class Desk:
 
     def __init__(self, address: str, name: str) -> None:
         self.address = address
-        names = {"orders": f"{name}.orders", "dead": f"{name}.dead"}
-        self.orders, self.dead = names.values()
-        specs = topic_specs(TopicNames(**names), 4)
-        ensure_topics([address], [spec for spec in specs if spec.name in names.values()])
+        self.orders, self.dead = f"{name}.orders", f"{name}.dead"
+        specs = topic_specs(Settings(orders_topic=self.orders, dead_topic=self.dead).topics, 4)
+        ensure_topics([address], [spec for spec in specs if spec.name in {self.orders, self.dead}])
         self._flags = ["--brokers", address, "--dead-topic", self.dead]
         self._replay_flags = ["--orders-topic", self.orders, "--app-id", name]
 

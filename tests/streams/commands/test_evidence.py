@@ -11,7 +11,8 @@ from kafka import KafkaProducer
 from streams.cli import run
 from streams.freeze.actions import Act, Outcome, Rule
 from streams.kafka.broker import EmbeddedBroker
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.settings import Settings
+from streams.topics import ensure_topics, topic_specs
 from tests.streams.freeze.entries import chain, entry
 
 START = 1_670_562_611_000
@@ -65,7 +66,7 @@ def alert(places: list[int]) -> dict[str, Any]:
 def server() -> Iterator[str]:
     """A broker with orders of many, an alert with its headers, and what was done about it."""
     with EmbeddedBroker() as broker:
-        names = TopicNames()
+        names = Settings().topics
         ensure_topics([broker.address], topic_specs(names, 3))
         producer = KafkaProducer(bootstrap_servers=broker.address, linger_ms=20)
         sent = {}

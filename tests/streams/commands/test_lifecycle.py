@@ -8,7 +8,8 @@ from kafka import KafkaProducer
 
 from streams.commands.lifecycle import command
 from streams.kafka.broker import EmbeddedBroker
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.settings import Settings
+from streams.topics import ensure_topics, topic_specs
 from tests.streams.lifecycle.worlds import START, order
 
 
@@ -16,7 +17,7 @@ from tests.streams.lifecycle.worlds import START, order
 def address() -> Iterator[str]:
     """A broker with the orders of two keys: k-idle-1 of the start, k-used-2 of every week."""
     with EmbeddedBroker() as broker:
-        ensure_topics([broker.address], topic_specs(TopicNames()))
+        ensure_topics([broker.address], topic_specs(Settings().topics))
         producer = KafkaProducer(bootstrap_servers=broker.address)
         producer.send("orders", order("k-idle-1", START), partition=0)
         for week in range(8):

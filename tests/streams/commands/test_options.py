@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from streams.commands.options import json_option, log_at, show, with_settings
+from streams.commands.options import as_ms, json_option, log_at, show, with_settings
 from streams.settings import Settings
 
 
@@ -101,3 +101,8 @@ def test_who_debugs_sees_all_whatever_the_settings_say(root: logging.Logger) -> 
     log_at("error", ["another.library"])
     assert root.level == logging.DEBUG
     assert logging.getLogger("another.library").level == logging.NOTSET
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no time zone; end it with Z for UTC"):
+        as_ms("2022-12-09T05:10:11")

@@ -21,9 +21,9 @@ from streams.dashboard.read_model import ReadModel
 from streams.dashboard.records import Intake, Record
 from streams.dashboard.triage import Step, Triage
 from streams.dispositions import Disposition, Outcome
-from streams.topics import TopicNames
+from streams.settings import Settings
 
-NAMES = TopicNames()
+NAMES = Settings().topics
 SECRET = b"s" * 32
 NOW = 1_800_000_000_000
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789"

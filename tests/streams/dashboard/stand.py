@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from models.alerts.envelope import Alert
 from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker, free_port
 from streams.kafka.children import Command
-from streams.settings import PREFIX
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.settings import PREFIX, Settings
+from streams.topics import ensure_topics, topic_specs
 from tests.patience import PATIENCE_S, wait_until
 from tests.streams.dashboard.samples import places
 
@@ -38,7 +38,7 @@ class Stand:
     def __init__(self, folder: Path, stack: ExitStack, **settings: str) -> None:
         self.folder = folder
         self.broker = stack.enter_context(EmbeddedBroker())
-        ensure_topics([self.broker.address], topic_specs(TopicNames()), limits=TOPIC_LIMITS)
+        ensure_topics([self.broker.address], topic_specs(Settings().topics), limits=TOPIC_LIMITS)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.exchange = ""  # address of a mock exchange, where there is one

@@ -17,7 +17,6 @@ from streams.demo.demo import as_environment
 from streams.kafka.broker import EmbeddedBroker, free_port
 from streams.kafka.children import Command
 from streams.settings import Settings
-from streams.topics import TopicNames
 from tests.patience import PATIENCE_S, wait_until
 from tests.streams.dashboard.samples import SECRET, alert, dump
 from tests.streams.kafka.cluster import KafkaCluster
@@ -29,7 +28,7 @@ class Reader:
     def __init__(self, settings: Settings, path: Path, stack: ExitStack) -> None:
         self.model = ReadModel(path)
         self._moved = threading.Condition()
-        intake = Intake(TopicNames(**settings.topic_names()), Handles(SECRET))
+        intake = Intake(settings.topics, Handles(SECRET))
         self.feed = Feed(settings, self.model, intake, self._tell)
         self.feed.start()
         self._stack = stack.enter_context(ExitStack())

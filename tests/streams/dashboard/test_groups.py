@@ -8,7 +8,7 @@ from kafka.structs import OffsetAndMetadata
 from streams.dashboard.groups import ask_groups, groups_of
 from streams.kafka.broker import EmbeddedBroker
 from streams.settings import Settings
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.topics import ensure_topics, topic_specs
 from tests.patience import PATIENCE_S
 
 
@@ -17,7 +17,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
     """Settings of a broker on which three orders lie, of which a worker did two."""
     with EmbeddedBroker() as broker:
         made = Settings(brokers=broker.address, dashboard_data=tmp_path, partitions=1)
-        ensure_topics([broker.address], topic_specs(TopicNames(), 1))
+        ensure_topics([broker.address], topic_specs(Settings().topics, 1))
         producer = KafkaProducer(bootstrap_servers=broker.address)
         for _ in range(3):
             producer.send("orders", b"{}", partition=0).get(timeout=PATIENCE_S)

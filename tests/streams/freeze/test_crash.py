@@ -19,7 +19,6 @@ from streams.freeze.requests import Ask, new_request
 from streams.kafka.broker import EmbeddedBroker
 from streams.kafka.children import Command
 from streams.settings import Settings
-from streams.topics import TopicNames
 from tests.patience import wait_until
 from tests.streams.freeze.kafka_stand import entries, put, settings_for
 from tests.streams.freeze.stand import SECRET, leak
@@ -93,7 +92,7 @@ def test_killed_at_any_moment_each_key_is_frozen_once_and_none_is_forgotten(tmp_
                         for k in by_hand
                     ]
                     requests = [request.encode() for request in asked]
-                    put(broker.address, requests, TopicNames().requests)
+                    put(broker.address, requests, Settings().topics.requests)
                     keys += fresh + by_hand
                     httpx.post(f"{url}/mock/faults", json=faults(), trust_env=False)
                     time.sleep(moments.uniform(0, 0.25))

@@ -11,7 +11,6 @@ from streams.exchange.mock import MockExchange
 from streams.freeze.audit import verify
 from streams.kafka.children import Command
 from streams.settings import Settings
-from streams.topics import TopicNames
 from tests.patience import wait_until
 from tests.streams.freeze.kafka_stand import audit, exchange, put, settings_for
 from tests.streams.freeze.stand import leak
@@ -28,7 +27,7 @@ def is_frozen(mock: MockExchange, key: str) -> bool:
 def test_brokers_that_die_and_come_back_cost_no_alert_and_no_entry(
     kafka_cluster: KafkaCluster, kafka_settings: Settings, tmp_path: Path
 ) -> None:
-    brokers, names = kafka_cluster.address, TopicNames(**kafka_settings.topic_names())
+    brokers, names = kafka_cluster.address, kafka_settings.topics
 
     def alert(number: int) -> None:
         stamp = time.time_ns() // 1_000_000

@@ -15,7 +15,6 @@ from streams.freeze.requests import Ask, Desk, new_request
 from streams.freeze.service import Service
 from streams.kafka.broker import EmbeddedBroker
 from streams.settings import ConfigError, Settings
-from streams.topics import TopicNames
 from tests.patience import PATIENCE_S
 from tests.streams.freeze.kafka_stand import entries, exchange, put, settings_for
 from tests.streams.freeze.stand import leak
@@ -130,7 +129,7 @@ def test_people_are_answered_by_the_hook(
     settings, keys = stand
     with running(settings):
         put(broker, [now(1, "a")])
-        with Desk([broker], TopicNames()) as desk:
+        with Desk([broker], Settings().topics) as desk:
             answer = None
             while answer is None or answer.rule == Rule.NO_CASE:  # not yet frozen
                 request = new_request(Ask.UNFREEZE, who="eva", reason="r", subject="a")

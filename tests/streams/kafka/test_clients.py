@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError
 
+from streams.kafka import clients
 from streams.kafka.broker import EmbeddedBroker
-from streams.kafka.clients import connect, start_reader
+from streams.kafka.clients import connect, next_records, reading, start_reader
+from tests.streams.conftest import Produce
 
 KINDS = pytest.mark.parametrize("kind", [KafkaAdminClient, KafkaConsumer])
 DESCRIPTORS = Path("/proc/self/fd")  # of Linux; elsewhere threads alone are counted
@@ -70,3 +73,23 @@ def test_a_reader_that_cannot_connect_is_stopped(caplog: pytest.LogCaptureFixtur
         with pytest.raises(KafkaConnectionError):
             asyncio.run(start_reader([f"127.0.0.1:{taken.getsockname()[1]}"], {}))
     gc.collect()  # a reader that nobody stopped tells of it here, as a warning
+
+
+def test_a_reader_of_brokers_that_went_away_gives_up_and_closes(
+    broker: EmbeddedBroker, orders: str, produce: Produce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    produce(orders, 0, [b"a"])
+
+    async def read() -> None:
+        place = TopicPartition(orders, 0)
+        async with reading([broker.address], {}) as reader:
+            reader.assign([place])
+            reader.seek(place, 0)
+            assert [record.value for record in await next_records(reader, place, 1)] == [b"a"]
+            assert await next_records(reader, place, 1) == []
+            broker.stop()
+            monkeypatch.setattr(clients, "PATIENCE_S", 0.5)
+            await next_records(reader, place, 2)
+
+    with pytest.raises(KafkaTimeoutError, match=r"orders\[0\], which ends at offset 2, within 0.5"):
+        asyncio.run(read())

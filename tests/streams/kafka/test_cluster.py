@@ -6,7 +6,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.settings import Settings
-from streams.topics import TopicNames, TopicSpec, ensure_topics, topic_specs
+from streams.topics import TopicSpec, ensure_topics, topic_specs
 from tests.patience import PATIENCE_S
 from tests.streams.kafka.cluster import KafkaCluster, class_path
 
@@ -62,7 +62,7 @@ def test_only_we_make_topics(kafka_cluster: KafkaCluster) -> None:
 
 
 def test_a_test_has_topics_of_its_own(kafka_settings: Settings) -> None:
-    specs = topic_specs(TopicNames(**kafka_settings.topic_names()), 2)
+    specs = topic_specs(kafka_settings.topics, 2)
     made = ensure_topics(kafka_settings.bootstrap_servers(), specs)
     assert sorted(made) == sorted(kafka_settings.topic_names().values())
     assert all(name.startswith(kafka_settings.app_id) for name in made)

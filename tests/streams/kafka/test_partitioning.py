@@ -1,11 +1,12 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from kafka.partitioner.default import murmur2
 
-from models.orders.batch import venue_and_symbol
+from models.orders.batch import Int32s, venue_and_symbol
 from models.rows import Rows
-from streams.kafka.partitioning import by_key, by_partition, partition_of
+from streams.kafka.partitioning import by_key, by_partition, partition_of, route
 from tests.factories import Event, batch_of, tapes
 
 
@@ -35,3 +36,11 @@ def test_a_key_has_one_home(tape: list[Event], partitions: int) -> None:
     names = [name for _, keys in homes for name in keys]
     assert len(names) == len(set(names)) == len(set(batch.keys.strings))
     assert all(0 <= home < partitions for home, _ in homes)
+
+
+@given(arrays.arrays(np.int32, st.integers(0, 40), elements=st.integers(0, 5)))
+def test_each_row_goes_to_its_destination_in_order(destination: Int32s) -> None:
+    routed = route(destination)
+    assert [partition for partition, _ in routed] == sorted(set(destination.tolist()))
+    for partition, rows in routed:
+        assert rows.tolist() == [n for n, to in enumerate(destination.tolist()) if to == partition]

@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from faust.auth import SASLCredentials, SSLCredentials
 
-from streams.kafka.security import faust_credentials, kafka_security
+from streams.kafka.security import kafka_security
 from streams.settings import ConfigError, Settings, load_settings
 
 SECRET = "correct-horse"  # noqa: S105 - of nothing
@@ -27,24 +26,19 @@ def refused(**values: object) -> str:
 
 def test_nothing_is_secured_where_nothing_is_set() -> None:
     assert kafka_security(Settings()) == {}
-    assert faust_credentials(Settings()) is None
 
 
-def test_credentials_go_to_every_client_in_its_own_terms(authority: Path) -> None:
+def test_credentials_go_to_every_client(authority: Path) -> None:
     settings = load_settings({**SASL, "sasl_password": SECRET, "ssl_cafile": str(authority)})
     arguments = kafka_security(settings)
     assert arguments["sasl_mechanism"] == "SCRAM-SHA-512"
     assert (arguments["sasl_plain_username"], arguments["sasl_plain_password"]) == ("desk", SECRET)
-    credentials = faust_credentials(settings)
-    assert isinstance(credentials, SASLCredentials)
-    assert credentials.protocol.value == arguments["security_protocol"] == "SASL_SSL"
-    assert (credentials.username, credentials.password) == ("desk", SECRET)
+    assert arguments["security_protocol"] == "SASL_SSL"
 
 
 def test_tls_alone_needs_no_user(authority: Path) -> None:
     settings = Settings(security_protocol="SSL", ssl_cafile=authority)
     assert kafka_security(settings).keys() == {"security_protocol", "ssl_context"}
-    assert isinstance(faust_credentials(settings), SSLCredentials)
 
 
 def test_brokers_are_known_by_the_given_authority_alone_and_by_their_names(authority: Path) -> None:
@@ -74,7 +68,6 @@ def test_a_file_without_a_password_is_refused_by_name(tmp_path: Path, content: b
 def test_a_password_is_shown_nowhere(tmp_path: Path) -> None:
     settings = load_settings({**SASL, "sasl_password": SECRET})
     shown = [repr(settings), str(settings), settings.model_dump_json(), f"{settings.model_dump()}"]
-    shown.append(repr(faust_credentials(settings)))
     config = tmp_path / "roguekey.toml"
     for wrong in (f'sasl_password = ["{SECRET}"]\n', f'partitions = 0\nsasl_password = "{SECRET}"'):
         config.write_text(wrong)

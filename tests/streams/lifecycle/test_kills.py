@@ -22,8 +22,9 @@ from streams.exchange.mock import MockExchange, MockServer
 from streams.exchange.wire import Operation
 from streams.kafka.broker import EmbeddedBroker
 from streams.lifecycle.entries import Entry, Kind, decode_entry
+from streams.settings import Settings
 from streams.tapes.topic import TopicTape
-from streams.topics import TopicNames, ensure_topics, topic_specs
+from streams.topics import ensure_topics, topic_specs
 from tests.patience import PATIENCE_S
 from tests.streams.lifecycle.worlds import START, order
 
@@ -139,7 +140,7 @@ def test_killed_at_any_moment_it_removes_every_idle_key_once_and_no_other(
 
     exchange = MockExchange(SECRET)
     with EmbeddedBroker() as broker, MockServer(exchange) as server:
-        ensure_topics([broker.address], topic_specs(TopicNames()))
+        ensure_topics([broker.address], topic_specs(Settings().topics))
         producer = KafkaProducer(bootstrap_servers=broker.address)
 
         def use(keys: list[str], at: int) -> None:

@@ -8,6 +8,7 @@ from models.lifecycle.machine import Mode
 from models.lifecycle.policy import policy
 from streams.lifecycle.entries import Kind, Reason
 from streams.lifecycle.holds import Watch, acknowledge
+from streams.lifecycle.process import MOST_ATTEMPTS
 from streams.lifecycle.steps import Limits
 from streams.lifecycle.store import Place, StateError
 from tests.models.lifecycle.policies import ms
@@ -180,6 +181,19 @@ def test_a_refused_notice_is_told_once_a_day_and_tried_each_hour(world: World) -
         world.after(hours=1)
     assert world.outside.calls - before == 23
     assert world.kinds("k1") == ["notice_failed"]
+
+
+def test_what_an_owner_cannot_be_told_is_given_up_in_the_end_with_a_word(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    notified(world).use("k1")
+    world.outside.notifier = BUSY
+    for _ in range(MOST_ATTEMPTS + 1):
+        world.after(hours=1)
+    assert caplog.messages[-1].startswith("rescue of key ")
+    assert caplog.messages[-1].endswith(": its owner is not told: HTTP 503")
+    world.outside.notifier = DONE
+    assert world.after(hours=1).outside.letters(Kind.RESCUE, "k1") == []
 
 
 def test_nothing_is_removed_while_the_owner_cannot_be_told_that_it_goes_now(world: World) -> None:

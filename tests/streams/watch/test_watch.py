@@ -16,8 +16,8 @@ from kafka import KafkaProducer
 from streams.kafka.broker import EmbeddedBroker
 from streams.topics import TopicSpec, ensure_topics
 from streams.watch.watch import Watch
-from streams.watch.watchdog import Progress
-from streams.worker.runtime import EXIT_FAILED, EXIT_HUNG, build_app
+from streams.watch.watchdog import EXIT_HUNG, Progress
+from streams.worker.runtime import EXIT_FAILED, build_app
 from streams.worker.transport import coalesced_topic
 from tests.patience import PATIENCE_S
 from tests.streams.conftest import Running
@@ -47,12 +47,12 @@ progress = Progress()
 async def work(stream):
     async for event in stream.noack().events():
         tp = event.message.tp
-        progress.begin(tp, event.value)
+        progress.begin(tp, int(event.value.offsets[0]))
         if event.value.values[0] == b"leave":
             return
         if event.value.values[0] != b"good":
             await globals()[event.value.values[0].decode()]()
-        progress.done(tp, event.value)
+        progress.done(tp, event.value.end)
         await stream.ack(event)
         print(progress.offsets[tp], flush=True)
 

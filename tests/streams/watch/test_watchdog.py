@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.watch.watchdog import Place, Progress, Stillness, Watchdog
-from streams.worker.runs import Run
 
 ORDERS, KEYS = TP("orders", 3), TP("roguekey.keys", 0)
 LIMIT = 60.0
@@ -15,11 +14,6 @@ def watched(places: list[Place], every: float = EVERY) -> list[str]:
     """What a watchdog says of one partition, look by look."""
     dog = Watchdog(LIMIT, EVERY)
     return [dog.look({ORDERS: at}, step * every).get(ORDERS, "") for step, at in enumerate(places)]
-
-
-def run(first: int, last: int) -> Run:
-    offsets = np.arange(first, last + 1)
-    return Run([b""] * len(offsets), offsets, offsets)
 
 
 def test_an_offset_that_stands_still_while_the_lag_grows_is_told_once_the_limit_is_reached() -> (
@@ -107,11 +101,11 @@ def test_stillness_begins_at_zero_with_every_change() -> None:
 def test_progress_is_where_the_run_in_hand_begins_and_then_where_it_ended() -> None:
     progress = Progress()
     progress.ends[ORDERS] = 100
-    progress.begin(ORDERS, run(40, 49))
+    progress.begin(ORDERS, 40)
     assert (progress.places(), progress.in_hand) == ({ORDERS: Place(40, 100)}, ORDERS)
-    progress.done(ORDERS, run(40, 49))
+    progress.done(ORDERS, 50)
     assert (progress.places(), progress.in_hand) == ({ORDERS: Place(50, 100)}, None)
-    progress.begin(ORDERS, run(52, 60))
+    progress.begin(ORDERS, 52)
     assert progress.offsets == {ORDERS: 50}  # what lies between was no record
     progress.assigned()
     assert progress.places() == {}
@@ -120,7 +114,7 @@ def test_progress_is_where_the_run_in_hand_begins_and_then_where_it_ended() -> N
 def test_a_partition_that_rests_on_purpose_is_counted_but_not_watched() -> None:
     progress = Progress()
     for tp in (ORDERS, KEYS):
-        progress.done(tp, run(0, 9))
+        progress.done(tp, 10)
         progress.ends[tp] = 15
     progress.resting = {ORDERS}
     assert progress.places().keys() == {ORDERS, KEYS}

@@ -1,14 +1,16 @@
 """Partitions of the three stages, and what they send and are sent."""
 
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
 from models.alerts.stage import AlertStage
 from models.market.stage import MarketStage
+from models.rows import Rows
 from models.score.model import Model
 from streams.worker.partitions import Partition
-from streams.worker.row_frames import pack_words
+from streams.worker.row_frames import Word, pack_words, unseal
 from streams.worker.runs import Run
 from streams.worker.stages import AlertPartition, KeyPartition, MarketPartition, frames_of
 from streams.worker.warmup import Stages
@@ -61,3 +63,18 @@ def values_of(partition: KeyPartition) -> Any:
     """All that the key stage has learned."""
     records = partition.snapshot().records
     return {name: kept.array.tobytes() for name, kept in records.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class RowFrame:
+    """Rows or None, and what their source says."""
+
+    rows: Rows | None
+    word: Word
+    more: tuple[Word, ...] = ()  # what other sources say, in a frame without rows
+
+
+def unpack_rows(data: bytes) -> RowFrame:
+    """Read a frame of rows; a `FrameError` where it is none."""
+    sealed = unseal(data)
+    return RowFrame(sealed.rows(), sealed.word, sealed.more)

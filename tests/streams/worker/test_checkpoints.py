@@ -49,7 +49,7 @@ class State:
         return Snapshot({"rows": Records(self.rows, self.changed)}, values)
 
 
-IDENTITY = Identity("m1", 4, "keys", layout_of(State().snapshot()))
+IDENTITY = Identity("m1", 4, "keys", layout_of(State().snapshot().records))
 Contents = dict[bytes, bytes]
 
 

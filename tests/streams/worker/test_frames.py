@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models.orders.batch import Int32s
-from streams.worker.frames import MAGIC, FrameError, pack, peek, route, unpack
+from streams.worker.frames import MAGIC, FrameError, pack, peek, unpack
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 numbers = (
@@ -159,11 +158,3 @@ def test_a_header_that_promises_more_than_there_is_is_refused(form: list[Any]) -
     data += bytes(-len(data) % 8) + bytes(8)
     with pytest.raises(FrameError):
         unpack(data)
-
-
-@given(arrays.arrays(np.int32, st.integers(0, 40), elements=st.integers(0, 5)))
-def test_each_row_goes_to_its_destination_in_order(destination: Int32s) -> None:
-    routed = route(destination)
-    assert [partition for partition, _ in routed] == sorted(set(destination.tolist()))
-    for partition, rows in routed:
-        assert rows.tolist() == [n for n, to in enumerate(destination.tolist()) if to == partition]

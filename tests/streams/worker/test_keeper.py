@@ -10,11 +10,11 @@ from kafka import KafkaAdminClient
 from models.score.model import Model
 from streams.kafka.broker import TOPIC_LIMITS, EmbeddedBroker
 from streams.settings import Settings
-from streams.topics import TopicNames, TopicSpec, changelog_specs, ensure_topics, topic_specs
+from streams.topics import TopicSpec, changelog_specs, ensure_topics, topic_specs, worker_group
 from streams.worker.checkpoints import Message, StateError
 from streams.worker.stages import KeyPartition
 from streams.worker.warmup import Stages
-from streams.worker.worker import Worker, group_of
+from streams.worker.worker import Worker
 from tests.factories import TS, encode, order
 from tests.patience import PATIENCE_S
 from tests.streams.conftest import Committed, Produce, Trained
@@ -24,7 +24,7 @@ SETTINGS = Settings(partitions=1, checkpoint_interval_ms=50)
 
 @pytest.fixture
 def topics(broker: EmbeddedBroker) -> EmbeddedBroker:
-    specs = topic_specs(TopicNames(), 1) + changelog_specs(group_of(SETTINGS), 1)
+    specs = topic_specs(Settings().topics, 1) + changelog_specs(worker_group(SETTINGS.app_id), 1)
     ensure_topics([broker.address], specs, limits=TOPIC_LIMITS)
     return broker
 
@@ -79,7 +79,7 @@ def test_no_checkpoint_is_complete_before_what_came_of_it_lies_with_the_brokers(
 ) -> None:
     """What comes of that which was heard ahead of a topic belongs to no run that was read."""
     worker = Worker(SETTINGS, [topics.address], Stages(trained.model))
-    keys = TP(TopicNames().keys, 0)
+    keys = TP(Settings().topics.keys, 0)
 
     async def scenario() -> None:
         async with asyncio.timeout(PATIENCE_S):
@@ -106,7 +106,7 @@ def test_a_state_that_begins_while_its_partition_is_taken_away_says_nothing(
 ) -> None:
     """Its next owner may not have seen it, and begin another; listeners would hear of both."""
     worker = Worker(SETTINGS, [topics.address], Stages(trained.model))
-    keeper, orders = worker._keeper, TP(TopicNames().orders, 0)
+    keeper, orders = worker._keeper, TP(Settings().topics.orders, 0)
     write = keeper._changelog.write
 
     async def revoked_meanwhile(log: TopicPartition, records: Sequence[Message]) -> int | None:
@@ -135,7 +135,7 @@ def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one(
 ) -> None:
     produce("orders", 0, [encode(order(event_id=f"e{n}", ts=TS + n)) for n in range(5)])
     live(topics, committed, trained.model, 5)
-    make_anew(topics, topic_specs(TopicNames(), 1)[0])
+    make_anew(topics, topic_specs(Settings().topics, 1)[0])
     produce("orders", 0, [encode(order(event_id="f", ts=TS))])
     refused = live(topics, committed, trained.model, 6).app.crash_reason
     assert isinstance(refused, StateError)
@@ -148,7 +148,7 @@ def test_what_went_on_without_more_input_is_saved_before_it_is_committed(
     """Else a worker that starts again finds more committed than its state contains."""
     settings = SETTINGS.model_copy(update={"checkpoint_interval_ms": 3_600_000})
     worker = Worker(settings, [topics.address], Stages(trained.model))
-    keeper, keys = worker._keeper, TP(TopicNames().keys, 0)
+    keeper, keys = worker._keeper, TP(Settings().topics.keys, 0)
 
     async def scenario() -> int:
         async with asyncio.timeout(PATIENCE_S):
@@ -190,7 +190,7 @@ def test_a_state_that_ends_before_what_was_committed_is_refused(
 ) -> None:
     produce("orders", 0, [encode(order(event_id=f"e{n}", ts=TS + n)) for n in range(5)])
     live(topics, committed, trained.model, 5)
-    make_anew(topics, changelog_specs(group_of(SETTINGS), 1)[0])
+    make_anew(topics, changelog_specs(worker_group(SETTINGS.app_id), 1)[0])
     refused = live(topics, committed, trained.model, 6).app.crash_reason
     assert isinstance(refused, StateError)
     assert "has read orders[0] up to offset 5, but the state in its changelog ends at 0" in str(
@@ -218,5 +218,5 @@ def test_what_a_group_has_forgotten_to_have_read_is_not_skipped_with_what_came_l
 
 def forget_group(broker: EmbeddedBroker) -> None:
     admin = KafkaAdminClient(bootstrap_servers=broker.address)
-    admin.delete_groups([group_of(SETTINGS)])
+    admin.delete_groups([worker_group(SETTINGS.app_id)])
     admin.close()

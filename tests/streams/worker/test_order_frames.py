@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 
 from models.orders.batch import Names, OrderBatch
-from streams.worker.frames import FrameError, pack, route, unpack
-from streams.worker.order_frames import pack_orders, unpack_orders
+from streams.kafka.partitioning import route
+from streams.worker.frames import FrameError, pack, unpack
+from streams.worker.order_frames import orders_of, pack_orders
 from tests.factories import Event, bare_order, batch_of, order, tapes
 
 
@@ -26,9 +27,10 @@ def assert_equal(one: OrderBatch, other: OrderBatch) -> None:
 def test_orders_come_out_of_a_frame_as_they_went_in(tape: list[Event]) -> None:
     batch = batch_of(tape)
     extra = {"impact": np.arange(len(batch) * 3, dtype=np.float32).reshape(-1, 3)}
-    frame = unpack_orders(pack_orders(batch, extra, {"stage": "market"}))
-    assert_equal(frame.batch, batch)
-    np.testing.assert_array_equal(frame.extra["impact"], extra["impact"])
+    frame = unpack(pack_orders(batch, extra, {"stage": "market"}))
+    found = orders_of(frame)
+    assert_equal(found.batch, batch)
+    np.testing.assert_array_equal(found.extra["impact"], extra["impact"])
     assert frame.meta == {"stage": "market"}
 
 
@@ -36,7 +38,8 @@ def test_orders_come_out_of_a_frame_as_they_went_in(tape: list[Event]) -> None:
 def test_what_is_routed_to_all_partitions_is_the_whole_batch(tape: list[Event]) -> None:
     batch = batch_of(tape)
     arrived = [
-        unpack_orders(pack_orders(batch.take(rows))).batch for _, rows in route(batch.market % 3)
+        orders_of(unpack(pack_orders(batch.take(rows)))).batch
+        for _, rows in route(batch.market % 3)
     ]
     assert sorted(id_ for part in arrived for id_ in part.event_id) == sorted(batch.event_id)
     for part in arrived:
@@ -50,7 +53,7 @@ def test_an_extra_column_needs_a_row_for_each_event() -> None:
 
 def test_a_frame_without_orders_says_what_is_missing() -> None:
     with pytest.raises(FrameError, match="holds no orders: account, "):
-        unpack_orders(pack({}, {}, {}))
+        orders_of(unpack(pack({}, {}, {})))
 
 
 @pytest.mark.parametrize("column", ["market", "key", "account", "app", "counterparty", "network"])
@@ -61,7 +64,7 @@ def test_a_code_outside_its_table_never_reaches_a_kernel(column: str, code: int)
     changed: dict[str, Any] = {column: np.array([code, code], np.int32)}
     batch = replace(batch_of(whole), **changed)
     with pytest.raises(FrameError, match=f"column {column} holds codes {code} to {code}"):
-        unpack_orders(pack_orders(batch))
+        orders_of(unpack(pack_orders(batch)))
 
 
 @pytest.mark.parametrize("column", ["market", "account"])
@@ -69,13 +72,13 @@ def test_every_event_has_a_market_and_an_account(column: str) -> None:
     changed: dict[str, Any] = {column: np.array([-1], np.int32)}
     batch = replace(batch_of([bare_order()]), **changed)
     with pytest.raises(FrameError, match="must be from 0"):
-        unpack_orders(pack_orders(batch))
+        orders_of(unpack(pack_orders(batch)))
 
 
 def test_a_column_of_another_type_is_refused() -> None:
     batch = replace(batch_of([order()]), price=np.array([1], np.float32))
     with pytest.raises(FrameError, match="column price is float32"):
-        unpack_orders(pack_orders(batch))
+        orders_of(unpack(pack_orders(batch)))
 
 
 def test_columns_that_are_not_as_many_as_their_names_are_refused() -> None:
@@ -85,4 +88,4 @@ def test_columns_that_are_not_as_many_as_their_names_are_refused() -> None:
         for name, column in frame.columns.items()
     }
     with pytest.raises(FrameError, match="must have 1 rows each"):
-        unpack_orders(pack(short, frame.tables, frame.meta))
+        orders_of(unpack(pack(short, frame.tables, frame.meta)))

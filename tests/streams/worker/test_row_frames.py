@@ -7,8 +7,9 @@ from hypothesis import given
 from models.rows import LONG_AGO, NEVER, Rows
 from streams.worker.frames import Array, FrameError, pack
 from streams.worker.order_frames import pack_orders
-from streams.worker.row_frames import Word, pack_rows, pack_words, unpack_rows
+from streams.worker.row_frames import Word, pack_rows, pack_words
 from tests.factories import Event, batch_of, order, tapes
+from tests.streams.worker.sources import unpack_rows
 
 WORD = Word(source=3, passed=(17, int(NEVER)), quiet=(4, LONG_AGO), born=9, first=5, read=8, seen=2)
 

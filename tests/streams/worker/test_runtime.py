@@ -6,17 +6,27 @@ import subprocess
 import sys
 from collections.abc import Callable
 from operator import attrgetter, methodcaller
+from pathlib import Path
 
 import faust
 import pytest
+import trustme
+from faust.auth import SASLCredentials, SSLCredentials
 from faust.types import StreamT
 from faust.types.enums import ProcessingGuarantee
 from kafka import codec
 
 from streams.kafka.broker import EmbeddedBroker, free_port
+from streams.settings import Settings, load_settings
 from streams.signals import ended_by_sigterm
+from streams.watch.watchdog import EXIT_HUNG
 from streams.worker.runs import Run
-from streams.worker.runtime import EXIT_FAILED, EXIT_HUNG, build_app, raw_topic, run_worker
+from streams.worker.runtime import (
+    EXIT_FAILED,
+    build_app,
+    faust_credentials,
+    run_worker,
+)
 from streams.worker.transport import coalesced_topic
 from tests.patience import PATIENCE_S
 from tests.streams.conftest import Committed, Produce
@@ -84,9 +94,21 @@ def test_further_settings_go_to_faust() -> None:
     assert conf.broker_client_id == "w1"
 
 
-def test_a_raw_topic_hands_bytes_on() -> None:
-    topic = raw_topic(build_app(["127.0.0.1:9092"]), "alerts")
-    assert topic.get_topic_name() == "alerts"
+def test_credentials_go_to_faust_in_its_own_terms(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(authority))
+    assert faust_credentials(Settings()) is None
+    tls = Settings(security_protocol="SSL", ssl_cafile=authority)
+    assert isinstance(faust_credentials(tls), SSLCredentials)
+    user = {"sasl_username": "desk", "sasl_password": "correct-horse", "ssl_cafile": str(authority)}
+    credentials = faust_credentials(load_settings({"security_protocol": "SASL_SSL", **user}))
+    assert isinstance(credentials, SASLCredentials)
+    assert (credentials.protocol.value, credentials.mechanism.value) == (
+        "SASL_SSL",
+        "SCRAM-SHA-512",
+    )
+    assert (credentials.username, credentials.password) == ("desk", "correct-horse")
+    assert "correct-horse" not in repr(credentials)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from models.rows import NEVER
 from models.score.model import Model
 from streams.worker.partitions import LostRunError, Reader
-from streams.worker.row_frames import pack_words, unpack_rows
+from streams.worker.row_frames import pack_words
 from streams.worker.stages import Part, frames_of
 from tests.factories import NOW_MS, TS, encode, order
 from tests.streams.worker.sources import (
@@ -19,6 +19,7 @@ from tests.streams.worker.sources import (
     quiet_of,
     run_of,
     sent_to,
+    unpack_rows,
 )
 
 

@@ -13,8 +13,8 @@ from faust.types import TP, EventT, StreamT
 from streams.kafka.broker import EmbeddedBroker
 from streams.topics import TopicSpec, changelog_spec, ensure_topics
 from streams.worker.runs import Run
-from streams.worker.runtime import build_app, raw_topic
-from streams.worker.transport import Consumer, coalesced_topic, rest
+from streams.worker.runtime import build_app
+from streams.worker.transport import Consumer, RawSchema, coalesced_topic, rest
 from tests.patience import PATIENCE_S
 from tests.streams.conftest import Committed, Produce, Running
 
@@ -285,7 +285,7 @@ def test_a_record_larger_than_a_fetch_arrives_with_its_neighbours(
     produce(orders, 2, sent)
 
     async def scenario() -> list[bytes]:
-        app = build_app([broker.address], fetch_bytes=65536)
+        app = build_app([broker.address], consumer_max_fetch_size=65536)
         collector = Collector(app, 3)
         async with running(app):
             await collector.complete.wait()
@@ -305,7 +305,7 @@ def test_other_topics_of_the_same_app_come_record_by_record(
         app = build_app([broker.address])
         collector, notes, complete = Collector(app, 10), [], asyncio.Event()
 
-        @app.agent(raw_topic(app, "notes"))
+        @app.agent(app.topic("notes", schema=RawSchema()))
         async def gather(stream: StreamT[bytes]) -> None:
             async for note in stream:
                 notes.append(note)

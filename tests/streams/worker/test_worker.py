@@ -14,7 +14,7 @@ from streams.settings import Settings
 from streams.tapes.intake import Intake
 from streams.worker.runtime import build_app
 from streams.worker.warmup import Stages, warm_stages
-from streams.worker.worker import Worker, group_of
+from streams.worker.worker import Worker
 from tests.streams.conftest import (
     Committed,
     Produce,
@@ -213,7 +213,3 @@ def test_a_warmed_worker_is_a_warmed_replay(
     stages = warm_stages(trained.model, [history], 4)
     run_until(Worker(FOUR, [broker.address], stages), running, broker, "alerts", len(expected))
     assert Counter(everything_on(broker.address, "alerts")) == Counter(expected)
-
-
-def test_the_group_bears_the_name_of_the_app() -> None:
-    assert group_of(Settings(app_id="desk-1")) == "desk-1.worker"
