@@ -1,4 +1,4 @@
-"""Campaigns: keys of one app that are robbed in one market one after the other, hours apart.
+"""Campaigns: keys of one app that are robbed in one market one after the other, or slowly together.
 
 Each of them is alone at its time, where no crowd is to be seen. So an app's keys that looked rogue
 in a market, or nearly so, are remembered there for a day and a half.

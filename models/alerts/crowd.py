@@ -11,7 +11,8 @@ such company (`models.alerts.followers`).
 
 A theft is of one app's keys, mostly, and its price meets everybody. So those of the market's lead
 app, of which most of its rogue buyers are, speak against one another, and against no key of another
-app. A key's app is its home, whatever tag its orders bear: that is the thief's choice.
+app. A key's app is its home, whatever tag its orders bear: that is the thief's choice. A key that
+never bought before may be of any.
 """
 
 from math import log
