@@ -191,6 +191,8 @@ class Consumer(driver.Consumer):
 
     @override
     async def perform_seek(self) -> None:
+        if self.app.should_stop:  # Faust seeks once more, before it commits what was finished
+            return
         self._forget(list(self._in_flight))
         await super().perform_seek()
         # It leaves a partition without a commit where it was, past what was fetched and dropped.

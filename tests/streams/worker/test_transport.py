@@ -278,6 +278,29 @@ def test_holes_in_the_offsets_neither_lose_nor_hold_up_anything(
     assert committed() == {0: 62}
 
 
+def test_what_was_finished_when_the_app_stops_is_committed_though_faust_seeks(
+    broker: EmbeddedBroker, orders: str, produce: Produce, committed: Committed, running: Running
+) -> None:
+    produce(orders, 0, values(0, 60))
+
+    async def scenario() -> None:
+        app = build_app([broker.address], commit_seconds=3600.0)
+        collector = Collector(app, 60, max_records=7)
+        async with running(app):
+            await collector.complete.wait()
+            for event in collector.events[0]:
+                await collector.stream.ack(event)
+            app.consumer.stop_flow()
+            stopping = asyncio.create_task(app.stop())
+            while not app.should_stop:
+                await asyncio.sleep(0)
+            await app.consumer.perform_seek()  # as for a fetch that comes back while flow has ended
+            await stopping
+
+    asyncio.run(scenario())
+    assert committed() == {0: 60}
+
+
 def test_a_record_larger_than_a_fetch_arrives_with_its_neighbours(
     broker: EmbeddedBroker, orders: str, produce: Produce, running: Running
 ) -> None:
