@@ -75,7 +75,7 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
-class Leak:
+class AppLeak:
     """An app of which too many keys are misused."""
 
     app: str
@@ -105,7 +105,7 @@ class AppLeaks(Remembering):
             if abs(time - self._swept) > WINDOW_MS // 24:  # also after a leap was taken back
                 self._sweep(time)
 
-    def misuse(self, name: str, key: str, misuse: Misuse) -> Leak | None:
+    def misuse(self, name: str, key: str, misuse: Misuse) -> AppLeak | None:
         """Note an alerted key of an app; gives the leak if it makes one, or one half larger.
 
         The app is the one that the key usually uses: that one leaked it, whatever is used now.
@@ -170,7 +170,7 @@ def _is_of(misuse: Misuse, thefts: Mapping[str, tuple[int, int]]) -> bool:
     return begin <= misuse.time <= end
 
 
-def _leak(name: str, app: App, misused: Mapping[str, Misuse], threshold: float) -> Leak | None:
+def _leak(name: str, app: App, misused: Mapping[str, Misuse], threshold: float) -> AppLeak | None:
     """Judge an app by those of its misused keys that belong together."""
     count = len(misused)
     if count < FEWEST:
@@ -186,7 +186,7 @@ def _leak(name: str, app: App, misused: Mapping[str, Misuse], threshold: float) 
         return None
     keys = sorted(misused, key=lambda key: (-misused[key].rank, key))
     since = min(misuse.since for misuse in misused.values())
-    return Leak(name, keys, since, active * 10.0**-threshold, chance, conduct)
+    return AppLeak(name, keys, since, active * 10.0**-threshold, chance, conduct)
 
 
 def surprise_of_counts(counts: Float64s, expected: Float64s) -> Float64s:

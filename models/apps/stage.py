@@ -8,7 +8,7 @@ from models.alerts.envelope import Action, Alert, AlertType, Reason, Severity, d
 from models.alerts.incidents import Incident
 from models.alerts.raising import Allegation, alert_of
 from models.alerts.suspects import Suspect
-from models.apps.leaks import AppLeaks, Fill, Leak, Misuse
+from models.apps.leaks import AppLeak, AppLeaks, Fill, Misuse
 from models.rows import Rows
 from models.score.model import Model
 
@@ -57,7 +57,7 @@ class AppStage:
         leak = self._leaks.misuse(suspect.home, suspect.key, misuse)
         return [] if leak is None else [self._alert(rows, row, leak, incident)]
 
-    def _alert(self, rows: Rows, row: int, leak: Leak, incident: Incident) -> Alert:
+    def _alert(self, rows: Rows, row: int, leak: AppLeak, incident: Incident) -> Alert:
         severity = Severity.CRITICAL if len(leak.keys) >= MANY else Severity.HIGH
         allegation = Allegation(
             AlertType.APP_LEAK,
@@ -73,7 +73,7 @@ class AppStage:
         return alert_of(allegation, self._model, rows, row, **own)
 
 
-def _reasons(leak: Leak) -> list[Reason]:
+def _reasons(leak: AppLeak) -> list[Reason]:
     """Say why the app leaks: how many keys, and what they do."""
     count = len(leak.keys)
     share = leak.chance / (leak.chance + leak.conduct)

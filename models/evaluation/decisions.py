@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from models.evaluation.labels import LabelledIncident, Labels, Leak
+from models.evaluation.labels import LabelledIncident, Labels, LeakedKey
 from models.evaluation.sightings import Sightings
 
 CONFIRMED: Final = "confirmed"  # kind of an incident of which no more is known
@@ -46,7 +46,7 @@ def corrected(labels: Labels, decisions: Sequence[Decision], sightings: Sighting
     )
 
 
-def _leak(number: int, decision: Decision, sightings: Sightings) -> Leak:
+def _leak(number: int, decision: Decision, sightings: Sightings) -> LeakedKey:
     since = decision.since if decision.since is not None else decision.at
     rogue: list[tuple[int, float]] = []
     if decision.key in sightings.keys:
@@ -56,4 +56,4 @@ def _leak(number: int, decision: Decision, sightings: Sightings) -> Leak:
             zip(sightings.ts[chosen].tolist(), sightings.notional[chosen].tolist(), strict=True)
         )
     first = since if since is not None else min((ts for ts, _ in rogue), default=0)
-    return Leak(number, first, rogue)
+    return LeakedKey(number, first, rogue)

@@ -25,7 +25,7 @@ class LabelsError(ValueError):
     """A file does not hold labels."""
 
 
-class Leak(msgspec.Struct, frozen=True):
+class LeakedKey(msgspec.Struct, frozen=True):
     """A leaked key and what was done with it."""
 
     incident: int
@@ -64,7 +64,7 @@ class LookAlike(msgspec.Struct, frozen=True):
 class Labels(msgspec.Struct, frozen=True):
     """What truly happened on a tape."""
 
-    leaked: dict[str, Leak]  # by API key
+    leaked: dict[str, LeakedKey]  # by API key
     incidents: list[LabelledIncident] = []
     hard_negatives: list[LookAlike] = []
 
@@ -109,7 +109,7 @@ class Labels(msgspec.Struct, frozen=True):
 
 
 class _AsTold(msgspec.Struct):
-    leaked: dict[str, Leak]
+    leaked: dict[str, LeakedKey]
     incidents: list[LabelledIncident] | None = None
     hard_negatives: Any = None
 

@@ -15,6 +15,7 @@ from kafka.errors import KafkaError as AdminError
 from models.lifecycle.calendar import CalendarError, calendar
 from models.lifecycle.machine import Mode
 from models.lifecycle.policy import policy
+from streams.clock import now_ms
 from streams.commands.options import Time, json_option, log_at, show, with_settings
 from streams.exchange.client import ExchangeClient, SecretError, Signer, read_signer
 from streams.kafka.access import check_access
@@ -291,7 +292,7 @@ def _run(process: Process, clock: Callable[[], int], *, ends: bool) -> None:
 
 
 def _clock(as_of: int | None) -> Callable[[], int]:
-    return (lambda: time.time_ns() // 1_000_000) if as_of is None else (lambda: as_of)
+    return now_ms if as_of is None else (lambda: as_of)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ letter that is there twice, or is chosen twice, is put back once. The record is 
 brokers have the event: after a crash in between, it may be put back again, under its own event id.
 """
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 from aiokafka import AIOKafkaProducer
 
 from models.orders.decode import decode
+from streams.clock import now_ms
 from streams.dead.letters import Headers
 from streams.dead.topic import Choice, DeadTopicError, Found, reading
 from streams.kafka.partitioning import partition_of
@@ -78,7 +78,7 @@ async def put_back(
 async def _pass_on(chunk: list[Found], outbox: "_Outbox | None", outcome: PutBack) -> None:
     values = [found.letter.value for found in chunk]
     offsets = np.arange(len(values))
-    decoded = decode(values, partition=0, offsets=offsets, now_ms=time.time_ns() // 1_000_000)
+    decoded = decode(values, partition=0, offsets=offsets, now_ms=now_ms())
     outcome.refused_again += len(decoded.refusals)
     if decoded.refusals and not outcome.why:
         outcome.why = decoded.refusals[0].reason

@@ -1,6 +1,5 @@
 """Intake: files of order events into batches, with what is refused counted and kept."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from rich.progress import Progress as ProgressBar
 
 from models.orders.batch import Int64s, OrderBatch
 from models.orders.decode import decode
+from streams.clock import now_ms
 from streams.tapes.files import DeadLetterFile, read_tape
 
 Progress = Callable[[int], None]  # told how many bytes of the files were read since last time
@@ -21,7 +21,7 @@ class Intake:
     """Decodes events against the clock of its making, and counts them."""
 
     dead: DeadLetterFile | None = None
-    now_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+    now_ms: int = field(default_factory=now_ms)
     events: int = 0
     refused: int = 0
     first_ts: int | None = None  # of the accepted events, ms

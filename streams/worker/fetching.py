@@ -15,6 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from typing_extensions import override
 
+from streams.clock import now_ms
 from streams.worker.event_loop import new_event_loop
 from streams.worker.records import FetchedRuns
 from streams.worker.runs import Run
@@ -139,7 +140,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
         async def watched(assignment: Any, node: Any, request: Any) -> bool:
             await self._reader_comes()
-            asked_ms, started = time.time_ns() // 1_000_000, time.monotonic()
+            asked_ms, started = now_ms(), time.monotonic()
             fetcher._fetch_max_wait_ms = CALM_FETCH_WAIT_MS if self.is_calm else FETCH_WAIT_MS
             fetched: bool = await fetch(assignment, node, request)
             if (task := asyncio.current_task()) and task.cancelling():

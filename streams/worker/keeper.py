@@ -19,6 +19,7 @@ from faust.streams import Stream
 from faust.types import TP, EventT
 from msgspec.structs import replace
 
+from streams.clock import now_ms
 from streams.worker.changelog import Changelog
 from streams.worker.checkpoints import (
     AFRESH,
@@ -284,7 +285,7 @@ class Keeper:
         found = await asyncio.to_thread(self._find, contents, partition)
         owned.checkpoints = Checkpoints(self._of(partition), found)
         if found is None:
-            partition.born = time.time_ns() // 1_000_000
+            partition.born = now_ms()
             await self._save(owned, partition)
             if owned.is_revoked:  # its next owner may have looked before this was written, and
                 owned.drop()  # who hears of two beginnings listens to the later one alone

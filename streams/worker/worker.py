@@ -24,12 +24,13 @@ from faust.streams import Stream
 from faust.types import TP, StreamT
 
 from models.alerts.envelope import Alert
+from streams.clock import now_ms
 from streams.dead.letters import RefusalLimit
 from streams.kafka.security import kafka_security
 from streams.settings import Settings
 from streams.topics import changelog_specs, worker_group
 from streams.watch.metrics import Metrics, sizes_of
-from streams.watch.watchdog import Progress as Places
+from streams.watch.watchdog import Progress
 from streams.worker.changelog import Changelog
 from streams.worker.checkpoints import Identity
 from streams.worker.keeper import Keeper, Worked
@@ -90,7 +91,7 @@ class Worker:
         # A longer one says that more is waiting: it costs least from the topic, in large portions.
         self._short_run = settings.batch_events // 2
         self._stages = stages
-        self.places = Places()
+        self.places = Progress()
         self.metrics = Metrics(self.places, lambda: sizes_of(self._all_recovered()))
         self._refusals = settings.dead_letter_ratio, settings.dead_letter_window
         self._limits: dict[int, RefusalLimit] = {}
@@ -157,10 +158,10 @@ class Worker:
 
     async def _observe(self, market: MarketPartition, tp: TP, run: Run) -> Sent:
         async with self._one_at_a_time:  # what is told of a partition must not overtake its rows
-            before, now_ms = market.events, time.time_ns() // 1_000_000
+            before, now = market.events, now_ms()
             with self.metrics.counting(tp.partition, market):
-                parts, refused = market.observe(run, now_ms)
-            self._telling.wait_for(now_ms + self._patience_ms)
+                parts, refused = market.observe(run, now)
+            self._telling.wait_for(now + self._patience_ms)
             self._limit(tp).take(market.events - before, [letter.refusal for letter in refused])
             self.metrics.refused(letter.refusal for letter in refused)
             sent = await self._outlet.rows(self._names.keys, parts)
@@ -254,7 +255,7 @@ class Worker:
         told = 0.0
         while not self.app.should_stop:
             await asyncio.sleep(TELL_EVERY_S)
-            self._telling.forget_before(time.time_ns() // 1_000_000)
+            self._telling.forget_before(now_ms())
             if isinstance(self.app.consumer, Consumer):
                 self.app.consumer.be_calm(self._telling.is_calm())
             now = time.monotonic()
@@ -268,9 +269,9 @@ class Worker:
     async def _quiet(self, *, even_in_vain: bool) -> dict[int, int]:
         """Give when partitions of orders were last found to have nothing more, ms."""
         consumer, topic = self.app.consumer, self._names.orders
-        now_ms = time.time_ns() // 1_000_000
+        now = now_ms()
         markets = self._recovered(topic, MarketPartition)
-        asked = [n for n in markets if even_in_vain or self._telling.is_due(n, now_ms)]
+        asked = [n for n in markets if even_in_vain or self._telling.is_due(n, now)]
         if not asked or not isinstance(consumer, Consumer):
             return {}
         found = await consumer.quiet(TP(topic, number) for number in asked)

@@ -3,12 +3,12 @@ import numpy as np
 from benchmarks.labelled_tape import NEVER, LabelledTape
 from benchmarks.peaks import Peaks, Sightings
 from models.evaluation.exposure import Exposure
-from models.evaluation.labels import LabelledIncident, Labels, Leak
+from models.evaluation.labels import LabelledIncident, Labels, LeakedKey
 from models.evaluation.verdicts import Truth
 
 LEAKED, HONEST, CALM = 0, 1, 2
 LABELS = Labels(
-    leaked={"leaked": Leak(0, 100, [(100, 10.0), (200, 30.0)])},
+    leaked={"leaked": LeakedKey(0, 100, [(100, 10.0), (200, 30.0)])},
     incidents=[LabelledIncident(0, "blitz")],
 )
 TAPE = LabelledTape(

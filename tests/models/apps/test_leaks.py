@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.apps.leaks import NEWS, WINDOW_MS, App, AppLeaks, Leak, Misuse, surprise_of_counts
+from models.apps.leaks import NEWS, WINDOW_MS, App, AppLeak, AppLeaks, Misuse, surprise_of_counts
 from models.score.model import THRESHOLD
 
 NOW = 1_670_562_611_123
@@ -20,7 +20,7 @@ def misuse(
     return Misuse(time, rank, conduct, time - 30_000, market)
 
 
-def told(misuses: dict[str, Misuse]) -> list[Leak]:
+def told(misuses: dict[str, Misuse]) -> list[AppLeak]:
     leaks = AppLeaks(THRESHOLD)
     found = [leaks.misuse("app", key, each) for key, each in misuses.items()]
     return [leak for leak in found if leak is not None]
@@ -89,7 +89,7 @@ def test_an_app_is_compared_with_others_in_its_own_theft_not_with_all_thefts_of_
     assert any(found) == told
 
 
-def spread(minutes: int, markets: int) -> list[Leak]:
+def spread(minutes: int, markets: int) -> list[AppLeak]:
     """Leaks told of an app with 20 keys misused so far apart, in so many markets in turn."""
     each = {f"k{n}": misuse(n * minutes, 5.0, market=f"m{n % markets}") for n in range(20)}
     return told(each)

@@ -1,10 +1,10 @@
 import numpy as np
 
 from models.evaluation.decisions import CONFIRMED, ROGUE, Decision, corrected
-from models.evaluation.labels import LabelledIncident, Labels, Leak
+from models.evaluation.labels import LabelledIncident, Labels, LeakedKey
 from models.evaluation.sightings import Sightings
 
-LABELS = Labels({"a": Leak(4, 100, [(100, 1.0)])}, [LabelledIncident(4, "blitz")])
+LABELS = Labels({"a": LeakedKey(4, 100, [(100, 1.0)])}, [LabelledIncident(4, "blitz")])
 SEEN = Sightings(
     keys=["b", "c"],
     key=np.array([0, 0, 0, 1]),
@@ -16,7 +16,7 @@ SEEN = Sightings(
 
 def test_a_confirmed_key_becomes_a_theft_with_the_noteworthy_fills_since_then() -> None:
     labels = corrected(LABELS, [Decision("b", leaked=True, since=10)], SEEN)
-    assert labels.leaked["b"] == Leak(5, 10, [(10, 1.0), (30, 3.0)])
+    assert labels.leaked["b"] == LeakedKey(5, 10, [(10, 1.0), (30, 3.0)])
     assert labels.incidents[-1] == LabelledIncident(5, CONFIRMED)
     assert labels.leaked["a"] == LABELS.leaked["a"]
 

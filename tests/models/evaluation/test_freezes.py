@@ -1,10 +1,10 @@
 from models.evaluation.freezes import score_freezes
-from models.evaluation.labels import Labels, Leak
+from models.evaluation.labels import Labels, LeakedKey
 
 LABELS = Labels(
     {
-        "a": Leak(0, 100, [(100, 10.0), (200, 20.0), (300, 30.0)]),
-        "b": Leak(0, 100, [(100, 40.0)]),
+        "a": LeakedKey(0, 100, [(100, 10.0), (200, 20.0), (300, 30.0)]),
+        "b": LeakedKey(0, 100, [(100, 40.0)]),
     }
 )
 

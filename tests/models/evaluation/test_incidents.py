@@ -1,14 +1,14 @@
 import pytest
 
 from models.evaluation.incidents import LookAlikeScore, by_incident, by_look_alike
-from models.evaluation.labels import LabelledIncident, Labels, Leak, LookAlike
+from models.evaluation.labels import LabelledIncident, Labels, LeakedKey, LookAlike
 from models.evaluation.scoreboard import score_alerts
 
 LABELS = Labels(
     leaked={
-        "a": Leak(0, 1000, [(1000, 10.0), (3000, 30.0)]),
-        "b": Leak(0, 2000, [(2000, 20.0), (9000, 40.0)]),
-        "c": Leak(1, 500, [(500, 5.0)]),
+        "a": LeakedKey(0, 1000, [(1000, 10.0), (3000, 30.0)]),
+        "b": LeakedKey(0, 2000, [(2000, 20.0), (9000, 40.0)]),
+        "c": LeakedKey(1, 500, [(500, 5.0)]),
     },
     incidents=[
         LabelledIncident(0, "blitz", "app7", "binance", "AXSUSDT"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.evaluation.labels import UNKNOWN, Labels, LabelsError, Leak, LookAlike
+from models.evaluation.labels import UNKNOWN, Labels, LabelsError, LeakedKey, LookAlike
 
 LEAKED = {"k": {"incident": 7, "first_rogue_ts": 1, "rogue": [[1, 2.5]]}}
 
@@ -16,9 +16,9 @@ def loaded(folder: Path, **others: Any) -> Labels:
 
 
 def test_labels_of_ones_own_need_only_the_leaked_keys(tmp_path: Path) -> None:
-    assert loaded(tmp_path) == Labels({"k": Leak(7, 1, [(1, 2.5)])})
+    assert loaded(tmp_path) == Labels({"k": LeakedKey(7, 1, [(1, 2.5)])})
     assert loaded(tmp_path, incidents=None, hard_negatives=None, generator={"seed": 1}) == Labels(
-        {"k": Leak(7, 1, [(1, 2.5)])}
+        {"k": LeakedKey(7, 1, [(1, 2.5)])}
     )
 
 
@@ -79,8 +79,8 @@ def test_look_alikes_may_be_told_in_many_ways(
 def test_keys_misused_at_another_time_are_left_out() -> None:
     labels = Labels(
         {
-            "k1": Leak(0, 1000, [(1000, 10.0), (2000, 20.0), (3000, 30.0)]),
-            "k2": Leak(1, 5000, [(5000, 40.0)]),
+            "k1": LeakedKey(0, 1000, [(1000, 10.0), (2000, 20.0), (3000, 30.0)]),
+            "k2": LeakedKey(1, 5000, [(5000, 40.0)]),
         }
     )
     assert labels.within(2500, 4000).leaked.keys() == {"k1"}
@@ -109,11 +109,11 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_key_is_caught_by_its_first_alert_since_it_is_misused_and_falsely_alerted_before() -> (
     None
 ):
-    labels = Labels({"k": Leak(1, 100), "late": Leak(1, 500)})
+    labels = Labels({"k": LeakedKey(1, 100), "late": LeakedKey(1, 500)})
     alerted = [("k", 300), ("k", 100), ("late", 499), ("k", 99), ("honest", 100)]
     assert labels.caught(alerted) == ({"k": 100}, {"k", "late", "honest"})
 
 
 def test_what_a_key_spends_at_the_time_of_a_freeze_is_not_saved_by_it() -> None:
-    leak = Leak(1, 100, [(100, 2.5), (200, 4.0), (300, 8.0)])
+    leak = LeakedKey(1, 100, [(100, 2.5), (200, 4.0), (300, 8.0)])
     assert (leak.notional, leak.after(99), leak.after(200), leak.after(300)) == (14.5, 14.5, 8.0, 0)

@@ -1,8 +1,8 @@
-from models.evaluation.labels import LabelledIncident, Labels, Leak
+from models.evaluation.labels import LabelledIncident, Labels, LeakedKey
 from models.evaluation.named import Named, apps_named, sellers_named
 
 LABELS = Labels(
-    {"a": Leak(0, 1), "b": Leak(0, 1), "c": Leak(1, 1), "d": Leak(2, 1)},
+    {"a": LeakedKey(0, 1), "b": LeakedKey(0, 1), "c": LeakedKey(1, 1), "d": LeakedKey(2, 1)},
     [
         LabelledIncident(0, app="app1", sellers=["u1", "u2"]),
         LabelledIncident(1, app="app2", sellers=["u2"]),
@@ -23,7 +23,7 @@ def test_an_app_of_which_no_key_was_misused_on_this_tape_is_named_falsely() -> N
 
 def test_keys_of_one_app_add_up_over_incidents() -> None:
     incidents = [LabelledIncident(0, app="app1"), LabelledIncident(1, app="app1")]
-    labels = Labels({"a": Leak(0, 1), "b": Leak(1, 1)}, incidents)
+    labels = Labels({"a": LeakedKey(0, 1), "b": LeakedKey(1, 1)}, incidents)
     assert apps_named(labels, []).missed == ["app1"]
 
 

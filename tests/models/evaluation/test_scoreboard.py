@@ -1,10 +1,10 @@
-from models.evaluation.labels import LabelledIncident, Labels, Leak
+from models.evaluation.labels import LabelledIncident, Labels, LeakedKey
 from models.evaluation.scoreboard import KindScore, score_alerts
 
 LABELS = Labels(
     {
-        "k1": Leak(0, 1000, [(1000, 10.0), (2000, 20.0), (3000, 30.0)]),
-        "k2": Leak(1, 5000, [(5000, 40.0)]),
+        "k1": LeakedKey(0, 1000, [(1000, 10.0), (2000, 20.0), (3000, 30.0)]),
+        "k2": LeakedKey(1, 5000, [(5000, 40.0)]),
     },
     [LabelledIncident(0, "blitz"), LabelledIncident(1, "drip")],
 )
@@ -41,13 +41,13 @@ def test_without_leaks_there_is_no_loss_to_prevent() -> None:
 
 
 def test_a_key_of_no_known_incident_is_of_unknown_kind() -> None:
-    scores = score_alerts(Labels({"k": Leak(7, 1, [(1, 2.5)])}), [("k", 1)])
+    scores = score_alerts(Labels({"k": LeakedKey(7, 1, [(1, 2.5)])}), [("k", 1)])
     assert scores.by_kind == {"unknown": KindScore(1, 0)}
 
 
 def test_apps_and_sellers_that_alerts_name_are_counted_beside_the_keys() -> None:
     incidents = [LabelledIncident(0, "blitz", app="app1", sellers=["u1", "u2"])]
-    labels = Labels({"a": Leak(0, 1), "b": Leak(0, 1)}, incidents)
+    labels = Labels({"a": LeakedKey(0, 1), "b": LeakedKey(0, 1)}, incidents)
     scores = score_alerts(labels, [], ["app1", "app2"], ["u2"])
     assert (scores.apps.rightly, scores.apps.falsely) == (["app1"], ["app2"])
     assert (scores.sellers.rightly, scores.sellers.missed) == (["u2"], ["u1"])

@@ -3,7 +3,7 @@ import pytest
 
 from models.evaluation.exposure import Exposure
 from models.evaluation.figures import ALL
-from models.evaluation.labels import Labels, Leak
+from models.evaluation.labels import Labels, LeakedKey
 from models.evaluation.sightings import Sightings
 from models.evaluation.sweep import GRID, Costs, Trial, cheapest, held_out, sweep, within_budget
 from models.evaluation.verdicts import Truth
@@ -13,7 +13,7 @@ DAYS = 1_000.0  # key-days, so that one false key is one per thousand
 
 def trial(name: str, leaked: float, *honest: float) -> Trial:
     """A tape with one leaked key and some honest ones, each sighted once at a rank."""
-    labels = Labels({"leaked": Leak(0, 100, [(100, 10.0), (200, 90.0)])})
+    labels = Labels({"leaked": LeakedKey(0, 100, [(100, 10.0), (200, 90.0)])})
     ranks = np.array([leaked, *honest])
     keys = ["leaked", *(f"honest{n}" for n in range(len(honest)))]
     key, ts = np.arange(len(ranks)), np.full(len(ranks), 150)

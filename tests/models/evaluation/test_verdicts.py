@@ -2,16 +2,16 @@ import pytest
 
 from models.evaluation.exposure import Exposure
 from models.evaluation.figures import ALL, figures_of
-from models.evaluation.labels import UNKNOWN, LabelledIncident, Labels, Leak
+from models.evaluation.labels import UNKNOWN, LabelledIncident, Labels, LeakedKey
 from models.evaluation.scoreboard import score_alerts
 from models.evaluation.verdicts import Theft, Truth
 
 EXPOSURE = Exposure(orders=1_000, key_days=2_000.0, active_key_days=500)
 LABELS = Labels(
     {
-        "a": Leak(0, 1000, [(3000, 30.0), (1000, 10.0), (3000, 5.0)]),
-        "b": Leak(0, 2000, [(2000, 20.0)]),
-        "c": Leak(1, 500, [(500, 5.0)]),
+        "a": LeakedKey(0, 1000, [(3000, 30.0), (1000, 10.0), (3000, 5.0)]),
+        "b": LeakedKey(0, 2000, [(2000, 20.0)]),
+        "c": LeakedKey(1, 500, [(500, 5.0)]),
     },
     [LabelledIncident(0, "blitz"), LabelledIncident(1, "drip")],
 )
@@ -45,4 +45,4 @@ def test_a_verdict_agrees_with_the_scoreboard() -> None:
 
 
 def test_a_theft_without_its_incident_in_the_labels_is_of_unknown_kind() -> None:
-    assert truth(Labels({"a": Leak(7, 1)})).judge([]).thefts == [Theft(UNKNOWN, 1)]
+    assert truth(Labels({"a": LeakedKey(7, 1)})).judge([]).thefts == [Theft(UNKNOWN, 1)]

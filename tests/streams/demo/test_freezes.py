@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from models.evaluation.labels import Labels, Leak
+from models.evaluation.labels import Labels, LeakedKey
 from streams.demo.freezes import BACKLOG, DAY, Freeze, Freezes, freezes_as_result
 from streams.freeze.actions import Mode
 from streams.freeze.policy import Policy, load_policy
@@ -11,7 +11,7 @@ def freezes(*frozen: Freeze) -> Freezes:
 
 
 def test_a_freeze_takes_effect_as_long_after_its_alert_as_it_truly_took() -> None:
-    labels = Labels({"k": Leak(0, 1000, [(1000, 10.0), (1200, 20.0), (1300, 30.0)])})
+    labels = Labels({"k": LeakedKey(0, 1000, [(1000, 10.0), (1200, 20.0), (1300, 30.0)])})
     score = freezes(Freeze("k", 1000, 0.25)).score(labels)
     assert score.saved_notional == 30.0
 

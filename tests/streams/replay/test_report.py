@@ -1,12 +1,15 @@
 import json
 from pathlib import Path
 
-from models.evaluation.labels import LabelledIncident, Labels, Leak
+from models.evaluation.labels import LabelledIncident, Labels, LeakedKey
 from streams.replay.replay import Replayed
 from streams.replay.report import as_text, score, write_report
 
 LABELS = Labels(
-    {"k1": Leak(0, 1000, [(1000, 10.0), (2000, 30.0)]), "k2": Leak(0, 9000, [(9000, 1.0)])},
+    {
+        "k1": LeakedKey(0, 1000, [(1000, 10.0), (2000, 30.0)]),
+        "k2": LeakedKey(0, 9000, [(9000, 1.0)]),
+    },
     [LabelledIncident(0, "blitz", app="app1", sellers=["u1", "u2"])],
 )
 REPLAYED = Replayed(

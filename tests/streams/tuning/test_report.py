@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.evaluation.exposure import Exposure
-from models.evaluation.labels import LabelledIncident, Labels, Leak, LookAlike
+from models.evaluation.labels import LabelledIncident, Labels, LeakedKey, LookAlike
 from models.evaluation.sightings import Sightings
 from models.evaluation.sweep import Costs, Trial, held_out, sweep, within_budget
 from models.evaluation.verdicts import Truth
@@ -15,7 +15,7 @@ from streams.tuning.files import write_report
 from streams.tuning.report import NO_CHOICE, Tuned, as_result, as_text, look_alikes
 
 LABELS = Labels(
-    {"leaked": Leak(0, 100, [(100, 10.0), (200, 90.0)])},
+    {"leaked": LeakedKey(0, 100, [(100, 10.0), (200, 90.0)])},
     [LabelledIncident(0, "blitz")],
     [LookAlike("signal", ["honest0"]), LookAlike("signal", ["other"])],
 )
