@@ -83,6 +83,11 @@ class Collector:
             if sum(len(run) for runs in self.runs.values() for run in runs) >= self.expected:
                 self.complete.set()
 
+    async def ack_all(self) -> None:
+        await self.complete.wait()
+        for event in [event for events in self.events.values() for event in events]:
+            await self.stream.ack(event)
+
     def read(self, partition: int) -> tuple[list[bytes], list[int]]:
         runs = self.runs[partition]
         return (
@@ -145,10 +150,7 @@ def test_everything_arrives_once_in_order_in_bounded_runs_and_is_committed(
         app = build_app([broker.address])
         collector = Collector(app, 3003, max_records=256)
         async with running(app):
-            await collector.complete.wait()
-            for events in collector.events.values():
-                for event in events:
-                    await collector.stream.ack(event)
+            await collector.ack_all()
             await app.commit({orders})
         return collector
 
@@ -267,9 +269,7 @@ def test_holes_in_the_offsets_neither_lose_nor_hold_up_anything(
         app = build_app([broker.address])
         collector = Collector(app, 60, max_records=7)
         async with running(app):
-            await collector.complete.wait()
-            for event in collector.events[0]:
-                await collector.stream.ack(event)
+            await collector.ack_all()
         return collector
 
     read, offsets = asyncio.run(scenario()).read(0)
@@ -287,13 +287,10 @@ def test_what_was_finished_when_the_app_stops_is_committed_though_faust_seeks(
         app = build_app([broker.address], commit_seconds=3600.0)
         collector = Collector(app, 60, max_records=7)
         async with running(app):
-            await collector.complete.wait()
-            for event in collector.events[0]:
-                await collector.stream.ack(event)
+            await collector.ack_all()
             app.consumer.stop_flow()
             stopping = asyncio.create_task(app.stop())
-            while not app.should_stop:
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)  # until it has begun
             await app.consumer.perform_seek()  # as for a fetch that comes back while flow has ended
             await stopping
 
