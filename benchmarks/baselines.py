@@ -40,12 +40,12 @@ _FEATURES: Final = (k.F_PAIR_NOVELTY, k.F_PARTICIPATION)
 
 def raw_features(fills: Rows) -> Float64s:
     """Give rolling features of fills as an engineer would take them first, shape (n, 15)."""
-    context = fills.extra["context"]
+    context = fills.told["context"]
     columns = [
-        fills.extra["values"],
+        fills.told["values"],
         context[:, _CONTEXT],
         np.log1p(context[:, _SKEWED]),
-        fills.extra["features"][:, _FEATURES],
+        fills.told["features"][:, _FEATURES],
     ]
     return np.concatenate(columns, axis=1).astype(np.float64)
 
@@ -77,9 +77,9 @@ def _product(fills: Rows) -> Float64s:
 
     Impact is the adverse move of a fill over what the order's size explains by the square-root law.
     """
-    features = fills.extra["features"].astype(np.float64)
+    features = fills.told["features"].astype(np.float64)
     excess = np.maximum(0.0, np.maximum(features[:, k.F_SIZE], features[:, k.F_ACCUMULATION]))
-    told = fills.extra["context"].astype(np.float64)
+    told = fills.told["context"].astype(np.float64)
     explained = told[:, m.SIGMA] * np.sqrt(told[:, m.ORDER_NOTIONAL] / told[:, m.DAILY_VOLUME])
     adverse = np.where(fills.orders.maker, 0.0, np.maximum(0.0, told[:, m.ADVERSE_MOVE]))
     impact = np.log1p(adverse / (TICK + explained))

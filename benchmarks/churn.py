@@ -22,6 +22,7 @@ import numpy as np
 from models.bounds import Bounds
 from models.orders.batch import MARKET_SEPARATOR, Names, OrderBatch
 from models.orders.hashing import stable_hashes
+from models.records import copied
 from streams.kernel_cache import use_fresh_kernels
 
 if TYPE_CHECKING:
@@ -53,21 +54,23 @@ def renamed(names: Names, epoch: int) -> Names:
 def churned(template: OrderBatch, number: int, interval_ms: float) -> OrderBatch:
     """Give the template's fills by other keys in other markets than some batches before."""
     n = len(template)
-    events = np.arange(number * n, (number + 1) * n).astype(np.uint64)
+    numbers = np.arange(number * n, (number + 1) * n).astype(np.uint64)
     key_numbers = (np.arange(n) + (number // KEY_LIFE) * n).astype(np.uint64)
     market_numbers = np.arange(number, number + MARKETS).astype(np.uint64)
     names = [f"venue{MARKET_SEPARATOR}S{market}USDT" for market in market_numbers.tolist()]
     epoch = number // KEY_LIFE
+    events = copied(template.events)
+    events["event_hash"] = numbers * MIX + np.uint64(1)
+    events["ts"] = template.ts[0] + numbers.astype(np.float64) * interval_ms * SPED
+    events["key"] = np.arange(n)
+    events["market"] = np.arange(n) % MARKETS
     return replace(
         template,
+        events=events,
         accounts=renamed(template.accounts, epoch),
         apps=renamed(template.apps, epoch),
-        event_id=[f"e{event}" for event in events.tolist()],
-        event_hash=events * MIX + np.uint64(1),
-        ts=(template.ts[0] + events.astype(np.float64) * interval_ms * SPED).astype(np.int64),
-        key=np.arange(n, dtype=np.int32),
+        event_id=[f"e{event}" for event in numbers.tolist()],
         keys=Names([f"k{key}" for key in key_numbers.tolist()], key_numbers * MIX + np.uint64(2)),
-        market=(np.arange(n) % MARKETS).astype(np.int32),
         markets=Names(names, market_numbers * MIX + np.uint64(3)),
     )
 

@@ -34,7 +34,7 @@ def detector_sightings(model: Model, tape: LabelledTape, rows: list[Rows]) -> di
     """Score the notable fills of a tape by the whole detector, and without each of its parts."""
     crowd, given = Crowd(), []
     for fills in assessed_fills(rows, model.scale):
-        notable = fills.take(np.flatnonzero(fills.extra["odds"] > NOTABLE))
+        notable = fills.take(np.flatnonzero(fills.told["odds"] > NOTABLE))
         around = crowd.meet(notable)
         parts = parts_of(notable, around.weight, around.share)
         given.append((tape.codes(notable), notable.orders.ts, parts))

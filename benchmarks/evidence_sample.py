@@ -58,11 +58,11 @@ def samples_of(tape: LabelledTape) -> tuple[Sample, Suspects]:
     """Draw rogue fills of leaked keys and any fills of the others, on a scale without labels."""
     crowd, known, drawn, suspects = Crowd(), _rogue_fills(tape), [], []
     for fills in assessed_fills(tape.market_rows(), train(lambda: tape.batches).scale):
-        held = fills.take(np.flatnonzero(fills.extra["odds"] > NO_EVIDENCE))
+        held = fills.take(np.flatnonzero(fills.told["odds"] > NO_EVIDENCE))
         rogue = _is_rogue(tape, held, known)
-        told = held.extra["surprises"], held.extra["familiarity"]
+        told = held.told["surprises"], held.told["familiarity"]
         drawn.append((tape.codes(held), rogue, np.column_stack(told)))
-        notable = np.flatnonzero(held.extra["odds"] > NOTABLE)
+        notable = np.flatnonzero(held.told["odds"] > NOTABLE)
         rows = held.take(notable)
         around = crowd.meet(rows)
         evidence = _columns(rows, around.weight * around.share[:, np.newaxis])
@@ -75,10 +75,10 @@ def _joined(parts: list[tuple[Any, ...]]) -> list[Any]:
 
 
 def _columns(rows: Rows, crowd: Float32s) -> Float64s:
-    surprises, activity = rows.extra["surprises"], rows.extra["activity"]
+    surprises, activity = rows.told["surprises"], rows.told["activity"]
     conduct = np.minimum(USUAL, surprises[:, _CONDUCT].max(axis=1))
-    columns = [surprises, conduct, crowd, rows.extra["persistence"], -activity]
-    columns.append(-rows.extra["familiarity"])
+    columns = [surprises, conduct, crowd, rows.told["persistence"], -activity]
+    columns.append(-rows.told["familiarity"])
     return np.column_stack(columns).astype(np.float64)
 
 

@@ -18,6 +18,7 @@ from benchmarks.churn import resident_mb
 from benchmarks.report import Report, parser_of, table
 from models.merge import Merge
 from models.orders.batch import Names, OrderBatch
+from models.records import copied
 from streams.kernel_cache import use_fresh_kernels
 
 BATCH: Final = 4096
@@ -33,13 +34,12 @@ def batch_of_new_keys(template: OrderBatch, first: int) -> OrderBatch:
     n = len(template)
     numbers = np.arange(first, first + n).astype(np.uint64)
     hashes = numbers * np.uint64(0x9E3779B97F4A7C15)
-    return replace(
-        template,
-        event_hash=hashes,
-        ts=template.ts + first,
-        key=np.arange(n, dtype=np.int32),
-        keys=Names([f"k{number}" for number in numbers.tolist()], hashes),
-    )
+    events = copied(template.events)
+    events["event_hash"] = hashes
+    events["ts"] += first
+    events["key"] = np.arange(n)
+    keys = Names([f"k{number}" for number in numbers.tolist()], hashes)
+    return replace(template, events=events, keys=keys)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -58,8 +58,9 @@ class Population:
         account_codes, account_names = _named("a", key, 4)
         app_codes, app_names = _named("app", key % 20, 5)
         network_codes, network_names = _named("AS", key % 500, 6)
-        return OrderBatch(
-            event_id=[f"e{event}" for event in events.tolist()],
+        return OrderBatch.of(
+            [f"e{event}" for event in events.tolist()],
+            [market_names, key_names, account_names, app_names, network_names],
             event_hash=_hashes(events, 1),
             ts=START_MS + events // EVENTS_PER_MS,
             market=market_codes,
@@ -79,11 +80,6 @@ class Population:
             arrival=price,
             partition=np.zeros(n, np.int32),
             offset=events,
-            markets=market_names,
-            keys=key_names,
-            accounts=account_names,
-            apps=app_names,
-            networks=network_names,
         )
 
 

@@ -14,6 +14,7 @@ from benchmarks.peaks import Peaks, Sightings
 from models.alerts.reasons import KINDS
 from models.evaluation.verdicts import Verdict
 from models.keys import state as k
+from models.records import copied
 from models.rows import Rows
 from models.score.evidence import CONDUCT, WEIGHTS
 from models.score.model import Model
@@ -78,7 +79,9 @@ class Ablation:
         for name, seen in whole.items():
             self._judge(name, tape, seen)
         self.parts.append(NO_COMPANY)
-        strangers = [part.with_columns(company=np.zeros(len(part), np.uint64)) for part in rows]
+        strangers = [Rows(part.orders, copied(part.told)) for part in rows]
+        for part in strangers:
+            part.told["company"] = 0
         self._judge(NO_COMPANY, tape, detector_sightings(model, tape, strangers)[WHOLE])
         for family, features in families().items():
             self._judge(family, tape, _without(model, features, tape, rows))

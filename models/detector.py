@@ -106,4 +106,4 @@ class Detector:
 
 def suspects_of(rows: Rows) -> Rows:
     """Give the fills that are notable, and offers: all that the alert stage needs."""
-    return rows.take(np.flatnonzero((rows.extra["odds"] > NOTABLE) | rows.extra["offer"]))
+    return rows.take(np.flatnonzero((rows.told["odds"] > NOTABLE) | rows.told["offer"]))

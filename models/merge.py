@@ -138,9 +138,8 @@ class Merge:
         self.late += int((rows.merge_time < self._released).sum())
         self._released = max(self._released, int(rows.merge_time.max()))
         order = _time_order(rows)
-        # Columns read in place cannot be written, and the kernels are compiled for such as can; and
-        # whatever hangs on the order of names must not hang on the cuts.
-        is_done = rows.time.flags.writeable and all(is_whole for _, is_whole in released)
+        # Whatever hangs on the order of names must not hang on the cuts.
+        is_done = all(is_whole for _, is_whole in released)
         return rows if is_done and bool((order[1:] > order[:-1]).all()) else rows.take(order)
 
     @property

@@ -2,62 +2,61 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.orders.batch import NONE, Int64s, OrderBatch, UInt64s
+from models.records import Records, joined, taken
 
 NEVER: Final = int(np.iinfo(np.int64).max)
 LONG_AGO: Final = int(np.iinfo(np.int64).min)  # before any event
 
 
+Told: TypeAlias = Any  # records, (n,); their fields as attributes no type checker sees
+PLACE: Final[list[tuple[str, str]]] = [("time", "i8"), ("merge_time", "i8")]
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """n events in order; every column has shape (n, ...)."""
+    """n events in order, and what stages say of each."""
 
     orders: OrderBatch
-    time: Int64s  # the clock of the event's market, ms
-    merge_time: Int64s  # the clock of the partition that it came through, ms; it never goes back,
-    # unless the partition's first time is taken back
-    extra: dict[str, NDArray[Any]]  # columns that stages added
+    told: Records  # shape (n,), records of whatever the stage tells, PLACE at least
 
     def __len__(self) -> int:
         return len(self.orders)
 
+    @property
+    def time(self) -> Int64s:
+        """The clock of each event's market, ms."""
+        time: Int64s = self.told["time"]
+        return time
+
+    @property
+    def merge_time(self) -> Int64s:
+        """The clock of the partition that each event came through, ms.
+
+        It never goes back, unless the partition's first time is taken back.
+        """
+        time: Int64s = self.told["merge_time"]
+        return time
+
     def take(self, rows: Int64s) -> Self:
         """Give the events at `rows`, in that order."""
-        return self._at(rows, self.orders.take(rows))
+        return type(self)(self.orders.take(rows), taken(self.told, rows))
 
     def select(self, rows: Int64s) -> Self:
         """Do so, but with all names: sooner done, for what is joined or taken from at once."""
-        return self._at(rows, self.orders.select(rows))
-
-    def _at(self, rows: Int64s, orders: OrderBatch) -> Self:
-        extra = {name: column[rows] for name, column in self.extra.items()}
-        return type(self)(orders, self.time[rows], self.merge_time[rows], extra)
-
-    def with_columns(self, **columns: NDArray[Any]) -> Self:
-        """Give the same events with more said of them."""
-        return type(self)(self.orders, self.time, self.merge_time, self.extra | columns)
-
-    def without(self, name: str) -> Self:
-        """Give the same events with one column less."""
-        extra = {other: column for other, column in self.extra.items() if other != name}
-        return type(self)(self.orders, self.time, self.merge_time, extra)
+        return type(self)(self.orders.select(rows), taken(self.told, rows))
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
-        """Put batches one after the other; all must have the same columns."""
+        """Put batches one after the other; all must come from stages of one kind."""
         if len(parts) == 1:
             return parts[0]
-        return cls(
-            OrderBatch.concat([part.orders for part in parts]),
-            np.concatenate([part.time for part in parts]),
-            np.concatenate([part.merge_time for part in parts]),
-            {name: np.concatenate([p.extra[name] for p in parts]) for name in parts[0].extra},
-        )
+        orders = OrderBatch.concat([part.orders for part in parts])
+        return cls(orders, joined([part.told for part in parts]))
 
 
 def owners(rows: Rows) -> UInt64s:

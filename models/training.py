@@ -63,7 +63,7 @@ def train(tape: Tape) -> Model:
             f"training needs at least {FEWEST_FILLS} fills of {FEWEST_KEYS} keys"
         )
     weights = _alike(keys)
-    features = np.concatenate([rows.extra["features"] for rows in fills]).astype(np.float64)
+    features = np.concatenate([rows.told["features"] for rows in fills]).astype(np.float64)
     scale = np.array([fit_surprise(column, weights) for column in features.T])
     medians = np.array([weighted_quantile(column, weights, 0.5) for column in features.T])
     evidence = _Evidence(tape, scale)
@@ -80,7 +80,7 @@ class _Evidence:
         keys, days, parts, all_days = [], [], [], []
         for rows in _fills(tape, scale):
             all_days.append(_key_days(_keys(rows), rows.time // DAY))
-            notable = rows.take(np.flatnonzero(rows.extra["odds"] > NOTABLE))
+            notable = rows.take(np.flatnonzero(rows.told["odds"] > NOTABLE))
             keys.append(_keys(notable))
             days.append(notable.time // DAY)
             around = crowd.meet(notable)

@@ -7,7 +7,8 @@ from typing import Any, Final
 import numpy as np
 from hypothesis import strategies as st
 
-from models.orders.batch import OrderBatch
+from models.market.state import TOLD
+from models.orders.batch import Int64s, Names, OrderBatch
 from models.orders.decode import decode
 from models.rows import Rows
 
@@ -136,8 +137,24 @@ def market_tapes(draw: st.DrawFn, max_size: int = 40) -> list[Event]:
 def rows_of(events: list[Event]) -> Rows:
     """Give events as rows in order of time, each with its number as a column."""
     batch = batch_of(events)
-    mark = np.array([int(event["event_id"][2:]) for event in events], np.int64)
-    return Rows(batch, batch.ts, batch.ts, {"mark": mark, "pair": np.stack([mark, -mark], 1)})
+    rows = rows_at(batch, batch.ts, TOLD)
+    rows.told["company"] = [int(event["event_id"][2:]) for event in events]
+    return rows
+
+
+def rows_at(batch: OrderBatch, times: Int64s, kind: "np.dtype[Any]", **told: Any) -> Rows:
+    """Give a batch as rows of those times; whatever is not told of them is zero."""
+    records = np.zeros(len(batch), kind)
+    for name, column in ({"time": times, "merge_time": times} | told).items():
+        records[name] = column
+    return Rows(batch, records)
+
+
+def at_home(batch: OrderBatch, homes: Sequence[str | None]) -> OrderBatch:
+    """Say of each event which app its key usually uses."""
+    named = [row for row, home in enumerate(homes) if home]
+    names = Names.of([home for home in homes if home])
+    return batch.with_homes(np.array(named, np.int64), names, np.arange(len(named), dtype=np.int32))
 
 
 def numbered(number: int, ts: int, symbol: str = "S0") -> Event:

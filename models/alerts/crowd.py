@@ -26,9 +26,8 @@ from models.entities import Record, Table, find_or_add, joint_hash, new_table, w
 from models.keys.state import F_PAY_UP
 from models.market.clocks import decay
 from models.market.state import ADVERSE_MOVE, APP_BUYERS, BUYERS, CROWD_MS
-from models.orders.batch import BUY, Bools, Float32s, Int32s, Int64s, UInt64s
-from models.orders.hashing import stable_hashes
-from models.rows import Rows
+from models.orders.batch import BUY, Events, Float32s, Hashes, hash_at
+from models.rows import Rows, Told
 from models.score.evidence import chance
 from models.score.parts import standing
 
@@ -85,10 +84,7 @@ class Crowd:
         self._app_markets = with_room(self._app_markets, n, MAX_ENTITIES)
         self._pairs = with_room(self._pairs, n, MAX_ENTITIES)
         self._followers = with_room(self._followers, n, MAX_ENTITIES)
-        pays_up = rows.extra["surprises"][:, F_PAY_UP] >= PAID
-        pays_up &= rows.extra["context"][:, ADVERSE_MOVE] > 0.0
-        joins = (orders.side == BUY) & (~orders.maker | pays_up)
-        share = np.where(joins, standing(rows), 0.0).astype(np.float32)
+        share = standing(rows).astype(np.float32)
         weight, rogue, besides = (np.zeros((n, 2), np.float32) for _ in range(3))
         around = Around(weight, rogue, share, besides, np.zeros(n, np.float32))
         _meet(
@@ -96,20 +92,9 @@ class Crowd:
             self._app_markets,
             self._pairs,
             self._followers,
-            rows.time,
-            rows.merge_time,
-            orders.markets.hashes,
-            orders.market,
-            orders.keys.hashes,
-            orders.key,
-            orders.apps.hashes,
-            orders.app,
-            _origins(rows),
-            joins,
-            rows.extra["stranger"],
-            rows.extra["odds"],
-            rows.extra["surprises"],
-            rows.extra["context"],
+            orders.events,
+            orders.hashes,
+            rows.told,
             around,
         )
         return around
@@ -151,65 +136,53 @@ def _tell(
 
 
 @njit(cache=True)
-def _meet(  # noqa: PLR0913, PLR0917 - columns are passed one by one
+def _joins(event: Record, told: Record) -> bool:
+    """Whether a fill is one of a crowd: a purchase, made or drawn by whoever pays for it."""
+    pays_up = told.surprises[F_PAY_UP] >= PAID and told.context[ADVERSE_MOVE] > 0.0
+    return bool(event.side == BUY and (not event.maker or pays_up))
+
+
+@njit(cache=True)
+def _meet(
     markets: Table,
     app_markets: Table,
     pairs: Table,
     followers: Table,
-    time: Int64s,
-    merge_time: Int64s,
-    market_hash: UInt64s,
-    market: Int32s,
-    key_hash: UInt64s,
-    key: Int32s,
-    app_hash: UInt64s,
-    app: Int32s,
-    origin: UInt64s,
-    joins: Bools,
-    stranger: Bools,
-    odds: Float32s,
-    surprises: Float32s,
-    context: Float32s,
+    events: Events,
+    names: Hashes,
+    rows: Told,
     around: Around,
 ) -> None:
-    for i in range(len(time)):
-        if not joins[i]:
+    for i in range(len(events)):
+        e, told = events[i], rows[i]
+        if not _joins(e, told):
+            around.share[i] = 0.0
             continue
-        name = market_hash[market[i]]
-        whole = markets.rows[_enter(markets, name, time[i])]
-        own = pairs.rows[_enter(pairs, joint_hash(key_hash[key[i]], name), time[i])]
-        more = max(0.0, chance(odds[i], surprises[i]) - own.expected)
+        time, name, key = told.time, names.markets[e.market], names.keys[e.key]
+        app, home = hash_at(names.apps, e.app), hash_at(names.apps, e.home)
+        origin = home if home != 0 else app
+        whole = markets.rows[_enter(markets, name, time)]
+        own = pairs.rows[_enter(pairs, joint_hash(key, name), time)]
+        more = max(0.0, chance(told.odds, told.surprises) - own.expected)
         unusual = more
-        if origin[i] != 0:
-            fellows = app_markets.rows[_enter(app_markets, joint_hash(origin[i], name), time[i])]
-            follower = joint_hash(origin[i], key_hash[key[i]])
+        if origin != 0:
+            fellows = app_markets.rows[_enter(app_markets, joint_hash(origin, name), time)]
             company = fellows.expected - own.expected
-            if follows(followers, follower, merge_time[i], company):
+            if follows(followers, joint_hash(origin, key), told.merge_time, company):
                 unusual = 0.0
-            if app[i] >= 0 and app_hash[app[i]] == origin[i]:
-                fellows.buyers = context[i, APP_BUYERS]  # of another tag it tells of others
+            if app == origin:
+                fellows.buyers = told.context[APP_BUYERS]  # of another tag it tells of others
             _tell(fellows, own, 0.0, fellows.buyers, around, i, 1)
             fellows.expected += more
             fellows.unusual += unusual
-        led = 0.0 if stranger[i] or origin[i] == whole.lead else whole.led
-        around.besides[i, 1] = _tell(whole, own, led, context[i, BUYERS], around, i, 0)
+        led = 0.0 if told.stranger or origin == whole.lead else whole.led
+        around.besides[i, 1] = _tell(whole, own, led, told.context[BUYERS], around, i, 0)
         own.expected += more
         own.unusual += unusual
         whole.expected += more
         whole.unusual += unusual
-        if origin[i] != 0 and (whole.lead == origin[i] or fellows.unusual > whole.led):
-            whole.lead = origin[i]
+        if origin != 0 and (whole.lead == origin or fellows.unusual > whole.led):
+            whole.lead = origin
             whole.led = fellows.unusual
         around.own[i] = own.unusual
         around.besides[i, 0] = max(0.0, whole.unusual - whole.led)
-
-
-def _origins(rows: Rows) -> UInt64s:
-    """Hash of the app that each fill's key usually uses, or else of the one it used; 0: none."""
-    orders = rows.orders
-    homes, code = np.unique(rows.extra["home"], return_inverse=True)
-    hashes = stable_hashes([home.decode() for home in homes.tolist()])
-    hashes[homes == b""] = 0
-    origin = hashes[code]
-    tags = np.append(orders.apps.hashes, np.uint64(0))[orders.app]  # NONE is the last
-    return np.where(origin != 0, origin, tags)

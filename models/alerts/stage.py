@@ -109,7 +109,7 @@ class AlertStage:
         hopeful = buys & (self._model.rank(worst) >= self._model.threshold)
         chosen = np.flatnonzero((ranks >= self._noteworthy) | hopeful)
         medians = self._model.medians
-        places, offers = notable[chosen].tolist(), np.flatnonzero(rows.extra["offer"]).tolist()
+        places, offers = notable[chosen].tolist(), np.flatnonzero(rows.told["offer"]).tolist()
         alerts: list[Alert] = []
         told = 0  # offers that profiteers have heard of
         self._apps.begin(suspects)
@@ -202,7 +202,7 @@ class AlertStage:
 
 
 def _notable(rows: Rows) -> tuple[Int64s, Rows]:
-    notable = np.flatnonzero(rows.extra["odds"] > NOTABLE)
+    notable = np.flatnonzero(rows.told["odds"] > NOTABLE)
     return notable, rows if len(notable) == len(rows) else rows.select(notable)
 
 

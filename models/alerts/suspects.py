@@ -13,7 +13,6 @@ from models.alerts.reasons import Finding
 from models.market.state import ADVERSE_MOVE
 from models.orders.batch import (
     BUY,
-    NONE,
     Float32s,
     Float64s,
     Int32s,
@@ -21,6 +20,7 @@ from models.orders.batch import (
     Names,
     venue_and_symbol,
 )
+from models.records import taken
 from models.rows import Rows
 from models.score.evidence import CONDUCT_COLUMNS
 
@@ -31,7 +31,7 @@ class Suspect(msgspec.Struct):
     key: str
     account: str
     app: str | None
-    home: str  # app that the key usually uses; empty: none
+    home: str | None  # app that the key usually uses; None: none
     stranger: bool  # nobody knows that app
     market: str
     time: int  # when the alert stage heard of it, ms
@@ -83,12 +83,10 @@ def suspects_at(
     `parts`, shape (n, PARTS), are the evidence of each, `ranks`, shape (n,), what it comes to;
     `around` tells of those around each; `medians`, shape (FEATURES,), is what is usual.
     """
-    orders, extra = rows.orders, rows.extra
-    surprises: Float32s = extra["surprises"][chosen]
+    orders, told = rows.orders, taken(rows.told, chosen)
+    surprises: Float32s = told["surprises"]
     markets = _names(orders.markets, orders.market[chosen])
-    apps = [
-        None if code == NONE else orders.apps.strings[code] for code in orders.app[chosen].tolist()
-    ]
+    apps = orders.apps.spelled(orders.app[chosen])
     places = map(Place, orders.partition[chosen].tolist(), orders.offset[chosen].tolist())
     sightings = map(
         Sighting,
@@ -102,25 +100,25 @@ def suspects_at(
         (venue_and_symbol(market)[1] for market in markets),
         apps,
         (orders.side[chosen] == BUY).tolist(),
-        extra["features"][chosen].tolist(),
-        extra["values"][chosen].tolist(),
-        extra["usual"][chosen].tolist(),
+        told["features"].tolist(),
+        told["values"].tolist(),
+        told["usual"].tolist(),
         repeat(medians.tolist()),
         *around.rogue[chosen].T.tolist(),
-        extra["persistence"][chosen].astype(np.float32).tolist(),
+        told["persistence"].tolist(),
     )
     suspects = map(
         Suspect,
         _names(orders.keys, orders.key[chosen]),
         _names(orders.accounts, orders.account[chosen]),
         apps,
-        (home.decode() for home in extra["home"][chosen].tolist()),
-        extra["stranger"][chosen].tolist(),
+        orders.apps.spelled(orders.home[chosen]),
+        told["stranger"].tolist(),
         markets,
-        rows.merge_time[chosen].tolist(),
+        told["merge_time"].tolist(),
         sightings,
         orders.notional[chosen].tolist(),
-        np.maximum(0.0, extra["context"][chosen, ADVERSE_MOVE]).tolist(),
+        np.maximum(0.0, told["context"][:, ADVERSE_MOVE]).tolist(),
         np.sort(surprises[:, CONDUCT_COLUMNS], axis=1)[:, -2:].sum(axis=1).tolist(),
         parts[chosen].tolist(),
         around.share[chosen].tolist(),

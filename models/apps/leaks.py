@@ -33,7 +33,7 @@ OTHERS: Final = 50.0  # keys of others, half of one misused, that count beside t
 HEARD: Final = 0.25  # share of an app's active keys that the alert stage hears of within a day
 NEWS: Final = 64  # an app is weighed again when a 64th of what is known of its misused keys is new
 
-Fill: TypeAlias = tuple[bytes, str, int]  # app that the key usually uses, the key, time (ms)
+Fill: TypeAlias = tuple[str | None, str, int]  # app that the key usually uses, the key, time (ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class AppLeaks(Remembering):
         """Note which keys of which apps are notable, fill by fill: an app's size."""
         for home, key, time in fills:
             if home:
-                app = self._apps.setdefault(home.decode(), App())
+                app = self._apps.setdefault(home, App())
                 app.heard[key] = time
             if abs(time - self._swept) > WINDOW_MS // 24:  # also after a leap was taken back
                 self._sweep(time)

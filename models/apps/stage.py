@@ -35,8 +35,9 @@ class AppStage:
 
     def begin(self, rows: Rows) -> None:
         """Be told of a batch of notable fills: they tell the size of the apps."""
-        homes, times = rows.extra["home"].tolist(), rows.merge_time.tolist()
-        keys = [rows.orders.keys.strings[code] for code in rows.orders.key.tolist()]
+        orders, times = rows.orders, rows.merge_time.tolist()
+        homes = orders.apps.spelled(orders.home)
+        keys = [orders.keys.strings[code] for code in orders.key.tolist()]
         self._fills, self._heard = zip(homes, keys, times, strict=True), 0
 
     def end(self) -> None:

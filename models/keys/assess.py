@@ -10,136 +10,85 @@ from models.keys import kernel
 from models.keys import state as k
 from models.keys.companions import familiarity, learn_company
 from models.keys.usual_app import home_app, is_stranger
-from models.orders.batch import Bools, Float32s, Float64s, Int8s, Int32s, Int64s, UInt64s
+from models.orders.batch import (
+    Events,
+    Float64s,
+    Hashes,
+    UInt64s,
+    hash_at,
+    is_fill,
+)
 from models.prefetch import STEPS, ask_for, upcoming
+from models.rows import Told
 from models.score.evidence import FAMILIAR_WEIGHT, NO_EVIDENCE, SUSPECT, chance, weigh
 
 
 @njit(cache=True)
-def _hash_at(hashes: UInt64s, code: int) -> np.uint64:
-    return hashes[code] if code >= 0 else np.uint64(0)
-
-
-@njit(cache=True)
-def _look_ahead(
-    keys: Table,
-    pairs: Table,
-    key_hash: UInt64s,
-    key_code: Int32s,
-    market_hash: UInt64s,
-    market_code: Int32s,
-    event: int,
-) -> None:
+def _look_ahead(keys: Table, pairs: Table, events: Events, names: Hashes, event: int) -> None:
     """Ask now and then for the records that the next events touch."""
     for step in range(STEPS):
-        for i in upcoming(event, len(key_code)):
-            if key_code[i] >= 0:
-                name = key_hash[key_code[i]]
-                ask_for(keys, name, step)
-                ask_for(pairs, joint_hash(name, market_hash[market_code[i]]), step)
+        for i in upcoming(event, len(events)):
+            e = events[i]
+            if e.key >= 0:
+                key = names.keys[e.key]
+                ask_for(keys, key, step)
+                ask_for(pairs, joint_hash(key, names.markets[e.market]), step)
 
 
 @njit(cache=True)
-def assess(  # noqa: PLR0913, PLR0917 - columns are passed one by one
+def assess(
     keys: Table,
     pairs: Table,
     scale: Float64s,
-    key_hash: UInt64s,
-    key_code: Int32s,
-    market_hash: UInt64s,
-    symbol_hash: UInt64s,
-    market_code: Int32s,
-    app_hash: UInt64s,
-    app_code: Int32s,
-    network_hash: UInt64s,
-    network_code: Int32s,
-    account_hash: UInt64s,
-    counterparty: Int32s,
-    order_hash: UInt64s,
-    time: Int64s,
-    side: Int8s,
-    is_fill: Bools,
-    maker: Bools,
-    price: Float64s,
-    notional: Float64s,
-    context: Float32s,
-    company: UInt64s,
-    features: Float32s,
-    values: Float32s,
-    usual: Float32s,
-    surprises: Float32s,
-    odds: Float32s,
-    persistence: Float32s,
-    familiar: Float32s,
-    activity: Float32s,
-    home: UInt64s,
-    stranger: Bools,
-) -> None:
-    """Take a batch of events in order and write what `models.keys.stage.KeyStage` says of each.
+    events: Events,
+    names: Hashes,
+    symbols: UInt64s,
+    before: Told,
+    told: Told,
+) -> UInt64s:
+    """Take a batch of events in order and write what is told of each fill of a key.
 
-    Events without a key are left as they are; of those that are no fills the network is learned.
+    `symbols` are hashes of each market's symbol, `before` is what the market stage told. Events
+    without a key are left as they are; of those that are no fills the network is learned.
+
+    Gives hashes of the apps that their keys usually use, 0: none; shape (n,).
     """
-    for i in range(len(time)):
-        _look_ahead(keys, pairs, key_hash, key_code, market_hash, market_code, i)
-        if key_code[i] < 0:
+    homes = np.zeros(len(events), np.uint64)
+    for i in range(len(events)):
+        _look_ahead(keys, pairs, events, names, i)
+        e, out = events[i], told[i]
+        if e.key < 0:
             continue
-        name = key_hash[key_code[i]]
-        key = kernel.enter_key(keys, name, time[i])
-        network = _hash_at(network_hash, network_code[i])
-        if not is_fill[i]:
+        key = kernel.enter_key(keys, names.keys[e.key], out.time)
+        network = hash_at(names.networks, e.network)
+        if not is_fill(e.status):
             if network != 0 and key.requests < k.SETTLED:
                 kernel.learn_network(key, network)
             continue
-        market = market_hash[market_code[i]]
-        symbol = symbol_hash[market_code[i]]
-        app = _hash_at(app_hash, app_code[i])
-        partner = _hash_at(account_hash, counterparty[i])
-        pair = kernel.enter_pair(pairs, key, market)
-        taker = not maker[i]
-        kernel.measure_fill(
-            key,
-            pair,
-            context[i],
-            features[i],
-            symbol,
-            app,
-            network,
-            side[i],
-            taker,
-            max(notional[i], k.DUST),
-            values[i],
-            usual[i],
-        )
-        familiar[i] = familiarity(key, company[i])
-        odds[i] = weigh(scale, features[i], familiar[i], side[i], surprises[i])
-        unusual = odds[i] + FAMILIAR_WEIGHT * familiar[i] > SUSPECT
-        if kernel.wins(pair, notional[i]):
-            odds[i] = NO_EVIDENCE
-        persistence[i] = kernel.persistence(key)
-        activity[i] = kernel.activity(key)
-        home[i] = home_app(key)
-        stranger[i] = is_stranger(key)
-        if odds[i] > NO_EVIDENCE:
-            key.evidence_1h += chance(odds[i], surprises[i])
-        if not unusual and (order_hash[i] == 0 or order_hash[i] != key.order):
-            learn_company(key, company[i])
-        kernel.roll_windows(
-            key,
-            pair,
-            context[i],
-            symbol,
-            order_hash[i],
-            partner,
-            side[i],
-            taker,
-            price[i],
-            notional[i],
-        )
+        symbol, app = symbols[e.market], hash_at(names.apps, e.app)
+        company, partner = before[i].company, hash_at(names.accounts, e.counterparty)
+        pair = kernel.enter_pair(pairs, key, names.markets[e.market])
+        kernel.measure_fill(key, pair, e, out.context, symbol, app, network, out)
+        out.familiarity = familiarity(key, company)
+        out.odds = weigh(scale, out.features, out.familiarity, e.side, out.surprises)
+        unusual = out.odds + FAMILIAR_WEIGHT * out.familiarity > SUSPECT
+        if kernel.wins(pair, e.notional):
+            out.odds = NO_EVIDENCE
+        out.persistence = kernel.persistence(key)
+        out.activity = kernel.activity(key)
+        homes[i] = home_app(key)
+        out.stranger = is_stranger(key)
+        if out.odds > NO_EVIDENCE:
+            key.evidence_1h += chance(out.odds, out.surprises)
+        if not unusual and (e.order_hash == 0 or e.order_hash != key.order):
+            learn_company(key, company)
+        kernel.roll_windows(key, pair, e, out.context, symbol, partner)
         if not unusual:
-            kernel.learn_past(key, pair, values[i], app, network, side[i], taker, notional[i])
+            kernel.learn_past(key, pair, e, out.values, app, network)
+    return homes
 
 
 @njit(cache=True, nogil=True)
-def assess_freely(*columns: Any) -> None:
+def assess_freely(*columns: Any) -> UInt64s:
     """Do the same and leave the interpreter to other threads meanwhile."""
-    assess(*columns)
+    return assess(*columns)

@@ -5,12 +5,11 @@ tag, or none. So the stage that has seen every event of its keys remembers the n
 with what it passes on.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.orders.batch import Int64s, OrderBatch, UInt64s
+from models.orders.batch import NONE, Int32s, Names, OrderBatch, UInt64s
 
 MOST_NAMES: Final = 100_000  # those that were new last; an app is new again at its next event
 
@@ -37,12 +36,14 @@ class AppNames:
         while len(self._names) > MOST_NAMES:
             del self._names[next(iter(self._names))]
 
-    def at(self, rows: Int64s, apps: UInt64s) -> NDArray[Any]:
-        """Write the names of the apps at some rows, UTF-8, as a column; empty where it is unknown.
+    def at(self, apps: UInt64s) -> tuple[Names, Int32s]:
+        """Give the names of apps with these hashes, (n,), each once, and a code into them for each.
 
-        `apps`, shape (n,), are their hashes.
+        NONE where the name is unknown.
         """
-        names = [self._names.get(app, "").encode() for app in apps[rows].tolist()]
-        column = np.zeros(len(apps), f"S{max(map(len, names), default=0) or 1}")
-        column[rows] = names
-        return column
+        codes = {app: code for code, app in enumerate(self._known(apps))}
+        names = Names([self._names[app] for app in codes], np.array([*codes], np.uint64))
+        return names, np.array([codes.get(app, NONE) for app in apps.tolist()], np.int32)
+
+    def _known(self, apps: UInt64s) -> list[int]:
+        return [app for app in dict.fromkeys(apps.tolist()) if app in self._names]

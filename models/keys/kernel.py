@@ -152,24 +152,38 @@ def _concentration(pair: Record) -> float:
 
 
 @njit(cache=True)
-def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by one
+def _describe_conduct(
+    key: Record, pair: Record, event: Record, app: np.uint64, network: np.uint64, out: Float32s
+) -> None:
+    """Write how far the key goes about it in another way than it usually does."""
+    notional, taken = max(event.notional, k.DUST), pair.taken_1h
+    if network != 0:
+        known = False
+        for i in range(k.NETWORKS):
+            known = known or key.networks[i] == network
+        out[k.F_NETWORK_NOVELTY] = 0.0 if known else np.log(1.0 + key.requests)
+    if app != key.app:
+        out[k.F_APP_CHANGE] = np.log(1.0 + key.app_orders)
+    usual_share = (key.taken + 1.0) / (key.traded + 2.0)
+    traded = pair.bought_1h + pair.sold_1h + notional
+    taken += 0.0 if event.maker else notional
+    out[k.F_TAKER_EXCESS] = max(0.0, taken / traded - usual_share)
+
+
+@njit(cache=True)
+def measure_fill(
     key: Record,
     pair: Record,
+    event: Record,
     context: Float32s,
-    out: Float32s,
     symbol: np.uint64,
     app: np.uint64,
     network: np.uint64,
-    side: int,
-    taker: bool,
-    notional: float,
-    values: Float32s,
-    usual: Float32s,
+    told: Record,
 ) -> None:
-    """Write the features of a fill, shape (FEATURES,), beside its values and the usual ones.
-
-    `values` and `usual` have shape (BASELINES,).
-    """
+    """Write the features of a fill, its values and the usual ones into a record of TOLD."""
+    out, values, usual = told.features, told.values, told.usual
+    side, taker, notional = event.side, not event.maker, max(event.notional, k.DUST)
     filled = max(context[m.ORDER_NOTIONAL], k.DUST)
     volume = max(context[m.DAILY_VOLUME], k.DUST)
     sigma = context[m.SIGMA]
@@ -203,23 +217,13 @@ def measure_fill(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
     out[k.F_CONCENTRATION] = _concentration(pair)
     for i in range(len(k.BASELINES)):
         usual[i], _ = estimate(key.baselines[i], i)
+    _describe_conduct(key, pair, event, app, network, out)
     lost = max(0.0, pair.lost_1d - pair.won_1d)
     out[k.F_ROUND_TRIP_LOSS] = np.log(1.0 + lost / np.exp(usual[k.SIZE]))
     closes = pair.losses_1d + pair.gains_1d
     if side == BUY or pair.bought_1h >= k.ROUND * (pair.sold_1h + notional):
         streak = max(0.0, pair.losses_1d - pair.gains_1d) / np.sqrt(closes + 1.0)
         out[k.F_LOSING_STREAK] = streak
-    if network != 0:
-        known = False
-        for i in range(k.NETWORKS):
-            known = known or key.networks[i] == network
-        out[k.F_NETWORK_NOVELTY] = 0.0 if known else np.log(1.0 + key.requests)
-    if app != key.app:
-        out[k.F_APP_CHANGE] = np.log(1.0 + key.app_orders)
-    usual_share = (key.taken + 1.0) / (key.traded + 2.0)
-    traded = pair.bought_1h + pair.sold_1h + notional
-    taken = pair.taken_1h + (notional if taker else 0.0)
-    out[k.F_TAKER_EXCESS] = max(0.0, taken / traded - usual_share)
 
 
 @njit(cache=True)
@@ -259,25 +263,23 @@ def persistence(key: Record) -> float:
 def learn_past(
     key: Record,
     pair: Record,
+    event: Record,
     values: Float32s,
     app: np.uint64,
     network: np.uint64,
-    side: int,
-    taker: bool,
-    notional: float,
 ) -> None:
     """Let a fill become part of what is usual for the key; never called for what was flagged."""
     for i in range(len(k.BASELINES)):
-        if side == BUY or i not in k.OF_PURCHASES:
+        if event.side == BUY or i not in k.OF_PURCHASES:
             learn(key.baselines[i], values[i])
     if pair.fills == 0.0:
         key.openings += 1.0
     key.fills += 1.0
     pair.fills += 1.0
-    key.traded += notional
-    if taker:
-        key.taken += notional
-    if side != BUY:
+    key.traded += event.notional
+    if not event.maker:
+        key.taken += event.notional
+    if event.side != BUY:
         return  # sales are seldom suspect: those of a sweep would make the thief's ways usual
     usual_app.learn_app(key, app)
     if network != 0:
@@ -299,24 +301,21 @@ def learn_network(key: Record, network: np.uint64) -> None:
 
 
 @njit(cache=True)
-def roll_windows(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by one
+def roll_windows(
     key: Record,
     pair: Record,
+    event: Record,
     context: Float32s,
     symbol: np.uint64,
-    order: np.uint64,
     counterparty: np.uint64,
-    side: int,
-    taker: bool,
-    price: float,
-    notional: float,
 ) -> None:
     """Add a fill to the rolling windows; these show the present and take in every fill."""
+    order, side, notional = event.order_hash, event.side, event.notional
     if order == 0 or order != key.order:
         key.orders_10m += 1.0
         key.order = order
     key.traded_1d += notional
-    if taker:
+    if not event.maker:
         pair.taken_1h += notional
         pair.push_10m += max(0.0, context[m.ADVERSE_MOVE])
     if side == BUY:
@@ -326,7 +325,7 @@ def roll_windows(  # noqa: PLR0913, PLR0917 - a kernel takes its scalars one by 
         pair.sold_1h += notional
         pair.sold_1d += min(notional, max(0.0, pair.bought_1d - pair.sold_1d))
         _remember_sale(key, symbol, notional)
-    _settle(pair, side, price, notional / price)
+    _settle(pair, side, event.price, notional / event.price)
     if counterparty != 0:
         _remember_partner(pair, counterparty, notional)
 

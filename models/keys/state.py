@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from models.market.state import DAY
+from models.market import state as m
+from models.rows import PLACE
 
 SOLD: Final = 8  # symbols remembered that a key sold lately
 NETWORKS: Final = 4  # networks remembered per key
@@ -17,7 +18,7 @@ COMPANIONS: Final = 8  # others of its app remembered per key
 COUNTERPARTIES: Final = 4  # accounts remembered per pair
 MEMORY: Final = 200.0  # a baseline weighs at most so many observations: older ones fade
 SETTLED: Final = 5.0  # with fewer observations before today, today counts as past, too
-MONTH: Final = 30 * DAY
+MONTH: Final = 30 * m.DAY
 USUAL_FILLS: Final = 6.0  # a day, of a usual key
 ALL_BUT: Final = 0.999  # of a key's fills in one market are all of them, but for rounding
 ROUND: Final = 0.3  # a sale closes a round trip if so much of what is sold was bought lately
@@ -164,3 +165,24 @@ FEATURES: Final = (
     F_APP_CHANGE,
     F_TAKER_EXCESS,
 ) = range(len(FEATURES))
+
+# What the key stage tells of each event, beside what the market stage did; zeros, and no evidence,
+# where the event is no fill of a key.
+TOLD: Final = np.dtype(
+    [
+        *PLACE,
+        ("context", "f4", (len(m.CONTEXT),)),
+        ("dealer", "f4", (len(m.DEALING),)),
+        ("features", "f4", (len(FEATURES),)),
+        ("surprises", "f4", (len(FEATURES),)),  # of each feature
+        ("values", "f4", (len(BASELINES),)),  # what the key did, as logarithms
+        ("usual", "f4", (len(BASELINES),)),  # what its past made one expect, the same
+        ("odds", "f4"),  # log odds that the fill is rogue
+        ("persistence", "f4"),  # how much more rogue the key's last hour looks than usual ones
+        ("familiarity", "f4"),  # how far those of its app who buy with it usually do, 0..1
+        ("activity", "f4"),  # log of the fills a day that one expects of the key
+        ("stranger", "?"),  # nobody knows its app, since the key has hardly bought before
+        ("offer", "?"),
+    ],
+    align=True,
+)

@@ -14,14 +14,14 @@ from models.orders.batch import (
     BUY,
     SELL,
     Bools,
+    Events,
     Float32s,
-    Float64s,
-    Int8s,
-    Int32s,
-    Int64s,
-    UInt64s,
+    Hashes,
+    hash_at,
+    is_fill,
 )
 from models.prefetch import STEPS, ask_for, upcoming
+from models.rows import Told
 
 
 @njit(cache=True)
@@ -219,94 +219,44 @@ def _meet_app_buyer(a: Record, now: int, out: Float32s, own: float, is_new: bool
 
 
 @njit(cache=True)
-def _look_ahead(  # noqa: PLR0913, PLR0917 - columns are passed one by one
-    app_markets: Table,
-    seen: Table,
-    dealers: Table,
-    market_hash: UInt64s,
-    market: Int32s,
-    key_hash: UInt64s,
-    key: Int32s,
-    app_hash: UInt64s,
-    app: Int32s,
-    account_hash: UInt64s,
-    account: Int32s,
-    counterparty: Int32s,
-    side: Int8s,
-    event: int,
+def _look_ahead(
+    app_markets: Table, seen: Table, dealers: Table, events: Events, names: Hashes, event: int
 ) -> None:
     """Ask now and then for what the next events touch, but for the markets, which are few."""
     for step in range(STEPS):
-        for i in upcoming(event, len(side)):
-            name = market_hash[market[i]]
-            if side[i] == BUY and key[i] >= 0:
-                ask_for(seen, joint_hash(key_hash[key[i]], name), step)
-                if app[i] >= 0:
-                    ask_for(app_markets, joint_hash(app_hash[app[i]], name), step)
-            code = account[i] if side[i] == SELL else counterparty[i]
-            if code >= 0:
-                ask_for(dealers, joint_hash(account_hash[code], name), step)
+        for i in upcoming(event, len(events)):
+            e = events[i]
+            market = names.markets[e.market]
+            if e.side == BUY and e.key >= 0:
+                ask_for(seen, joint_hash(names.keys[e.key], market), step)
+                if e.app >= 0:
+                    ask_for(app_markets, joint_hash(names.apps[e.app], market), step)
+            seller = hash_at(names.accounts, e.account if e.side == SELL else e.counterparty)
+            if seller != 0:
+                ask_for(dealers, joint_hash(seller, market), step)
 
 
 @njit(cache=True)
-def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
+def observe(
     markets: Table,
     app_markets: Table,
     seen: Table,
     dealers: Table,
     fresh: Bools,
-    market_hash: UInt64s,
-    market: Int32s,
-    key_hash: UInt64s,
-    key: Int32s,
-    app_hash: UInt64s,
-    app: Int32s,
-    account_hash: UInt64s,
-    account: Int32s,
-    counterparty: Int32s,
-    order_hash: UInt64s,
-    ts: Int64s,
-    side: Int8s,
-    is_fill: Bools,
-    maker: Bools,
-    price: Float64s,
-    qty: Float64s,
-    notional: Float64s,
-    arrival: Float64s,
-    time_out: Int64s,
-    context: Float32s,
-    company: UInt64s,
-    dealer: Float32s,
-    offer: Bools,
+    events: Events,
+    names: Hashes,
+    told: Told,
 ) -> None:
-    """Learn a batch of events in order and write what is told of each.
-
-    Its time, its context, shape (n, CONTEXT), who else of its app buys, (n,), what is known of
-    who sells, (n, DEALER), and whether it is an offer (`models.market.dealers`).
-    """
-    for i in range(len(ts)):
-        _look_ahead(
-            app_markets,
-            seen,
-            dealers,
-            market_hash,
-            market,
-            key_hash,
-            key,
-            app_hash,
-            app,
-            account_hash,
-            account,
-            counterparty,
-            side,
-            i,
-        )
+    """Learn a batch of events in order and write what is told of each, all but `merge_time`."""
+    for i in range(len(events)):
+        _look_ahead(app_markets, seen, dealers, events, names, i)
         if not fresh[i]:
             continue
-        m = markets.rows[find_or_add(markets, market_hash[market[i]])]
+        e, out = events[i], told[i]
+        m = markets.rows[find_or_add(markets, names.markets[e.market])]
         before, settled = m.time, settled_time(m)
-        now = advance_clock(m, ts[i])
-        time_out[i] = now
+        now = advance_clock(m, e.ts)
+        out.time = now
         if before == 0:
             m.first = now
         elif now < before:
@@ -314,23 +264,22 @@ def observe(  # noqa: PLR0913, PLR0917 - columns are passed one by one
         elapsed = settled_time(m) - settled
         if before > 0 and elapsed > 0:
             _decay_market(m, float(elapsed))
-        if not is_fill[i]:
+        if not is_fill(e.status):
             continue
-        late = ts[i] < now - s.LATE_MS
-        role = int(maker[i])
-        met = _arrival(m, role, order_hash[i], arrival[i], price[i])
-        _describe(m, context[i], side[i], role, price[i], notional[i], met, late)
-        if side[i] == BUY and key[i] >= 0:
-            app_name = app_hash[app[i]] if app[i] >= 0 else np.uint64(0)
-            company[i] = _meet_buyer(m, app_markets, seen, context[i], key_hash[key[i]], app_name)
-        code = account[i] if side[i] == SELL else counterparty[i]
-        if code >= 0:
-            seller = account_hash[code]
-            _learn_seller(m, seller, notional[i])
-            sales = meet_dealer(m, dealers, seller, ts[i], qty[i], notional[i], dealer[i])
-            if side[i] == SELL and counterparty[i] < 0:
-                offer[i] = is_offer(context[i], dealer[i], sales)
-        _learn_fill(m, role, price[i], notional[i], late)
+        late = e.ts < now - s.LATE_MS
+        role = int(e.maker)
+        met = _arrival(m, role, e.order_hash, e.arrival, e.price)
+        _describe(m, out.context, e.side, role, e.price, e.notional, met, late)
+        if e.side == BUY and e.key >= 0:
+            key, app = names.keys[e.key], hash_at(names.apps, e.app)
+            out.company = _meet_buyer(m, app_markets, seen, out.context, key, app)
+        seller = hash_at(names.accounts, e.account if e.side == SELL else e.counterparty)
+        if seller != 0:
+            _learn_seller(m, seller, e.notional)
+            sales = meet_dealer(m, dealers, seller, e.ts, e.qty, e.notional, out.dealer)
+            if e.side == SELL and e.counterparty < 0:
+                out.offer = is_offer(out.context, out.dealer, sales)
+        _learn_fill(m, role, e.price, e.notional, late)
 
 
 @njit(cache=True, nogil=True)

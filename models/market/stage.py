@@ -73,10 +73,7 @@ class MarketStage:
     def observe(self, batch: OrderBatch) -> Rows:
         """Learn a batch in order; gives the events of API keys and all offers, each once.
 
-        Columns added: `context`, shape (n, CONTEXT); `company`, (n,), names of others of a buyer's
-        app that bought lately, each of NAME_BITS (`models.market.company`); `dealer`, (n, DEALING),
-        of the account that sells; `offer`, (n,), whether the alert stage must hear of the sale
-        whoever it is.
+        What is told of each: `models.market.state.TOLD`.
         """
         n = len(batch)
         fresh: Bools = self._ids.first_time(batch.event_hash)
@@ -85,48 +82,21 @@ class MarketStage:
         self._app_markets = with_room(self._app_markets, n, self.bounds.pairs)
         self._seen = with_room(self._seen, n, self.bounds.pairs)
         self._dealers = with_room(self._dealers, n, self.bounds.pairs)
-        time = np.zeros(n, np.int64)
-        context = np.zeros((n, len(s.CONTEXT)), np.float32)
-        company = np.zeros(n, np.uint64)
-        dealer = np.zeros((n, len(s.DEALING)), np.float32)
-        offer = np.zeros(n, np.bool_)
+        rows = Rows(batch, np.zeros(n, s.TOLD))
         self._kernel(
             self._markets,
             self._app_markets,
             self._seen,
             self._dealers,
             fresh,
-            batch.markets.hashes,
-            batch.market,
-            batch.keys.hashes,
-            batch.key,
-            batch.apps.hashes,
-            batch.app,
-            batch.accounts.hashes,
-            batch.account,
-            batch.counterparty,
-            batch.order_hash,
-            batch.ts,
-            batch.side,
-            batch.is_fill,
-            batch.maker,
-            batch.price,
-            batch.qty,
-            batch.notional,
-            batch.arrival,
-            time,
-            context,
-            company,
-            dealer,
-            offer,
+            batch.events,
+            batch.hashes,
+            rows.told,
         )
-        merge_time = np.empty(n, np.int64)
-        _follow(self._clock, time, fresh, merge_time)
-        self.ahead += int((time > merge_time + s.JUMP_MS).sum())
-        told = Rows(batch, time, merge_time, {})
-        observed = told.with_columns(context=context, company=company, dealer=dealer, offer=offer)
-        wanted = fresh & ((batch.key != NONE) | offer)
-        return observed if wanted.all() else observed.take(np.flatnonzero(wanted))
+        _follow(self._clock, rows.time, fresh, rows.merge_time)
+        self.ahead += int((rows.time > rows.merge_time + s.JUMP_MS).sum())
+        wanted = fresh & ((batch.key != NONE) | rows.told["offer"])
+        return rows if wanted.all() else rows.take(np.flatnonzero(wanted))
 
 
 @njit(cache=True)

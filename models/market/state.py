@@ -8,6 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from models.rows import PLACE
+
 SECOND: Final = 1_000
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
@@ -121,3 +123,14 @@ DEALING: Final = (
     "all_sold_1h",  # the same, of all known sellers
 )
 USUAL_SHARE, SOLD_1H, ALL_SOLD_1H = range(len(DEALING))
+
+TOLD: Final = np.dtype(
+    [
+        *PLACE,
+        ("company", "u8"),  # others of a buyer's app that bought lately (`models.market.company`)
+        ("context", "f4", (len(CONTEXT),)),
+        ("dealer", "f4", (len(DEALING),)),
+        ("offer", "?"),  # whether the alert stage must hear of the sale whoever it is
+    ],
+    align=True,
+)

@@ -1,21 +1,24 @@
-"""Order events as columns: the form in which every stage passes them on.
+"""Order events as records: the form in which every stage passes them on.
 
-A batch holds n events as NumPy columns. Names (markets, keys, accounts, apps, networks) stand once
-per batch in small tables, and the columns hold codes into them, so that a stage maps a name to its
-own dense slot once per batch and not once per event. Nothing is decided here;
-`models.orders.decode` says what is let in.
+A batch holds n events as one structured NumPy array, since what is done most often with them (to
+take some, to put several batches together, to send them) then costs the same as with one column.
+Names (markets, keys, accounts, apps, networks) stand once per batch in small tables, and the
+records hold codes into them, so that a stage maps a name to its own dense slot once per batch and
+not once per event. Nothing is decided here; `models.orders.decode` says what is let in.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, Final, Self, TypeAlias, get_origin, get_type_hints
+from itertools import pairwise
+from typing import Any, Final, Generic, NamedTuple, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from models.orders.hashing import stable_hashes
+from models.records import copied, joined, taken
 
 Int8s: TypeAlias = NDArray[np.int8]
 Int32s: TypeAlias = NDArray[np.int32]
@@ -25,6 +28,9 @@ UInt64s: TypeAlias = NDArray[np.uint64]
 Float32s: TypeAlias = NDArray[np.float32]
 Float64s: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
+Events: TypeAlias = Any  # records of ORDER, (n,); their fields as attributes no type checker sees
+
+S = TypeVar("S", bound=np.generic)
 
 NONE: Final = -1  # the code of a name that the event does not have
 BUY: Final = 1
@@ -75,6 +81,14 @@ class Names:
             np.concatenate([part.hashes for part in parts]),
         )
 
+    def spelled(self, codes: Int32s) -> list[str | None]:
+        """Give the name of each code; None for NONE."""
+        return [None if code == NONE else self.strings[code] for code in codes.tolist()]
+
+    def at(self, codes: Int64s) -> Self:
+        """Give the names of these codes."""
+        return type(self)([self.strings[code] for code in codes.tolist()], self.hashes[codes])
+
     def once(self) -> tuple[Self, Int32s]:
         """Give each name once, in order of appearance, and the new code for each old and NONE."""
         codes = {name: code for code, name in enumerate(dict.fromkeys(self.strings))}
@@ -83,42 +97,73 @@ class Names:
         hashes[renumbered[:-1]] = self.hashes
         return type(self)(list(codes), hashes), renumbered
 
-    def keep(self, codes: Int32s) -> tuple[Self, Int32s]:
-        """Reduce the table to what `codes` uses, in order of appearance; gives the new codes."""
-        used, renumbered = _renumber(codes, len(self.strings))
-        table = type(self)([self.strings[code] for code in used.tolist()], self.hashes[used])
-        return table, renumbered
+
+class Column(Generic[S]):
+    """One field of all events of a batch, as a view: what is written there is written in them."""
+
+    def __init__(self, kind: type[S]) -> None:
+        self.kind = kind
+        self.name = ""
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, batch: None, kind: type) -> Self: ...
+    @overload
+    def __get__(self, batch: "OrderBatch", kind: type) -> NDArray[S]: ...
+    def __get__(self, batch: "OrderBatch | None", kind: type) -> Self | NDArray[S]:
+        return self if batch is None else batch.events[self.name]
 
 
 @dataclass(frozen=True, slots=True)
 class OrderBatch:
-    """n accepted order events in arrival order; every column has shape (n,)."""
+    """n accepted order events in arrival order, a record each; every column has shape (n,)."""
 
+    events: Events
     event_id: list[str]
-    event_hash: UInt64s  # stable hash of event_id
-    ts: Int64s  # event time, ms since the Unix epoch, UTC
-    market: Int32s  # code into markets
-    key: Int32s  # code into keys; NONE: placed by web or mobile
-    account: Int32s  # code into accounts
-    app: Int32s  # code into apps; NONE: the user's own program
-    counterparty: Int32s  # code into accounts; NONE: unknown
-    network: Int32s  # code into networks; NONE: unknown
-    order_hash: UInt64s  # stable hash of order_id; 0: unknown
-    side: Int8s  # BUY or SELL
-    status: Int8s  # Status
-    is_market: Bools  # a market order
-    maker: Bools  # the order was resting
-    price: Float64s  # quote currency; NaN where the event is no fill
-    qty: Float64s  # base currency; NaN where the event is no fill
-    notional: Float64s  # common currency (USD); NaN where the event is no fill
-    arrival: Float64s  # mid price when the order reached the book; NaN: not given
-    partition: Int32s  # where the event came from
-    offset: Int64s  # where the event came from: Kafka offset, or line of the file
     markets: Names  # venue + MARKET_SEPARATOR + symbol
     keys: Names
     accounts: Names
     apps: Names
     networks: Names
+
+    event_hash = Column(np.uint64)  # stable hash of event_id
+    order_hash = Column(np.uint64)  # stable hash of order_id; 0: unknown
+    ts = Column(np.int64)  # event time, ms since the Unix epoch, UTC
+    price = Column(np.float64)  # quote currency; NaN where the event is no fill
+    qty = Column(np.float64)  # base currency; NaN where the event is no fill
+    notional = Column(np.float64)  # common currency (USD); NaN where the event is no fill
+    arrival = Column(np.float64)  # mid price when the order reached the book; NaN: not given
+    offset = Column(np.int64)  # where the event came from: Kafka offset, or line of the file
+    partition = Column(np.int32)  # where the event came from
+    market = Column(np.int32)  # code into markets
+    key = Column(np.int32)  # code into keys; NONE: placed by web or mobile
+    account = Column(np.int32)  # code into accounts
+    app = Column(np.int32)  # code into apps; NONE: the user's own program
+    counterparty = Column(np.int32)  # code into accounts; NONE: unknown
+    network = Column(np.int32)  # code into networks; NONE: unknown
+    home = Column(np.int32)  # code into apps: what the key usually uses; NONE: not said, or none
+    side = Column(np.int8)  # BUY or SELL
+    status = Column(np.int8)  # Status
+    is_market = Column(np.bool_)  # a market order
+    maker = Column(np.bool_)  # the order was resting
+
+    @classmethod
+    def of(cls, event_id: list[str], tables: Sequence[Names], **columns: NDArray[Any]) -> Self:
+        """Make records of all columns; `tables` are in the order of TABLES."""
+        events = np.zeros(len(event_id), ORDER)
+        for name in ORDER.names or ():
+            events[name] = NONE if name == "home" else columns.pop(name)
+        if columns:
+            raise TypeError(f"orders have no columns {', '.join(columns)}")
+        return cls(events, event_id, *tables)
+
+    def with_homes(self, rows: Int64s, homes: Names, codes: Int32s) -> Self:
+        """Say of the events at `rows` which app their keys usually use, by codes into `homes`."""
+        events = copied(self.events)
+        events["home"][rows] = np.where(codes == NONE, NONE, codes + len(self.apps))
+        return replace(self, events=events, apps=Names.concat([self.apps, homes]))
 
     def __len__(self) -> int:
         return len(self.event_id)
@@ -129,89 +174,164 @@ class OrderBatch:
         fills: Bools = (self.status == Status.FILLED) | (self.status == Status.PARTIALLY_FILLED)
         return fills
 
-    def select(self, rows: Int64s) -> "OrderBatch":
-        """Give the events at `rows`, in that order, with all names: sooner done, but never kept."""
-        return OrderBatch(
-            [self.event_id[row] for row in rows.tolist()],
-            **{name: getattr(self, name)[rows] for name in _COLUMNS},
-            **{name: getattr(self, name) for name in TABLES},
-        )
+    @property
+    def tables(self) -> list[Names]:
+        """The names, in the order of TABLES."""
+        return [self.markets, self.keys, self.accounts, self.apps, self.networks]
 
-    def take(self, rows: Int64s) -> "OrderBatch":
-        """Give the events at `rows`, in that order, with the tables reduced to what they use."""
-        taken: dict[str, Any] = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        taken["event_id"] = [self.event_id[row] for row in rows.tolist()]
-        taken["markets"], taken["market"] = self.markets.keep(taken["market"])
-        taken["keys"], taken["key"] = self.keys.keep(taken["key"])
-        taken["apps"], taken["app"] = self.apps.keep(taken["app"])
-        taken["networks"], taken["network"] = self.networks.keep(taken["network"])
-        both = np.concatenate([taken["account"], taken["counterparty"]])
-        taken["accounts"], both = self.accounts.keep(both)
-        taken["account"], taken["counterparty"] = both[: len(rows)], both[len(rows) :]
-        return OrderBatch(**taken)
+    @property
+    def hashes(self) -> "Hashes":
+        """Hashes of all names, for kernels."""
+        return Hashes(*(table.hashes for table in self.tables))
+
+    def select(self, rows: Int64s) -> Self:
+        """Give the events at `rows`, in that order, with all names: sooner done, but never kept."""
+        event_id = [self.event_id[row] for row in rows.tolist()]
+        return type(self)(taken(self.events, rows), event_id, *self.tables)
+
+    def take(self, rows: Int64s) -> Self:
+        """Give the events at `rows`, in that order, with the tables reduced to what they use.
+
+        Names stand in order of appearance.
+        """
+        events = taken(self.events, rows)
+        counts = np.array([len(table) for table in self.tables])
+        used, ends = _renumber(events, counts)
+        bounds = pairwise([0, *ends.tolist()])
+        tables = [
+            names.at(used[start:end])
+            for names, (start, end) in zip(self.tables, bounds, strict=True)
+        ]
+        return type(self)(events, [self.event_id[row] for row in rows.tolist()], *tables)
 
     @classmethod
-    def concat(cls, parts: Sequence["OrderBatch"]) -> "OrderBatch":
+    def concat(cls, parts: Sequence[Self]) -> Self:
         """Put batches one after the other; a name that several hold stands several times."""
-        joined: dict[str, Any] = {"event_id": [i for part in parts for i in part.event_id]}
-        for column, table in TABLE_OF.items():
-            joined[column] = _joined_codes(
-                [getattr(part, column) for part in parts], [getattr(part, table) for part in parts]
-            )
-        for table in TABLES:
-            joined[table] = Names.concat([getattr(part, table) for part in parts])
-        for field in fields(cls):
-            if field.name not in joined:
-                joined[field.name] = np.concatenate([getattr(part, field.name) for part in parts])
-        return cls(**joined)
+        events = joined([part.events for part in parts])
+        counts = [[len(table) for table in part.tables] for part in parts]
+        _shift(events, np.array([len(part) for part in parts]), np.array(counts, np.int32))
+        tables = map(Names.concat, zip(*(part.tables for part in parts), strict=True))
+        return cls(events, [i for part in parts for i in part.event_id], *tables)
 
-    def named_once(self) -> "OrderBatch":
+    def named_once(self) -> Self:
         """Give the events with each name once in its table, where several parts held it."""
-        once = {table: getattr(self, table).once() for table in TABLES}
-        changed: dict[str, Any] = {table: names for table, (names, _) in once.items()}
+        once = [table.once() for table in self.tables]
+        events = copied(self.events)
         for column, table in TABLE_OF.items():
-            changed[column] = once[table][1][getattr(self, column)]
-        return replace(self, **changed)
+            events[column] = once[TABLES.index(table)][1][events[column]]
+        return type(self)(events, self.event_id, *(names for names, _ in once))
 
 
+ORDER: Final = np.dtype(
+    [
+        (name, column.kind)
+        for name, column in vars(OrderBatch).items()
+        if isinstance(column, Column)
+    ],
+    align=True,
+)
 TABLE_OF: Final = {  # of each column of codes
     "market": "markets",
     "key": "keys",
     "account": "accounts",
     "app": "apps",
+    "home": "apps",
     "counterparty": "accounts",
     "network": "networks",
 }
 TABLES: Final = tuple(dict.fromkeys(TABLE_OF.values()))
-_COLUMNS: Final = [
-    name for name, kind in get_type_hints(OrderBatch).items() if get_origin(kind) is np.ndarray
-]
+
+
+class Hashes(NamedTuple):
+    """Stable hashes of the names of a batch, by table."""
+
+    markets: UInt64s
+    keys: UInt64s
+    accounts: UInt64s
+    apps: UInt64s
+    networks: UInt64s
 
 
 @njit(cache=True)
-def _renumber(codes: Int32s, count: int) -> tuple[Int64s, Int32s]:
-    """Give which of `count` names are used, in order of appearance, and the codes among these."""
-    places = np.full(count, NONE, np.int32)
-    used = np.empty(count, np.int64)
-    renumbered = np.full(len(codes), NONE, np.int32)
-    found = 0
+def is_fill(status: int) -> bool:
+    """Whether an event of that status is a fill."""
+    return status in (Status.FILLED, Status.PARTIALLY_FILLED)
+
+
+@njit(cache=True)
+def hash_at(hashes: UInt64s, code: int) -> np.uint64:
+    """Give the hash of a name; 0: none."""
+    return hashes[code] if code >= 0 else np.uint64(0)
+
+
+@njit(cache=True)
+def _renumber(events: Events, counts: Int64s) -> tuple[Int64s, Int64s]:
+    """Have codes count only the names that are used, of `counts` in each table.
+
+    Gives these, table by table in order of appearance, and where each table ends among them.
+    """
+    used = np.empty(counts.sum(), np.int64)
+    ends = np.empty(len(counts), np.int64)
+    places = np.empty(counts.max(), np.int32)
+    end = 0
+    for table in range(len(counts)):
+        places[: counts[table]] = NONE
+        start = end
+        if table == 0:
+            end = _count(events.market, places, used, start, end)
+        elif table == 1:
+            end = _count(events.key, places, used, start, end)
+        elif table == 2:
+            end = _count(events.account, places, used, start, end)
+            end = _count(events.counterparty, places, used, start, end)
+        elif table == 3:
+            end = _count(events.app, places, used, start, end)
+            end = _count(events.home, places, used, start, end)
+        else:
+            end = _count(events.network, places, used, start, end)
+        ends[table] = end
+    return used, ends
+
+
+@njit(cache=True)
+def _count(codes: Int32s, places: Int32s, used: Int64s, start: int, end: int) -> int:
+    """Renumber the codes of one column; gives the new end of what is used."""
     for i in range(len(codes)):
         code = codes[i]
         if code >= 0:
             if places[code] < 0:
-                places[code] = found
-                used[found] = code
-                found += 1
-            renumbered[i] = places[code]
-    return used[:found], renumbered
+                places[code] = end - start
+                used[end] = code
+                end += 1
+            codes[i] = places[code]
+    return end
 
 
-def _joined_codes(columns: Sequence[Int32s], tables: Sequence[Names]) -> Int32s:
-    """Codes into the tables put one after the other."""
-    starts = np.cumsum([0, *(len(table) for table in tables[:-1])], dtype=np.int32)
-    codes = np.concatenate(columns)
-    shift = np.repeat(starts, [len(column) for column in columns])
-    return np.where(codes < 0, codes, codes + shift)
+@njit(cache=True)
+def _shift(events: Events, lengths: Int64s, counts: Int32s) -> None:
+    """Have the codes of parts of such lengths count the names of the parts before.
+
+    `counts` has shape (parts, tables).
+    """
+    i = 0
+    before = np.zeros(counts.shape[1], np.int32)
+    for part in range(len(lengths)):
+        for _ in range(lengths[part]):
+            event = events[i]
+            event.market += before[0]
+            event.account += before[2]
+            if event.key >= 0:
+                event.key += before[1]
+            if event.counterparty >= 0:
+                event.counterparty += before[2]
+            if event.app >= 0:
+                event.app += before[3]
+            if event.home >= 0:
+                event.home += before[3]
+            if event.network >= 0:
+                event.network += before[4]
+            i += 1
+        before += counts[part]
 
 
 def venue_and_symbol(market: str) -> tuple[str, str]:

@@ -26,7 +26,6 @@ from models.orders.batch import (
     MARKET_SEPARATOR,
     NONE,
     SELL,
-    TABLES,
     Bools,
     Int32s,
     Int64s,
@@ -212,8 +211,9 @@ def _columns(
         )
     )
     events, *tables = Names.of_each(event_id, markets, keys, accounts, apps, networks)
-    batch = OrderBatch(
-        event_id=event_id,
+    batch = OrderBatch.of(
+        event_id,
+        tables,
         event_hash=events.hashes,
         ts=np.array([order.ts for order in orders], np.int64),
         market=market,
@@ -233,7 +233,6 @@ def _columns(
         arrival=arrival,
         partition=np.full(n, partition, np.int32),
         offset=offsets,
-        **dict(zip(TABLES, tables, strict=True)),
     )
     named = [part for pair in pairs for part in pair]
     return batch, [event_id, order_id, named, keys, accounts, apps, networks]

@@ -15,14 +15,17 @@ import numpy as np
 from numba import njit
 
 from models.orders.batch import (
+    NONE,
+    ORDER,
+    Events,
     Float64s,
     Int32s,
     Int64s,
     Names,
     OrderBatch,
-    Status,
     UInt8s,
     UInt64s,
+    is_fill,
 )
 from models.orders.codes import (
     FREE,
@@ -88,38 +91,10 @@ def read_plain(events: Sequence[bytes], latest_ms: int) -> Plain:
 
 def columns_of(plain: Plain, partition: int, offsets: Int64s) -> OrderBatch:
     """Turn plain events into columns; `offsets` are theirs, shape (m,)."""
-    letters, _, fields, amounts = plain
-    codes, order_hash, text, hashes, counts = _coded(letters, fields)
-    market, key, account, counterparty, app, network = codes
-    ids, markets, keys, accounts, apps, networks = _tables(text, hashes, counts)
-    price, qty, notional, arrival = np.ascontiguousarray(amounts.T)
-    return OrderBatch(
-        event_id=ids.strings,
-        event_hash=ids.hashes,
-        ts=fields[:, TS].copy(),
-        market=market,
-        key=key,
-        account=account,
-        app=app,
-        counterparty=counterparty,
-        network=network,
-        order_hash=order_hash,
-        side=fields[:, SIDE].astype(np.int8),
-        status=fields[:, STATUS].astype(np.int8),
-        is_market=fields[:, TYPE].astype(np.bool_),
-        maker=fields[:, MAKER].astype(np.bool_),
-        price=price,
-        qty=qty,
-        notional=notional,
-        arrival=arrival,
-        partition=np.full(len(fields), partition, np.int32),
-        offset=offsets.copy(),
-        markets=markets,
-        keys=keys,
-        accounts=accounts,
-        apps=apps,
-        networks=networks,
-    )
+    events = np.zeros(len(plain.fields), ORDER)
+    text, hashes, counts = _fill(plain, partition, offsets, events)
+    ids, *tables = _tables(text, hashes, counts)
+    return OrderBatch(events, ids.strings, *tables)
 
 
 def _tables(text: UInt8s, hashes: UInt64s, counts: Int64s) -> list[Names]:
@@ -153,21 +128,54 @@ def _complete(fields: Int64s, amounts: Float64s) -> None:
     """Give each fill its notional, and leave the others no amount that only a fill has."""
     price, qty, notional = 0, 1, 2
     for row in range(len(fields)):
-        if fields[row, STATUS] not in (Status.FILLED, Status.PARTIALLY_FILLED):
+        if not is_fill(fields[row, STATUS]):
             amounts[row, : ARRIVAL - PRICE] = np.nan
         elif np.isnan(amounts[row, notional]):
             amounts[row, notional] = amounts[row, price] * amounts[row, qty]
 
 
 @njit(cache=True, nogil=True)
-def _coded(letters: UInt8s, fields: Int64s) -> tuple[Int32s, UInt64s, UInt8s, UInt64s, Int64s]:
-    """Turn spans into codes, shape (6, n), and hashes of order ids, shape (n,).
+def _fill(
+    plain: Plain, partition: int, offsets: Int64s, events: Events
+) -> tuple[UInt8s, UInt64s, Int64s]:
+    """Write the events.
 
-    The names come as one text, with their hashes: the event ids, then each table, and how many
-    there are of each.
+    Their names come as one text, with hashes: the event ids, then each table, and how many there
+    are of each.
     """
+    fields, amounts = plain.fields, plain.amounts
+    text = int(plain.letters.ctypes.data)
+    codes, written, hashes, counts = _coded(text, fields)
+    order_hash = hash_names(text, fields[:, ORDER_ID])
+    for i in range(len(fields)):
+        event = events[i]
+        event.event_hash = hashes[i]
+        event.order_hash = order_hash[i]
+        event.ts = fields[i, TS]
+        event.price = amounts[i, 0]
+        event.qty = amounts[i, 1]
+        event.notional = amounts[i, 2]
+        event.arrival = amounts[i, ARRIVAL - PRICE]
+        event.offset = offsets[i]
+        event.partition = partition
+        event.market = codes[0, i]
+        event.key = codes[1, i]
+        event.account = codes[2, i]
+        event.counterparty = codes[3, i]
+        event.app = codes[4, i]
+        event.network = codes[5, i]
+        event.home = NONE
+        event.side = fields[i, SIDE]
+        event.status = fields[i, STATUS]
+        event.is_market = fields[i, TYPE] != 0
+        event.maker = fields[i, MAKER] != 0
+    return written, hashes, counts
+
+
+@njit(cache=True)
+def _coded(text: int, fields: Int64s) -> tuple[Int32s, UInt8s, UInt64s, Int64s]:
+    """Turn spans into codes, shape (6, n), and give the names as `_fill` does."""
     n = len(fields)
-    text = int(letters.ctypes.data)
     codes = np.empty((len(_PLACES), n), np.int32)
     found = np.empty((len(_PARTS), 2 * n, 2), np.int64)
     counts = np.zeros(1 + len(_PARTS), np.int64)
@@ -190,5 +198,4 @@ def _coded(letters: UInt8s, fields: Int64s) -> tuple[Int32s, UInt64s, UInt8s, UI
         names = found[table, : counts[1 + table], : _PARTS[table]]
         place = write_names(text, names, written, place, hashes[done:])
         done += len(names)
-    order_hash = hash_names(text, fields[:, ORDER_ID])
-    return codes, order_hash, written[:size], hashes, counts
+    return codes, written[:size], hashes, counts

@@ -139,7 +139,7 @@ def _severity(suspicion: Suspicion) -> Severity:
 
 
 def _offer(rows: Rows, row: int, seller: int) -> Offer:
-    dealing = rows.extra["dealer"][row]
+    dealing = rows.told["dealer"][row]
     account = rows.orders.accounts.strings[seller]
     return Offer(
         account,

@@ -92,12 +92,12 @@ def standing(fills: Rows) -> Float64s:
 
 def _held(fills: Rows, weights: Float64s) -> Float64s:
     """Weigh n fills by what surprises, and by their keys' conduct and business, shape (n,)."""
-    surprises: Float32s = fills.extra["surprises"]
+    surprises: Float32s = fills.told["surprises"]
     conduct = np.minimum(USUAL, surprises[:, CONDUCT_COLUMNS].max(axis=1))
-    chances = fills.extra["activity"] - np.log(k.USUAL_FILLS)
+    chances = fills.told["activity"] - np.log(k.USUAL_FILLS)
     held = weights * np.minimum(surprises, LIMIT)  # no matrix product: its sums hang on the cut
     own: Float64s = held.sum(axis=1) + CONDUCT_WEIGHT * conduct - ACTIVITY_WEIGHT * chances
-    own -= evidence.FAMILIAR_WEIGHT * fills.extra["familiarity"]
+    own -= evidence.FAMILIAR_WEIGHT * fills.told["familiarity"]
     return own
 
 
@@ -121,7 +121,7 @@ def parts_of(fills: Rows, crowd: Float32s, share: Float32s) -> Float64s:
         [
             np.maximum(0.0, _held(fills, _WEIGHTS)),
             company_of(crowd, share),
-            PERSISTENCE_WEIGHT * fills.extra["persistence"],
+            PERSISTENCE_WEIGHT * fills.told["persistence"],
         ]
     ).astype(np.float64)
     return parts

@@ -104,8 +104,11 @@ def to_orders(tape: Tape) -> OrderBatch:
     hashes = stable_hashes([_order_id(number) for number in numbers.tolist()])
     fill = tape.is_fill
     n = len(tape)
-    return OrderBatch(
-        event_id=ids,
+    markets = [v + MARKET_SEPARATOR + s for v, s in zip(tape.venues, tape.symbols, strict=True)]
+    tables = Names.of_each(markets, tape.keys, tape.accounts, tape.apps, tape.networks)
+    return OrderBatch.of(
+        ids,
+        tables,
         event_hash=stable_hashes(ids),
         ts=tape.ts,
         market=tape.market,
@@ -125,13 +128,6 @@ def to_orders(tape: Tape) -> OrderBatch:
         arrival=tape.arrival,
         partition=np.zeros(n, np.int32),
         offset=np.arange(n, dtype=np.int64),
-        markets=Names.of(
-            [v + MARKET_SEPARATOR + s for v, s in zip(tape.venues, tape.symbols, strict=True)]
-        ),
-        keys=Names.of(tape.keys),
-        accounts=Names.of(tape.accounts),
-        apps=Names.of(tape.apps),
-        networks=Names.of(tape.networks),
     )
 
 

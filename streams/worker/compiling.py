@@ -38,5 +38,5 @@ def compile_kernels(model: Model) -> None:
     decode([ODD], partition=0, offsets=offsets[:1], now_ms=NOW_MS)
     rows = MarketStage().observe(decoded.batch).take(np.arange(len(EVENTS)))
     fills = KeyStage(model.scale).assess(rows)
-    suspects = fills.with_columns(odds=np.full(len(fills), 2.0 * SUSPECT, np.float32))
-    AlertStage(replace(model, critical=-ANY)).judge(suspects)
+    fills.told["odds"] = 2.0 * SUSPECT
+    AlertStage(replace(model, critical=-ANY)).judge(fills)

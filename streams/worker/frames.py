@@ -7,7 +7,6 @@ read in place and cannot be written.
 """
 
 import math
-import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.unreadable import UNREADABLE
 
-MAGIC: Final = b"rkf\x03"  # the last byte is the version: it changes when the layout changes
+MAGIC: Final = b"rkf\x04"  # the last byte is the version: it changes when the layout changes
 
 _PREFIX: Final = struct.Struct("<4sI")
 _ALIGNMENT: Final = 8
@@ -28,7 +27,6 @@ _DTYPES: Final = {
     name: np.dtype(name)
     for name in ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f4", "<f8")
 }
-_TEXT: Final = re.compile(r"\|S[1-9][0-9]{0,3}", re.ASCII)
 _NAMES: Final = {dtype: name for name, dtype in _DTYPES.items()}  # looked up faster than asked for
 
 Array: TypeAlias = NDArray[Any]
@@ -88,11 +86,11 @@ def pack(
     parts: list[memoryview | bytes] = []
     for name, array in columns.items():
         dtype = _NAMES.get(array.dtype) or array.dtype.newbyteorder("<").str
-        kind = _dtype(dtype)
+        kind = _DTYPES.get(dtype)
         if kind is None or array.ndim not in _DIMENSIONS:
             raise FrameError(
                 f"column {name} is {array.dtype} with {array.ndim} dimensions; must be numbers or "
-                "booleans of at most 8 bytes, or bytes, with 1 or 2 dimensions"
+                "booleans of at most 8 bytes, with 1 or 2 dimensions"
             )
         forms[name] = dtype, array.shape
         stored = np.ascontiguousarray(array, kind)
@@ -137,16 +135,11 @@ def _read_header(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> tuple[T, i
         raise FrameError(f"the header of the frame cannot be read: {error}") from None
 
 
-def _dtype(form: str) -> np.dtype[Any] | None:
-    """Give the type that arrays of a form have; None where no frame holds such."""
-    return _DTYPES.get(form) or (np.dtype(form) if _TEXT.fullmatch(form) else None)
-
-
 def _array(
     data: bytes, start: int, name: str, form: str, shape: tuple[int, ...]
 ) -> tuple[Array, int]:
     """Give a view of the array that begins at a byte, and where it ends."""
-    dtype = _dtype(form)
+    dtype = _DTYPES.get(form)
     if dtype is None or len(shape) not in _DIMENSIONS:
         raise FrameError(f"column {name} is {form} {shape}; this is never written")
     count = math.prod(shape)

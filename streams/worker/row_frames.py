@@ -1,28 +1,39 @@
-"""Rows between stages as frames: events, what was said of them, and what their source says.
+"""Rows between stages as frames: events, what was told of them, and what their source says.
 
 A source numbers the rows that it sends to one partition, without gaps, as they come out of its
 input in order: a function of that input alone. So whoever receives a frame knows which of its rows
 it has had before, in whatever cuts they come again. A frame without rows carries the rest.
+
+Records travel in words of eight bytes, each word of all of them together: that compresses like
+columns.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from models.keys import state as keys
+from models.market import state as market
+from models.orders.batch import NONE, ORDER, TABLE_OF, TABLES, Events, Names, OrderBatch
 from models.rows import LONG_AGO, NEVER, Rows
 from streams.topics import FRAME_BYTES
-from streams.worker.frames import FrameError, pack, peek, unpack
-from streams.worker.order_frames import orders_of, pack_orders
+from streams.worker.frames import Array, Frame, FrameError, pack, peek, unpack
 
 MARGIN_BYTES = 4096  # that Kafka puts around a record
 
-_TIME = "time"
-_MERGE_TIME = "merge_time"
-_WORDS = "words"
-_ROWS = "rows"
-_COLUMN = "column "  # so that no stage's column is taken for one of the two above
+_WORDS: Final = "words"
+_ROWS: Final = "rows"
+_IDS: Final = "event_id"
+_HASHES: Final = "hashes"  # of the names in all tables, one after the other
+_EVENTS: Final = "events"  # shape (words, n)
+_TOLD: Final = {"told by market": market.TOLD, "told by keys": keys.TOLD}  # the same
+_WORD: Final = np.dtype(np.uint64)
+_NEVER_NONE: Final = ("market", "account")
+_LOWEST: Final = np.array([0 if column in _NEVER_NONE else NONE for column in TABLE_OF])
 
 
 class Word(msgspec.Struct, frozen=True, array_like=True):
@@ -58,16 +69,15 @@ class Sealed:
         """Take the rows out; a `FrameError` where they do not fit together."""
         if not self.count:
             return None
-        held = orders_of(unpack(self.frame))
-        if len(held.batch) != self.count:
+        held = unpack(self.frame)
+        teller = next((name for name in _TOLD if name in held.columns), None)
+        if teller is None or not held.tables.keys() >= {_IDS, *TABLES}:
+            found = ", ".join([*held.columns, *held.tables])
+            raise FrameError(f"the frame holds no rows, but {found or 'nothing'}")
+        if len(held.tables[_IDS]) != self.count:
             raise FrameError(f"the frame says that it holds {self.count} rows; must be all it has")
-        extra = dict(held.extra)
-        try:
-            time, merge_time = extra.pop(_TIME), extra.pop(_MERGE_TIME)
-        except KeyError as error:
-            raise FrameError(f"the frame holds no rows: {error} is missing") from None
-        named = {name.removeprefix(_COLUMN): column for name, column in extra.items()}
-        return Rows(held.batch, time, merge_time, named)
+        told = _records(held, teller, _TOLD[teller], self.count)
+        return Rows(_orders(held, self.count), told)
 
 
 def pack_rows(
@@ -80,9 +90,16 @@ def pack_rows(
     """
     if rows is None or not len(rows):
         return [pack({}, {}, {_ROWS: 0}, _encode_word(word))]
-    columns = {_TIME: rows.time, _MERGE_TIME: rows.merge_time}
-    columns |= {_COLUMN + name: column for name, column in rows.extra.items()}
-    frame = pack_orders(rows.orders, columns, {_ROWS: len(rows)}, _encode_word(word))
+    orders, tables = rows.orders, rows.orders.tables
+    teller = next(name for name, kind in _TOLD.items() if kind == rows.told.dtype)
+    arrays = {
+        _HASHES: np.concatenate([table.hashes for table in tables]),
+        _EVENTS: _words(orders.events),
+        teller: _words(rows.told),
+    }
+    names = {name: table.strings for name, table in zip(TABLES, tables, strict=True)}
+    strings = {_IDS: orders.event_id, **names}
+    frame = pack(arrays, strings, {_ROWS: len(rows)}, _encode_word(word))
     if len(frame) <= most_bytes or len(rows) == 1:
         return [frame]
     first, second = (rows.take(half) for half in np.array_split(np.arange(len(rows)), 2))
@@ -117,3 +134,45 @@ def unseal(data: bytes) -> Sealed:
         return Sealed(_decode_word(label.word), (), count, data)
     except msgspec.MsgspecError as error:
         raise FrameError(f"the frame's source does not say what it has read: {error}") from None
+
+
+def _words(records: NDArray[Any]) -> Array:
+    return records.view(_WORD).reshape(len(records), -1).T
+
+
+def _records(frame: Frame, name: str, kind: np.dtype[Any], count: int) -> NDArray[np.void]:
+    """Give the n records that an array holds, as a copy: kernels are compiled for such."""
+    words = _array(frame, name, (kind.itemsize // _WORD.itemsize, count))
+    records: NDArray[np.void] = np.array(words.T, order="C").reshape(-1).view(kind)
+    return records
+
+
+def _array(frame: Frame, name: str, shape: tuple[int, ...]) -> Array:
+    found = frame.columns.get(name, np.empty(0))
+    if found.dtype != _WORD or found.shape != shape:
+        raise FrameError(f"{name} are {found.dtype} {found.shape}; must be {_WORD} {shape}")
+    return found
+
+
+def _orders(frame: Frame, count: int) -> OrderBatch:
+    counts = [len(frame.tables[name]) for name in TABLES]
+    events = _records(frame, _EVENTS, ORDER, count)
+    _require_codes(events, counts)
+    hashes = np.split(_array(frame, _HASHES, (sum(counts),)), np.cumsum(counts)[:-1])
+    names = [Names(frame.tables[name], part) for name, part in zip(TABLES, hashes, strict=True)]
+    return OrderBatch(events, frame.tables[_IDS], *names)
+
+
+def _require_codes(events: Events, counts: list[int]) -> None:
+    """Keep a broken frame from reaching the kernels, which index without looking."""
+    ends = dict(zip(TABLES, counts, strict=True))
+    codes = np.array([events[column] for column in TABLE_OF])
+    lowest, highest = codes.min(axis=1), codes.max(axis=1)
+    most = np.array([ends[table] - 1 for table in TABLE_OF.values()])
+    wrong = (lowest < _LOWEST) | (highest > most)
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise FrameError(
+            f"column {[*TABLE_OF][at]} holds codes {lowest[at]} to {highest[at]}; must be from "
+            f"{_LOWEST[at]} to {most[at]}"
+        )

@@ -25,7 +25,7 @@ def lived(last_key: str, bounds: Bounds) -> tuple[Float32s, list[Snapshot]]:
     """Give the features of the last fill, and what both stages remember."""
     market, keys = MarketStage(bounds), KeyStage(blank_scale(), bounds)
     rows = keys.assess(market.observe(batch_of(tape(last_key))))
-    return rows.extra["features"][-1], [market.snapshot(), keys.snapshot()]
+    return rows.told["features"][-1], [market.snapshot(), keys.snapshot()]
 
 
 def test_no_table_outgrows_its_bound_and_those_that_came_last_are_remembered() -> None:

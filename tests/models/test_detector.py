@@ -147,7 +147,9 @@ def test_the_same_events_on_another_date_are_judged_alike(
     model: Model, undisturbed: list[Alert]
 ) -> None:
     orders = to_orders(small_tape())
-    later = told(model, replace(orders, ts=orders.ts + 400 * DAY), [])
+    events = orders.events.copy()
+    events["ts"] += 400 * DAY
+    later = told(model, replace(orders, events=events), [])
     assert [(alert.id, alert.data.score, alert.data.reasons) for alert in later] == [
         (alert.id, alert.data.score, alert.data.reasons) for alert in undisturbed
     ]

@@ -1,12 +1,11 @@
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.market.state import TOLD
 from models.merge import Merge
-from models.rows import LONG_AGO, NEVER, Rows, owners
-from tests.factories import TS, Event, bare_order, numbered, rows_of
+from models.rows import LONG_AGO, NEVER, owners
+from tests.factories import TS, Event, bare_order, numbered, rows_at, rows_of
 
 MARKETS = 6
 
@@ -99,7 +98,7 @@ def test_events_of_one_time_are_ordered_by_market_and_owner_and_else_stay_as_the
         ]
     )
     passed, times = (np.array(column) for column in list(zip(*events, strict=True))[:2])
-    rows = replace(rows, merge_time=passed, time=passed - times)
+    rows = rows_at(rows.orders, passed - times, TOLD, merge_time=passed)
     markets, owner = rows.orders.markets.hashes[rows.orders.market], owners(rows)
     merge = Merge(1)
     merge.add(0, rows, NEVER)
@@ -167,7 +166,7 @@ def test_events_of_one_release_are_in_order_though_the_first_of_them_is_late() -
 def test_after_a_leap_that_the_clock_of_the_partition_awaits_time_decides() -> None:
     tape = [numbered(0, 1, "S0"), numbered(1, 9, "S1"), numbered(2, 5, "S2"), numbered(3, 1, "S3")]
     rows = rows_of(tape)
-    waiting = Rows(rows.orders, rows.time, np.full(4, at(1)), rows.extra)
+    waiting = rows_at(rows.orders, rows.time, TOLD, merge_time=at(1))
     merge = Merge(1)
     merge.add(0, waiting, NEVER)
     assert released(merge)[2:] == ["e-2", "e-1"]

@@ -8,14 +8,14 @@ import numpy as np
 
 from models.alerts.crowd import Around
 from models.alerts.suspects import Suspect, suspects_at
-from models.keys.state import BASELINES, FEATURES
-from models.market.state import ADVERSE_MOVE, CONTEXT
+from models.keys.state import FEATURES, TOLD
+from models.market.state import ADVERSE_MOVE, CONTEXT, DEALING
 from models.rows import Rows
 from models.score.forest import fit_forest
 from models.score.model import PER_DECADE, THRESHOLD, Model
 from models.score.parts import ACTIVITY_WEIGHT, PARTS, parts_of
 from models.score.surprise import PLACES
-from tests.factories import TS, Event, bare_order, batch_of
+from tests.factories import TS, Event, at_home, bare_order, batch_of, rows_at
 
 MINUTE: Final = 60_000
 ODDS: Final = 4.0  # of a fill where nothing else is said
@@ -79,32 +79,26 @@ def _told(number: int, **changes: Any) -> Event:
     return event | said | changes
 
 
+ALIKE: Final = ("odds", "activity", "persistence", "stranger", "offer")
+
+
 def rows_of(tape: Sequence[Event]) -> Rows:
     """Suspects as rows; what is not said of them is zero."""
     n = len(tape)
     times = np.array([event["ts"] for event in tape])
     context = np.zeros((n, len(CONTEXT)), np.float32)
     context[:, ADVERSE_MOVE] = [event["move"] for event in tape]
-    homes = [(event["home"] or "").encode() for event in tape]
-    extra: dict[str, Any] = {
-        "odds": np.array([event["odds"] for event in tape], np.float32),
-        "activity": np.array([event["activity"] for event in tape], np.float32),
-        "persistence": np.array([event["persistence"] for event in tape], np.float32),
-        "familiarity": np.zeros(n, np.float32),
-        "home": np.array(homes, "S32"),
-        "stranger": np.array([event["stranger"] for event in tape], np.bool_),
-        "surprises": np.array(
-            [[event["surprises"].get(name, 0.0) for name in FEATURES] for event in tape], np.float32
-        ),
-        "features": np.zeros((n, len(FEATURES)), np.float32),
-        "values": np.zeros((n, len(BASELINES)), np.float32),
-        "usual": np.zeros((n, len(BASELINES)), np.float32),
-        "context": context,
-        "dealer": np.array([event["dealing"] for event in tape], np.float32),
-        "offer": np.array([event["offer"] for event in tape], np.bool_),
-    }
     events = [{k: v for k, v in event.items() if k not in OF_STAGES} for event in tape]
-    return Rows(batch_of(events, TS + 10**10), times, times, extra)
+    surprises = [[event["surprises"].get(name, 0.0) for name in FEATURES] for event in tape]
+    return rows_at(
+        at_home(batch_of(events, TS + 10**10), [event["home"] for event in tape]),
+        times,
+        TOLD,
+        surprises=np.array(surprises).reshape(n, len(FEATURES)),
+        context=context,
+        dealer=np.array([event["dealing"] for event in tape]).reshape(n, len(DEALING)),
+        **{name: [event[name] for event in tape] for name in ALIKE},
+    )
 
 
 def taken_out(

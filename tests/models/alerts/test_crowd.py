@@ -1,5 +1,5 @@
 from math import exp, log
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from models.alerts.crowd import PAID, Around, Crowd
 from models.alerts.followers import COMPANY, SPELL
 from models.entities import saved
-from models.keys.state import F_PAY_UP, FEATURES, USUAL_FILLS
+from models.keys.state import F_PAY_UP, FEATURES, TOLD, USUAL_FILLS
 from models.market.state import ADVERSE_MOVE, APP_BUYERS, BUYERS, CONTEXT, CROWD_MS, DAY
 from models.rows import Rows
 from models.score.evidence import chance
 from models.score.parts import ACTIVITY_WEIGHT, ENOUGH
-from tests.factories import TS, Event, bare_order, batch_of
+from tests.factories import TS, Event, at_home, bare_order, batch_of, rows_at
 
 OF_STAGES = ("odds", "buyers", "activity", "home", "stranger")
 homes = st.sampled_from([None, None, "x", "y", "z"])
@@ -54,18 +54,16 @@ def rows_of(tape: list[Event]) -> Rows:
     context = np.zeros((len(tape), len(CONTEXT)), np.float32)
     context[:, BUYERS] = [event["buyers"] for event in tape]
     context[:, APP_BUYERS] = context[:, BUYERS] / 2
-    activity = [event.get("activity", 0.0) for event in tape]
-    extra: dict[str, Any] = {
-        "activity": np.array(activity, np.float32),
-        "familiarity": np.zeros(len(tape), np.float32),
-        "home": np.array([(event.get("home") or "").encode() for event in tape], "S8"),
-        "stranger": np.array([event.get("stranger", False) for event in tape], np.bool_),
-        "odds": np.array([event["odds"] for event in tape], np.float32),
-        "surprises": np.zeros((len(tape), len(FEATURES)), np.float32),
-        "context": context,
-    }
     events = [{k: v for k, v in e.items() if k not in OF_STAGES} for e in tape]
-    return Rows(batch_of(events, int(times[-1])), times, times, extra)
+    return rows_at(
+        at_home(batch_of(events, int(times[-1])), [event.get("home") for event in tape]),
+        times,
+        TOLD,
+        activity=[event.get("activity", 0.0) for event in tape],
+        stranger=[event.get("stranger", False) for event in tape],
+        odds=[event["odds"] for event in tape],
+        context=context,
+    )
 
 
 def takes(event: Event) -> bool:
@@ -227,9 +225,9 @@ def test_a_resting_bid_far_above_the_market_waits_for_no_dip_and_joins() -> None
         for n in range(6)
     ]
     rows = rows_of(tape)
-    rows.extra["surprises"][:, F_PAY_UP] = PAID
+    rows.told["surprises"][:, F_PAY_UP] = PAID
     assert not Crowd().meet(rows).rogue.any()  # hit where the market is, as a market maker's bid
-    rows.extra["context"][:, ADVERSE_MOVE] = 0.001
+    rows.told["context"][:, ADVERSE_MOVE] = 0.001
     around = Crowd().meet(rows)
     assert around.rogue[5].min() > 2.0
     assert around.share.min() > 0.0

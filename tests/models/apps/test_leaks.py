@@ -158,7 +158,7 @@ def test_an_app_is_measured_against_its_size(keys: int) -> None:
 
 def heard(leaks: AppLeaks, app: str, key: str, minute: int) -> None:
     """Let a notable fill of a key by its usual app be heard of."""
-    leaks.hear([(app.encode(), key, NOW + minute * 60_000)])
+    leaks.hear([(app, key, NOW + minute * 60_000)])
 
 
 def test_apps_that_come_and_go_are_forgotten_after_a_day() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.bounds import Bounds
 from models.keys.stage import KeyStage
-from models.keys.state import BASELINES, F_PAIR_NOVELTY, F_PAIR_YOUTH, FEATURES
+from models.keys.state import BASELINES, F_PAIR_NOVELTY, F_PAIR_YOUTH, FEATURES, TOLD
 from models.market.stage import MarketStage
 from models.market.state import CONTEXT, DAY, HOUR, MINUTE
 from models.orders.batch import BUY, SELL, Float64s
@@ -91,30 +91,28 @@ def test_every_feature_equals_its_restatement_from_all_past_fills(
         key.enter(float(rows.time[row]))
         if event.get("status", "filled") not in ("filled", "partially_filled"):
             key.hear(event.get("network"))
-            assert not rows.extra["features"][row].any()
+            assert not rows.told["features"][row].any()
             continue
-        context = named(CONTEXT, rows.extra["context"][row])
-        fill = fill_of(event, context, int(market.extra["company"][row]))
+        context = named(CONTEXT, rows.told["context"][row])
+        fill = fill_of(event, context, int(market.told["company"][row]))
         features, values = key.told(fill)
-        assert named(FEATURES, rows.extra["features"][row]) == pytest.approx(
+        assert named(FEATURES, rows.told["features"][row]) == pytest.approx(
             features, rel=1e-3, abs=1e-3
         )
-        assert named(BASELINES, rows.extra["values"][row]) == pytest.approx(
+        assert named(BASELINES, rows.told["values"][row]) == pytest.approx(
             values, rel=1e-4, abs=1e-4
         )
         usual = {which: key.estimate(which)[0] for which in BASELINES}
-        assert named(BASELINES, rows.extra["usual"][row]) == pytest.approx(
-            usual, rel=1e-3, abs=1e-3
-        )
-        assert rows.extra["persistence"][row] == pytest.approx(key.persistence(), rel=1e-3)
-        assert rows.extra["activity"][row] == pytest.approx(key.activity(), rel=1e-3, abs=1e-3)
-        familiar = rows.extra["familiarity"][row]
+        assert named(BASELINES, rows.told["usual"][row]) == pytest.approx(usual, rel=1e-3, abs=1e-3)
+        assert rows.told["persistence"][row] == pytest.approx(key.persistence(), rel=1e-3)
+        assert rows.told["activity"][row] == pytest.approx(key.activity(), rel=1e-3, abs=1e-3)
+        familiar = rows.told["familiarity"][row]
         assert familiar == pytest.approx(key.familiarity(fill), abs=1e-5)
-        odds, surprises = rows.extra["odds"][row], rows.extra["surprises"][row]
+        odds, surprises = rows.told["odds"][row], rows.told["surprises"][row]
         rogue = chance(odds, surprises) if odds > NO_EVIDENCE else 0.0
         told = np.zeros(len(FEATURES), np.float32)
         side = BUY if fill.buys else SELL
-        judged = weigh(scale, rows.extra["features"][row], familiar, side, told)
+        judged = weigh(scale, rows.told["features"][row], familiar, side, told)
         assert odds == pytest.approx(NO_EVIDENCE if key.wins(fill) else judged)
         learned = bool(judged + FAMILIAR_WEIGHT * familiar <= SUSPECT)
         key.remember(fill, values, learned=learned, chance=rogue)
@@ -139,11 +137,11 @@ def test_familiar_company_equals_its_restatement(scale: Float64s, learns: bool) 
         for row, event in enumerate(tape):
             naive = keys.setdefault(event["api_key"], NaiveKey())
             naive.enter(float(rows.time[row]))
-            context = named(CONTEXT, rows.extra["context"][row])
-            fill = fill_of(event, context, int(market.extra["company"][row]))
-            familiar = float(rows.extra["familiarity"][row])
+            context = named(CONTEXT, rows.told["context"][row])
+            fill = fill_of(event, context, int(market.told["company"][row]))
+            familiar = float(rows.told["familiarity"][row])
             assert familiar == pytest.approx(naive.familiarity(fill), abs=1e-5)
-            odds = float(rows.extra["odds"][row])
+            odds = float(rows.told["odds"][row])
             learned = odds + FAMILIAR_WEIGHT * familiar <= SUSPECT
             naive.remember(fill, dict.fromkeys(BASELINES, 0.0), learned=learned, chance=0.0)
             told.append(familiar)
@@ -162,8 +160,10 @@ def test_nothing_depends_on_how_events_are_cut(
     parts = [np.arange(n, min(n + cut, len(rows))) for n in range(0, len(rows), cut)]
     for part in parts:
         again = stage.assess(rows.take(part))
-        for name, column in again.extra.items():
-            assert column.tobytes() == at_once.extra[name][part].tobytes(), name
+        for name in TOLD.names or ():
+            assert again.told[name].tobytes() == at_once.told[name][part].tobytes(), name
+        homes = at_once.orders.apps.spelled(at_once.orders.home[part])
+        assert again.orders.apps.spelled(again.orders.home) == homes
 
 
 @settings(max_examples=30)
@@ -176,12 +176,12 @@ def test_wrong_clocks_make_no_feature_infinite_and_no_age_negative(
     stage = KeyStage(NERVOUS)
     rows = stage.assess(on_market(tape))
     for name in ("features", "values", "usual", "odds", "persistence", "familiarity", "activity"):
-        assert np.isfinite(rows.extra[name]).all()
+        assert np.isfinite(rows.told[name]).all()
     keys = stage._keys.rows[: stage._keys.meta[0]]
     for name in ("first", "day", "hour"):
         assert (keys[name] <= keys["time"]).all()
     assert (keys["sales"]["time"] <= keys["time"][:, None]).all()
-    assert (rows.extra["features"][:, FEATURES.index("pair_youth")] >= 0).all()
+    assert (rows.told["features"][:, FEATURES.index("pair_youth")] >= 0).all()
 
 
 def fills(times: Sequence[int], **changes: Any) -> list[Event]:
@@ -196,7 +196,7 @@ def test_a_fill_of_any_value_leaves_every_number_finite(notional: float) -> None
         event.update(notional=notional, price=1e12 if n % 2 else 1e-12, qty=1e-12)
     rows = assessed(tape)
     for name in ("features", "values", "usual", "odds", "persistence", "familiarity", "activity"):
-        assert np.isfinite(rows.extra[name]).all(), name
+        assert np.isfinite(rows.told[name]).all(), name
 
 
 def test_a_key_whose_clock_leapt_ahead_closes_its_day_in_time() -> None:
@@ -216,7 +216,7 @@ def test_sizes_that_grow_all_day_are_measured_against_the_days_before() -> None:
     tape = fills(calm + ramp, qty=10.0)
     for n, event in enumerate(tape[len(calm) :]):
         event["qty"] = 10.0 * 1.1**n
-    usual = assessed(tape).extra["usual"]
+    usual = assessed(tape).told["usual"]
     assert (usual[len(calm) :] == usual[len(calm)]).all()
 
 
@@ -224,7 +224,7 @@ def test_a_burst_across_the_end_of_a_day_does_not_become_its_own_past() -> None:
     calm = [day * DAY + n * 8 * HOUR for day in range(20) for n in range(3)]
     start = 20 * DAY + 22 * HOUR  # the key's day began with its first order
     burst = [start + n * 90_000 for n in range(160)]
-    usual = assessed(fills([*calm, 20 * DAY, *burst])).extra["usual"]
+    usual = assessed(fills([*calm, 20 * DAY, *burst])).told["usual"]
     assert (usual[-159:] == usual[-159]).all()
 
 
@@ -239,17 +239,17 @@ def test_what_is_suspect_is_not_learned_but_windows_take_it_in() -> None:
     # A first fill, to close the hour, tells what was known before the theft.
     rows = stage.assess(market.observe(batch_of(theft[:1], LATEST)))
     before = stage._keys.rows[0].copy()
-    assert rows.extra["odds"][0] > SUSPECT
+    assert rows.told["odds"][0] > SUSPECT
     rows = stage.assess(market.observe(batch_of(theft[1:], LATEST)))
     after = stage._keys.rows[0]
-    assert (rows.extra["odds"] > SUSPECT).all()
+    assert (rows.told["odds"] > SUSPECT).all()
     assert before["baselines"].tobytes() == after["baselines"].tobytes()
     for name in ("networks", "requests", "app", "home", "app_orders"):
         assert before[name].tobytes() == after[name].tobytes(), name
     assert after["fills"] == pytest.approx(before["fills"], rel=1e-4)
     assert after["traded_1d"] > 25 * 4e4 * 8
     assert after["evidence_1h"] > before["evidence_1h"]
-    novelty = rows.extra["features"][:, [F_PAIR_NOVELTY, F_PAIR_YOUTH]]
+    novelty = rows.told["features"][:, [F_PAIR_NOVELTY, F_PAIR_YOUTH]]
     assert (np.diff(novelty[:, 0]) <= 1e-3).all()
     assert novelty[-1, 0] == pytest.approx(novelty[0, 0], rel=1e-3)
 
@@ -262,7 +262,7 @@ def test_a_fill_is_measured_before_it_is_learned(tape: list[Event], qty: float) 
     one, other = assessed(tape), assessed([*tape[:-1], last])
     # A last event without a key passes through if it is an offer, which its size decides.
     n = min(len(one), len(other)) - (tape[-1]["api_key"] is not None)
-    assert one.extra["features"][:n].tobytes() == other.extra["features"][:n].tobytes()
+    assert one.told["features"][:n].tobytes() == other.told["features"][:n].tobytes()
 
 
 def test_the_tables_forget_the_longest_idle_keys_alike_however_cut() -> None:
@@ -276,8 +276,8 @@ def test_the_tables_forget_the_longest_idle_keys_alike_however_cut() -> None:
     at_once = KeyStage(NERVOUS, few).assess(rows)
     stage = KeyStage(NERVOUS, few)
     parts = [stage.assess(rows.take(part)) for part in np.array_split(np.arange(600), 37)]
-    features = np.concatenate([part.extra["features"] for part in parts])
-    assert features.tobytes() == at_once.extra["features"].tobytes()
+    features = np.concatenate([part.told["features"] for part in parts])
+    assert features.tobytes() == at_once.told["features"].tobytes()
     assert len(stage._keys.rows) == 20
 
 
@@ -290,14 +290,14 @@ def alternating(prices: Sequence[float], start: int = 0, **changes: Any) -> list
 
 
 def test_a_key_that_wins_its_round_trips_is_not_the_drained_one() -> None:
-    won = assessed(alternating([1.0, 1.1] * 6, qty=500.0), NERVOUS).extra["odds"]
-    lost = assessed(alternating([1.1, 1.0] * 6, qty=500.0), NERVOUS).extra["odds"]
+    won = assessed(alternating([1.0, 1.1] * 6, qty=500.0), NERVOUS).told["odds"]
+    lost = assessed(alternating([1.1, 1.0] * 6, qty=500.0), NERVOUS).told["odds"]
     assert (won[8:] == NO_EVIDENCE).all()
     assert (lost[8:] > SUSPECT).all()
 
 
 def test_a_key_that_loses_is_suspect_also_where_it_rests_and_the_thief_hits() -> None:
-    odds = assessed(alternating([1.1, 1.0] * 6, qty=500.0, maker=True), NERVOUS).extra["odds"]
+    odds = assessed(alternating([1.1, 1.0] * 6, qty=500.0, maker=True), NERVOUS).told["odds"]
     assert (odds[8:] > SUSPECT).all()
 
 
@@ -307,19 +307,19 @@ def test_a_gain_on_what_the_key_held_for_long_covers_nothing() -> None:
     for n, event in enumerate(sold):
         event |= {"event_id": f"s-{n}", "price": 2.0}
     bought = alternating([2.5], start=9 * DAY + 60_000, qty=90_000.0)
-    assert assessed(held + sold + bought, NERVOUS).extra["odds"][-1] > SUSPECT
+    assert assessed(held + sold + bought, NERVOUS).told["odds"][-1] > SUSPECT
 
 
 def test_small_gains_given_to_a_key_do_not_cover_a_large_purchase() -> None:
     tape = alternating([1.0, 1.1] * 6, qty=5.0)
     tape += alternating([2.0], start=HOUR // 2, qty=90_000.0)
-    assert assessed(tape, NERVOUS).extra["odds"][-1] > SUSPECT
+    assert assessed(tape, NERVOUS).told["odds"][-1] > SUSPECT
 
 
 def test_gains_given_to_a_key_do_not_cover_a_purchase_that_closes_nothing() -> None:
     tape = alternating([1.0, 1.1] * 6, qty=500.0)
     tape += alternating([2.0], start=HOUR // 2, qty=5_000.0)
-    assert assessed(tape, NERVOUS).extra["odds"][-1] > SUSPECT
+    assert assessed(tape, NERVOUS).told["odds"][-1] > SUSPECT
 
 
 def test_an_old_position_sold_in_slices_at_a_loss_is_no_round_trip() -> None:
@@ -327,7 +327,7 @@ def test_an_old_position_sold_in_slices_at_a_loss_is_no_round_trip() -> None:
     slices = fills([DAY + n * 10_000 for n in range(10)], symbol="THIN", side="sell", qty=100.0)
     for n, event in enumerate(slices):
         event |= {"event_id": f"s-{n}", "price": 1.0 - 0.01 * n}
-    odds = assessed(held + slices, NERVOUS).extra["odds"]
+    odds = assessed(held + slices, NERVOUS).told["odds"]
     assert (odds[1:] == NO_EVIDENCE).all()
 
 
@@ -338,7 +338,7 @@ def test_the_sales_of_a_sweep_make_neither_the_thiefs_network_nor_its_app_usual(
         event |= {"event_id": f"s-{n}", "symbol": f"HELD{n}"}
     bought = fills([60 * HOUR + 20_000], symbol="THIN", app="y", network="tor")
     bought[0]["event_id"] = "b"
-    features = named(FEATURES, assessed(calm + sweep + bought).extra["features"][-1])
+    features = named(FEATURES, assessed(calm + sweep + bought).told["features"][-1])
     assert features["network_novelty"] > 3.0
     assert features["app_change"] > 3.0
 
@@ -352,6 +352,6 @@ def test_to_sell_elsewhere_what_is_bought_is_a_hedge_and_no_sweep() -> None:
             event |= {"event_id": f"s-{n}", "venue": f"venue-{n}", "symbol": symbol}
         bought = fills([last + 20_000], symbol="THIN")
         bought[0]["event_id"] = "b"
-        features = named(FEATURES, assessed(calm + sales + bought).extra["features"][-1])
+        features = named(FEATURES, assessed(calm + sales + bought).told["features"][-1])
         assert (features["sweep_breadth"] > 3.0) == swept
         assert (features["sweep_funding"] > 0.0) == swept

@@ -16,7 +16,7 @@ LATEST = TS + 400 * DAY
 def met(tape: list[Event]) -> list[set[int]]:
     """Names of those whom each event of a key meets."""
     rows = MarketStage().observe(batch_of(tape, LATEST))
-    told = rows.extra["company"][rows.orders.key != NONE].tolist()
+    told = rows.told["company"][rows.orders.key != NONE].tolist()
     return [names_in(packed) for packed in told]
 
 

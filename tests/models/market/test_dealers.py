@@ -26,7 +26,7 @@ def told(tape: list[Event]) -> Rows:
 
 def dealing(tape: list[Event]) -> np.ndarray:
     """What the last event of a tape is told of who sells."""
-    dealt: np.ndarray = told(tape).extra["dealer"][-1]
+    dealt: np.ndarray = told(tape).told["dealer"][-1]
     return dealt
 
 
@@ -85,8 +85,8 @@ def test_offers_are_repeated_sales_of_strangers_into_a_stirred_market_without_co
         trade(2003, start + 13, **sold, account="a"),
     ]
     rows = told([*past(["a", "b"]), *stir, *tail])
-    offers = [rows.orders.event_id[row] for row in np.flatnonzero(rows.extra["offer"])]
+    offers = [rows.orders.event_id[row] for row in np.flatnonzero(rows.told["offer"])]
     assert offers == ["e-2001"]
-    assert rows.orders.key[rows.extra["offer"]].tolist() == [NONE]
+    assert rows.orders.key[rows.told["offer"]].tolist() == [NONE]
     calm = told([*past(["a", "b"]), *[e | {"ts": e["ts"] + HOUR} for e in tail]])
-    assert not calm.extra["offer"].any()
+    assert not calm.told["offer"].any()

@@ -24,7 +24,7 @@ def observed(tape: list[Event], stage: MarketStage | None = None) -> Rows:
 
 
 def context(rows: Rows, row: int = -1) -> dict[str, float]:
-    return dict(zip(CONTEXT, rows.extra["context"][row].tolist(), strict=True))
+    return dict(zip(CONTEXT, rows.told["context"][row].tolist(), strict=True))
 
 
 def keyed(tape: list[Event]) -> list[int]:
@@ -44,7 +44,7 @@ def test_every_statistic_equals_its_restatement_from_all_past_events(tape: list[
     for row, n in enumerate(keyed(tape)):
         expected = told[n]
         if expected is None:
-            assert not rows.extra["context"][row].any()
+            assert not rows.told["context"][row].any()
         else:
             assert context(rows, row) == pytest.approx(expected, rel=2e-4, abs=2e-5)
 
@@ -79,13 +79,10 @@ def test_nothing_depends_on_how_events_are_cut(
     parts = [batch.take(np.arange(n, min(n + cut, len(tape)))) for n in range(0, len(tape), cut)]
     again = Rows.concat([stage.observe(part) for part in parts])
     assert again.orders.event_id == at_once.orders.event_id
-    for name, column in again.extra.items():
-        assert column.tobytes() == at_once.extra[name].tobytes(), name
-    np.testing.assert_array_equal(again.time, at_once.time)
-    np.testing.assert_array_equal(again.merge_time, at_once.merge_time)
+    np.testing.assert_array_equal(again.told, at_once.told)
     assert stage.clock == whole.clock
     assert (np.diff(at_once.merge_time)[1:] >= 0).all()  # but for the first, taken back
-    assert np.isfinite(at_once.extra["context"]).all()
+    assert np.isfinite(at_once.told["context"]).all()
 
 
 @pytest.mark.parametrize("cut", [1, 7, 4096])
@@ -112,7 +109,7 @@ def test_a_long_tape_comes_out_the_same_bit_by_bit_however_it_is_cut(cut: int) -
     at_once = whole.observe(batch)
     parts = [batch.take(np.arange(start, min(start + cut, n))) for start in range(0, n, cut)]
     again = Rows.concat([stage.observe(part) for part in parts])
-    assert again.extra["context"].tobytes() == at_once.extra["context"].tobytes()
+    assert again.told["context"].tobytes() == at_once.told["context"].tobytes()
     assert len(stage._markets.rows) == 20
     assert len(stage._seen.rows) == 150
 
@@ -128,7 +125,7 @@ def test_a_repeated_event_changes_nothing(tape: list[Event], data: st.DataObject
             doubled.append(tape[again] | {"ts": TS + 300 * DAY, "price": 1e6, "qty": 1e6})
     once, twice = observed(tape), observed(doubled)
     assert twice.orders.event_id == once.orders.event_id
-    assert twice.extra["context"].tobytes() == once.extra["context"].tobytes()
+    assert twice.told["context"].tobytes() == once.told["context"].tobytes()
     np.testing.assert_array_equal(twice.merge_time, once.merge_time)
 
 
@@ -148,7 +145,7 @@ def test_an_order_without_a_key_moves_the_market_but_is_not_passed_on() -> None:
 def test_statuses_that_are_no_fills_move_the_clock_and_nothing_else(tape: list[Event]) -> None:
     stage = MarketStage()
     rows = observed([event | {"status": "new"} for event in tape], stage)
-    assert not rows.extra["context"].any()
+    assert not rows.told["context"].any()
     kept = stage._markets.rows[: stage._markets.meta[0]]
     assert not kept["volume"].any()
     assert not kept["price"].any()
@@ -159,7 +156,7 @@ def test_an_event_late_by_seconds_is_used_at_the_time_of_its_market() -> None:
     rows = observed(fills(0, 30_000, 5_000, price=9.0))
     assert (rows.time - TS).tolist() == [0, 30_000, 30_000]
     on_time = observed(fills(0, 30_000, 30_000, price=9.0))
-    assert rows.extra["context"].tobytes() == on_time.extra["context"].tobytes()
+    assert rows.told["context"].tobytes() == on_time.told["context"].tobytes()
 
 
 def test_a_fill_late_by_more_than_a_minute_counts_as_volume_but_not_as_price() -> None:
@@ -183,7 +180,7 @@ def test_what_was_sold_days_ahead_is_no_flood_of_sales_when_the_clock_is_set_bac
     for n, event in enumerate(tape):
         event |= {"side": "sell", "account": "thief" if n == 50 else "usual"}
     rows = observed(tape)
-    assert np.isfinite(rows.extra["context"]).all()
+    assert np.isfinite(rows.told["context"]).all()
     without = observed([event for n, event in enumerate(tape) if n != 50])
     for name in ("new_seller_share", "app_newcomers", "newcomers"):
         assert context(rows)[name] == pytest.approx(context(without)[name], abs=0.05)
@@ -282,9 +279,8 @@ def test_nothing_is_made_of_no_events() -> None:
     stage = MarketStage()
     assert len(stage.observe(batch_of([]))) == 0
     assert stage.clock == 0
-    assert stage.observe(OrderBatch.concat([batch_of([]), batch_of([])])).extra[
-        "context"
-    ].shape == (0, len(CONTEXT))
+    nothing = stage.observe(OrderBatch.concat([batch_of([]), batch_of([])]))
+    assert nothing.told["context"].shape == (0, len(CONTEXT))
 
 
 def test_a_new_market_has_no_past_to_be_measured_against() -> None:

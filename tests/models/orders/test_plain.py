@@ -1,5 +1,4 @@
 import json
-from dataclasses import fields
 from typing import Any, Final
 
 import numpy as np
@@ -7,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.orders.batch import Names, OrderBatch
+from models.orders.batch import OrderBatch
 from models.orders.decode import Decoded, _decode_with_care, decode
 from models.orders.limits import MAX_AHEAD_MS
 from models.orders.plain import read_plain
@@ -105,16 +104,9 @@ def decoded(values: list[bytes]) -> Decoded:
     return decode(values, partition=3, offsets=np.arange(len(values)) + 100, now_ms=NOW_MS)
 
 
-def bits_of(batch: OrderBatch) -> dict[str, Any]:
-    columns = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return {
-        name: (column.strings, column.hashes.tobytes())
-        if isinstance(column, Names)
-        else (column.dtype, column.tobytes())
-        if isinstance(column, np.ndarray)
-        else column
-        for name, column in columns.items()
-    }
+def bits_of(batch: OrderBatch) -> list[Any]:
+    names = [(table.strings, table.hashes.tobytes()) for table in batch.tables]
+    return [batch.events.tobytes(), batch.event_id, names]
 
 
 def assert_decoded_alike(values: list[bytes]) -> None:

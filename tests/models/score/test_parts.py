@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.keys.state import FEATURES, USUAL_FILLS
+from models.keys.state import FEATURES, TOLD, USUAL_FILLS
 from models.rows import Rows
 from models.score import evidence
 from models.score.evidence import CONDUCT, FAMILIAR_WEIGHT, LIMIT, USUAL
@@ -22,7 +22,7 @@ from models.score.parts import (
     parts_of,
     standing,
 )
-from tests.factories import TS, bare_order, batch_of
+from tests.factories import TS, bare_order, batch_of, rows_at
 
 N = len(FEATURES)
 levels = st.floats(0.0, 6.0, width=32)
@@ -35,15 +35,16 @@ def fills(
 ) -> Rows:
     """Rows as the key stage gives them; `told` are their surprises, shape (n, FEATURES)."""
     n = len(told)
-    times = np.full(n, TS)
-    extra = {
-        "surprises": told.astype(np.float32),
-        "activity": np.full(n, activity, np.float32),
-        "persistence": np.full(n, persistence, np.float32),
-        "familiarity": np.full(n, familiarity, np.float32),
-    }
     events = [bare_order(event_id=f"e-{row}") for row in range(n)]
-    return Rows(batch_of(events, TS + 10**9), times, times, extra)
+    return rows_at(
+        batch_of(events, TS + 10**9),
+        np.full(n, TS),
+        TOLD,
+        surprises=told,
+        activity=activity,
+        persistence=persistence,
+        familiarity=familiarity,
+    )
 
 
 def alone(n: int = 1) -> tuple[np.ndarray, np.ndarray]:

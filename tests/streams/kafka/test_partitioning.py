@@ -4,10 +4,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from kafka.partitioner.default import murmur2
 
+from models.market.state import TOLD
 from models.orders.batch import Int32s, venue_and_symbol
-from models.rows import Rows
 from streams.kafka.partitioning import by_key, by_partition, partition_of, route
-from tests.factories import Event, batch_of, tapes
+from tests.factories import Event, batch_of, rows_at, tapes
 
 
 @given(st.binary(min_size=1), st.integers(1, 64))
@@ -31,7 +31,7 @@ def test_every_event_goes_where_its_symbol_belongs_in_order(
 @given(tapes(), st.integers(1, 5))
 def test_a_key_has_one_home(tape: list[Event], partitions: int) -> None:
     batch = batch_of([event for event in tape if event["api_key"] is not None])
-    rows = Rows(batch, batch.ts, batch.ts, {})
+    rows = rows_at(batch, batch.ts, TOLD)
     homes = [(home, set(part.orders.keys.strings)) for home, part in by_key(rows, partitions)]
     names = [name for _, keys in homes for name in keys]
     assert len(names) == len(set(names)) == len(set(batch.keys.strings))

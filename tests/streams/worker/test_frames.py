@@ -20,13 +20,8 @@ numbers = (
         )
     )
 )
-words = arrays.arrays(
-    np.dtype("S7"),
-    st.integers(0, 5),
-    elements=st.sampled_from([b"", b"app", b"gr\xc3\xb6\xc3\x9fe"]),
-)
 frames = st.tuples(
-    st.dictionaries(names, numbers | words, max_size=4),
+    st.dictionaries(names, numbers, max_size=4),
     st.dictionaries(names, st.lists(names, max_size=5), max_size=3),
     st.dictionaries(names, names | st.integers(-(2**63), 2**63 - 1), max_size=3),
 )
@@ -142,9 +137,7 @@ def test_any_bytes_behind_the_magic_are_an_error_or_a_frame(tail: bytes) -> None
         ["<f8", [-1]],
         ["<f8", [2**40]],
         ["|O", [1]],
-        ["|S0", [1]],
-        ["|S9999", [1]],
-        ["|S10000", [1]],
+        ["|S7", [1]],
         ["<U1", [1]],
         ["nonsense", [1]],
         ["<f8", [1, 1, 1]],
