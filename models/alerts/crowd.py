@@ -15,8 +15,9 @@ app. A key's app is its home, whatever tag its orders bear: that is the thief's 
 never bought before may be of any.
 """
 
+from collections.abc import Iterator
 from math import log
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -26,7 +27,7 @@ from models.entities import Record, Table, find_or_add, joint_hash, new_table, w
 from models.keys.state import F_PAY_UP
 from models.market.clocks import decay
 from models.market.state import ADVERSE_MOVE, APP_BUYERS, BUYERS, CROWD_MS
-from models.orders.batch import BUY, Events, Float32s, Hashes, hash_at
+from models.orders.batch import BUY, Events, Float32s, Hashes, Int64s, hash_at
 from models.rows import Rows, Told
 from models.score.evidence import chance
 from models.score.parts import standing
@@ -49,6 +50,14 @@ SUSPECTS: Final = np.dtype(
 )
 
 
+class Company(NamedTuple):
+    """Others around one fill: in the market, and of the fill's app there."""
+
+    weight: list[float]  # of the two, as evidence
+    rogue: list[float]  # rogue buyers that one must expect among them
+    besides: list[float]  # once it is counted: rogue buyers not of the lead app; honest buyers
+
+
 class Around(NamedTuple):
     """Others around n fills: in the market, and of the fill's app there."""
 
@@ -58,9 +67,10 @@ class Around(NamedTuple):
     besides: Float32s  # (n, 2), once it is counted: those not of the lead app; honest buyers
     own: Float32s  # (n,), what its key itself adds to the rogue buyers then
 
-    def at(self, row: int) -> Self:
-        """Give those around one fill."""
-        return type(self)(*(column[row] for column in self))
+    def each(self, rows: Int64s) -> Iterator[Company]:
+        """Give those around some fills, one after the other."""
+        columns = (column[rows].tolist() for column in (self.weight, self.rogue, self.besides))
+        return map(Company, *columns)
 
 
 class Crowd:

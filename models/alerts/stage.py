@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from models.alerts.campaigns import Campaigns
-from models.alerts.crowd import Around, Crowd
+from models.alerts.crowd import Company, Crowd
 from models.alerts.envelope import Action, Alert, AlertType, Reason, Severity, digits
 from models.alerts.incidents import Incident, Incidents
 from models.alerts.raising import Allegation, alert_of
@@ -114,7 +114,8 @@ class AlertStage:
         told = 0  # offers that profiteers have heard of
         self._apps.begin(suspects)
         picked = suspects_at(suspects, chosen, parts, ranks, around, medians)
-        for row, place, one in zip(chosen.tolist(), places, picked, strict=True):
+        found = zip(chosen.tolist(), places, picked, around.each(chosen), strict=True)
+        for row, place, one, company in found:
             if told < len(offers) and offers[told] < place:
                 before = bisect_left(offers, place)
                 alerts += self._profiteers.hear(rows, offers[told:before])
@@ -128,16 +129,16 @@ class AlertStage:
                 alerted = incident.alerted is not None
                 alerts += self._profiteers.bought(suspects, row, one, alerted=alerted)
             if one.buys:
-                alerts += self._rouse(suspects, row, one, around)
+                alerts += self._rouse(suspects, row, one, company)
                 if hopeful[row]:
                     self._waiting.add(one)
         self._apps.end()
         return alerts + self._profiteers.hear(rows, offers[told:])
 
-    def _rouse(self, rows: Rows, row: int, by: Suspect, around: Around) -> list[Alert]:
+    def _rouse(self, rows: Rows, row: int, by: Suspect, company: Company) -> list[Alert]:
         """Accuse those whose purchases of the last minutes prove rogue in the light of this one."""
         alerts: list[Alert] = []
-        for one in self._waiting.roused(by, around.at(row), self._model):
+        for one in self._waiting.roused(by, company, self._model):
             self.watch(one, by.sighting.ts)
             alerts += self._accuse(rows, row, one, self._note(one, by.time))
             alerts += self._profiteers.alerted(rows, row, one)

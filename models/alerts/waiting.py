@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from models.alerts.crowd import Around, weight_of
+from models.alerts.crowd import Company, weight_of
 from models.alerts.suspects import Suspect
 from models.market.state import CROWD_MS
 from models.score.model import Model
@@ -52,7 +52,7 @@ class Waiting(Remembering):
         if len(waiting) > MOST:
             waiting.remove(min(waiting, key=_alone))
 
-    def roused(self, by: Suspect, around: Around, model: Model) -> list[Suspect]:
+    def roused(self, by: Suspect, around: Company, model: Model) -> list[Suspect]:
         """Give those that prove more rogue than before in the light of a later purchase.
 
         `around` are those around the later purchase.
@@ -63,8 +63,8 @@ class Waiting(Remembering):
             return []
         self._markets[by.market] = waiting
         # Most later purchases tell nothing new, and the sum over all is the most of any.
-        market, fellows = around.weight.tolist()
-        market = max(market, weight_of(*around.besides.tolist()))
+        market, fellows = around.weight
+        market = max(market, weight_of(*around.besides))
         most = (1.0 + TINY) * min(MOST_COMPANY, CROWD_WEIGHT * market + APP_CROWD_WEIGHT * fellows)
         if not any(
             w.share * most + _earlier(w) > w.parts[CROWD] + w.parts[APP_CROWD] for w in waiting
@@ -105,14 +105,14 @@ def _recent(waiting: list[Suspect], now: int) -> list[Suspect]:
     return [suspect for suspect in waiting if abs(now - suspect.time) <= WINDOW_MS]
 
 
-def _apart(suspect: Suspect, by: Suspect, around: Around) -> tuple[float, float, float, float]:
+def _apart(suspect: Suspect, by: Suspect, around: Company) -> tuple[float, float, float, float]:
     """Weight and rogue buyers around one of another app than the later purchase's.
 
     Those of the lead app do not count, nor does it itself, as far as it is remembered there.
     """
     if suspect.stranger:  # it may be of any app
-        return float(around.weight[0]), 0.0, float(around.rogue[0]), 0.0
-    rogue, others = around.besides.tolist()
+        return around.weight[0], 0.0, around.rogue[0], 0.0
+    rogue, others = around.besides
     own = suspect.own * exp(-abs(by.time - suspect.time) / CROWD_MS)
     rogue = max(0.0, rogue - own)
     return weight_of(rogue, others), 0.0, rogue, 0.0

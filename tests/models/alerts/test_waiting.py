@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.alerts.crowd import Around
+from models.alerts.crowd import Company
 from models.alerts.suspects import Suspect
 from models.alerts.waiting import HINDSIGHT, MOST, WINDOW_MS, Waiting
 from models.score.model import PER_DECADE, THRESHOLD
@@ -28,10 +28,9 @@ def one(number: int, rank: float = BELOW, share: float = 1.0, **changes: Any) ->
     return taken_out(rows, 0, rank, parts=parts, share=share)
 
 
-def company(crowd: np.ndarray, besides: Sequence[float] = (7.0, 0.0)) -> Around:
+def company(crowd: np.ndarray, besides: Sequence[float] = (7.0, 0.0)) -> Company:
     """Those around a purchase, and those of them who are not of the lead app: mostly all."""
-    rest = np.array(besides, np.float32)
-    return Around(crowd, ROGUE, np.ones(1, np.float32), rest, np.zeros(1, np.float32))
+    return Company(crowd.tolist(), ROGUE.tolist(), np.array(besides, np.float32).tolist())
 
 
 def roused(waiting: Waiting, by: Suspect, crowd: np.ndarray = CROWDED) -> list[str]:
