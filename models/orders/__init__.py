@@ -1,1 +1,1 @@
-"""What comes in: order events, decoded into columns or refused with a reason."""
+"""What comes in: order events, decoded into records or refused with a reason."""

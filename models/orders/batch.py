@@ -118,7 +118,10 @@ class Column(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class OrderBatch:
-    """n accepted order events in arrival order, a record each; every column has shape (n,)."""
+    """n accepted order events in arrival order, a record each; every column has shape (n,).
+
+    `home` is all that is not of the event: the key stage says it.
+    """
 
     events: Events
     event_id: list[str]
@@ -151,7 +154,10 @@ class OrderBatch:
 
     @classmethod
     def of(cls, event_id: list[str], tables: Sequence[Names], **columns: NDArray[Any]) -> Self:
-        """Make records of all columns; `tables` are in the order of TABLES."""
+        """Make records of all columns but `home`; `tables` are in the order of TABLES.
+
+        Raises KeyError where one is missing, TypeError where one is unknown.
+        """
         events = np.zeros(len(event_id), ORDER)
         for name in ORDER.names or ():
             events[name] = NONE if name == "home" else columns.pop(name)
@@ -264,6 +270,9 @@ def hash_at(hashes: UInt64s, code: int) -> np.uint64:
     return hashes[code] if code >= 0 else np.uint64(0)
 
 
+MARKETS, KEYS, ACCOUNTS, APPS, NETWORKS = range(len(TABLES))
+
+
 @njit(cache=True)
 def _renumber(events: Events, counts: Int64s) -> tuple[Int64s, Int64s]:
     """Have codes count only the names that are used, of `counts` in each table.
@@ -277,14 +286,14 @@ def _renumber(events: Events, counts: Int64s) -> tuple[Int64s, Int64s]:
     for table in range(len(counts)):
         places[: counts[table]] = NONE
         start = end
-        if table == 0:
+        if table == MARKETS:
             end = _count(events.market, places, used, start, end)
-        elif table == 1:
+        elif table == KEYS:
             end = _count(events.key, places, used, start, end)
-        elif table == 2:
+        elif table == ACCOUNTS:
             end = _count(events.account, places, used, start, end)
             end = _count(events.counterparty, places, used, start, end)
-        elif table == 3:
+        elif table == APPS:
             end = _count(events.app, places, used, start, end)
             end = _count(events.home, places, used, start, end)
         else:
@@ -318,18 +327,18 @@ def _shift(events: Events, lengths: Int64s, counts: Int32s) -> None:
     for part in range(len(lengths)):
         for _ in range(lengths[part]):
             event = events[i]
-            event.market += before[0]
-            event.account += before[2]
+            event.market += before[MARKETS]
+            event.account += before[ACCOUNTS]
             if event.key >= 0:
-                event.key += before[1]
+                event.key += before[KEYS]
             if event.counterparty >= 0:
-                event.counterparty += before[2]
+                event.counterparty += before[ACCOUNTS]
             if event.app >= 0:
-                event.app += before[3]
+                event.app += before[APPS]
             if event.home >= 0:
-                event.home += before[3]
+                event.home += before[APPS]
             if event.network >= 0:
-                event.network += before[4]
+                event.network += before[NETWORKS]
             i += 1
         before += counts[part]
 

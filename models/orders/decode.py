@@ -1,4 +1,4 @@
-"""What is let in: raw order events become columns, or are refused with a reason.
+"""What is let in: raw order events become records, or are refused with a reason.
 
 Plain events, which nearly all are, a kernel reads (`models.orders.plain`). The others, bad ones
 among them, are decoded with care: each on its own, so that there is no seam at which two broken
@@ -43,7 +43,7 @@ from models.orders.limits import (
     MAX_QTY,
     MIN_AMOUNT,
 )
-from models.orders.plain import columns_of, read_plain
+from models.orders.plain import orders_of, read_plain
 from models.orders.refusals import RULES, Refusal, broken_rule, unreadable
 from models.unreadable import UNREADABLE
 
@@ -125,13 +125,13 @@ def decode(
     plain = read_plain(events, now_ms + MAX_AHEAD_MS)
     rows = plain.rows
     if len(rows) == len(events):
-        return Decoded(columns_of(plain, partition, offsets), [])
+        return Decoded(orders_of(plain, partition, offsets), [])
     if len(rows) < _WORTH_JOINING:
         return _decode_with_care(events, partition, offsets, now_ms)
     others = np.delete(np.arange(len(events)), rows)
     odd = [events[row] for row in others.tolist()]
     rest = _decode_with_care(odd, partition, offsets[others], now_ms)
-    return _joined(columns_of(plain, partition, offsets[rows]), rows, rest, others)
+    return _joined(orders_of(plain, partition, offsets[rows]), rows, rest, others)
 
 
 def _joined(plain: OrderBatch, rows: Int64s, rest: Decoded, others: Int64s) -> Decoded:

@@ -1,4 +1,4 @@
-"""Plain order events become columns in a kernel, free of the GIL and several times cheaper.
+"""Plain order events become records in a kernel, free of the GIL and several times cheaper.
 
 Nearly all events are plain (`models.orders.events` says what is). The others, and so whatever
 breaks a rule, are left to the decoder of `models.orders.decode`, which alone says what is refused
@@ -89,8 +89,8 @@ def read_plain(events: Sequence[bytes], latest_ms: int) -> Plain:
     return Plain(letters, *_read(letters, bounds, latest_ms))
 
 
-def columns_of(plain: Plain, partition: int, offsets: Int64s) -> OrderBatch:
-    """Turn plain events into columns; `offsets` are theirs, shape (m,)."""
+def orders_of(plain: Plain, partition: int, offsets: Int64s) -> OrderBatch:
+    """Turn plain events into records; `offsets` are theirs, shape (m,)."""
     events = np.zeros(len(plain.fields), ORDER)
     text, hashes, counts = _fill(plain, partition, offsets, events)
     ids, *tables = _tables(text, hashes, counts)
