@@ -42,10 +42,10 @@ def ended_by_sigterm() -> Iterator[None]:
 
 
 @contextmanager
-def told_to_end(call: Callable[[], object]) -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C call this, and nothing else, while the block runs."""
+def told_to_end(call: Callable[[int], object]) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C call this with their number, and do nothing else meanwhile."""
     usual = {
-        number: signal.signal(number, lambda *_: call())
+        number: signal.signal(number, lambda told, _: call(told))
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:

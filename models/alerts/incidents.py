@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
+import msgspec
+
 from models.alerts.envelope import MAX_EVIDENCE, Evidence, Place, Severity
 from models.snapshot import Remembering
 
 QUIET_MS: Final = 30 * 60_000  # an incident is over when nothing was suspect for so long
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True):
     """One suspect fill."""
 
     rank: float

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
 import numpy as np
 
 from models.alerts.envelope import Reason
@@ -13,8 +14,7 @@ CORROBORATION: Final = 0.05  # share of the score from which a reason counts as 
 FURTHEST: Final = 80.0  # no logarithm is taken to be further from zero
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What a reason is written from: one fill, its features, and the key's past."""
 
     symbol: str

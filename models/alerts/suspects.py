@@ -1,10 +1,10 @@
 """A suspect fill as the alert stage remembers it: all that an alert on it would say."""
 
-from dataclasses import replace
 from itertools import repeat
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from models.alerts.crowd import Around
 from models.alerts.envelope import Place

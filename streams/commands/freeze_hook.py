@@ -50,7 +50,7 @@ def command(settings: Settings, only_explain: bool, once: bool, as_json: bool) -
     log_at(settings.log_level, LIBRARIES, silent=NETWORK)
     check_access(settings)
     try:
-        with assembled(settings) as service, told_to_end(service.stop):
+        with assembled(settings) as service, told_to_end(lambda _: service.stop()):
             click.echo(f"freeze hook in mode {policy.mode}, policy {policy.id}", err=True)
             service.run(once=once)
     except (OutboxError, TopicError) as error:

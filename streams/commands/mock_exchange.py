@@ -45,7 +45,7 @@ def command(secret_file: Path, state: Path | None, port: int) -> None:
         secret_file.touch(mode=0o600)
         secret_file.write_text(f"whsec_{b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}\n")
     ended = threading.Event()
-    with told_to_end(ended.set):
+    with told_to_end(lambda _: ended.set()):
         exchange = MockExchange(secret_file.read_text("utf-8").strip(), state)
         with MockServer(exchange, port) as server:
             click.echo(server.url)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
+from streams.signals import told_to_end
+
 STOP_SECONDS: Final = 12.0  # a worker gives up by itself after ten
 
 # Outlives the parent to see its end of the pipe close, however the parent died; then ends the
@@ -73,15 +75,10 @@ def undisturbed() -> Iterator[None]:
         yield
         return
     held: list[int] = []
-    usual = {
-        number: signal.signal(number, lambda told, _: held.append(told))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
     try:
-        yield
+        with told_to_end(held.append):
+            yield
     finally:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
         for told in held:
             signal.raise_signal(told)
 

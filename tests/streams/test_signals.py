@@ -48,7 +48,7 @@ def test_what_runs_is_left_with_exit_code_0_and_what_held_before_holds_again() -
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_to_be_called_is_called_instead_as_long_as_it_holds(number: signal.Signals) -> None:
     before, told = signal.getsignal(number), threading.Event()
-    with told_to_end(told.set):
+    with told_to_end(lambda _: told.set()):
         signal.raise_signal(number)
         assert told.is_set()
     assert signal.getsignal(number) == before
