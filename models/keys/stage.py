@@ -9,8 +9,8 @@ import numpy as np
 from models.bounds import BOUNDS, Bounds
 from models.entities import Table, new_table, put_back, saved_tables, with_room
 from models.keys import state as k
+from models.keys.app_names import AppNames
 from models.keys.assess import assess
-from models.keys.homes import AppNames
 from models.market import state as m
 from models.orders.batch import Float64s, OrderBatch, UInt64s, venue_and_symbol
 from models.orders.hashing import stable_hashes

@@ -11,7 +11,7 @@ from itertools import pairwise
 from models.lifecycle.policy import DAY_MS
 from streams.lifecycle.entries import Reason
 from streams.lifecycle.store import HOUR_MS, Store
-from streams.lifecycle.telling import moment
+from streams.lifecycle.wording import moment
 
 MARGIN_DAYS = 30  # looked at beyond the idle days
 

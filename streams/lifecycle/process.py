@@ -27,7 +27,7 @@ from streams.lifecycle.outbox import Channel, Delivery, Outbox, pause_s
 from streams.lifecycle.owners import Hands
 from streams.lifecycle.steps import AT_ONCE, CALLS, FRESH_MS, MOST, Clock, Limits, Steps
 from streams.lifecycle.store import StateError, Store
-from streams.lifecycle.telling import Teller, moment
+from streams.lifecycle.wording import Teller, moment
 
 CLOCK_SLACK_MS: Final = 300_000  # that a clock may be put back by
 CLOCK_STEP_MS: Final = 60_000  # between two times that are kept

@@ -13,7 +13,7 @@ from streams.lifecycle.key_rows import KeyRows
 from streams.lifecycle.outbox import Outbox
 from streams.lifecycle.process import Rules
 from streams.lifecycle.store import Store
-from streams.lifecycle.telling import moment
+from streams.lifecycle.wording import moment
 
 NEVER: Final = 2**63 - 1
 HEADINGS: Final = ("key", "account", "phase", "idle since", "notified", "next", "due")

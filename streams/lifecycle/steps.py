@@ -21,7 +21,7 @@ from streams.lifecycle.key_rows import KeyRows
 from streams.lifecycle.outbox import PAUSE_S, Delivery, Outbox, pause_s
 from streams.lifecycle.owners import Hands
 from streams.lifecycle.store import Store
-from streams.lifecycle.telling import DONE, Teller
+from streams.lifecycle.wording import DONE, Teller
 
 FRESH_MS: Final = 15_000  # within which what was read counts as the present
 AT_ONCE: Final = 64  # steps between two looks at the clock

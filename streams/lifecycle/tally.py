@@ -4,7 +4,7 @@ from typing import Final
 
 from models.lifecycle.policy import DAY_MS
 from streams.lifecycle.store import Store
-from streams.lifecycle.telling import moment
+from streams.lifecycle.wording import moment
 
 MOST: Final = 50  # unreadable orders of a day that are nobody's concern, whatever their share
 MOST_SHARE: Final = 0.01  # of the orders that were read on a day

@@ -37,6 +37,8 @@ from streams.worker.keeper import Keeper, Worked
 from streams.worker.merging import Merging
 from streams.worker.outlet import Outlet, Sent, Words
 from streams.worker.partitions import Partition
+from streams.worker.quiet_moments import QuietMoments
+from streams.worker.raised_before import RaisedBefore
 from streams.worker.runs import Run
 from streams.worker.runtime import build_app, faust_credentials
 from streams.worker.stages import (
@@ -46,8 +48,6 @@ from streams.worker.stages import (
     MarketPartition,
     Part,
 )
-from streams.worker.telling import Telling
-from streams.worker.told import Told
 from streams.worker.transport import Consumer, coalesced_topic, rest
 from streams.worker.warmup import Stages
 
@@ -96,7 +96,7 @@ class Worker:
         self._refusals = settings.dead_letter_ratio, settings.dead_letter_window
         self._limits: dict[int, RefusalLimit] = {}
         security = kafka_security(settings)
-        self._told = Told(brokers, names.alerts, security)
+        self._raised_before = RaisedBefore(brokers, names.alerts, security)
         specs = changelog_specs(group, settings.partitions)
         tables = [spec.name for spec in specs]
         self._keeper = Keeper(
@@ -113,10 +113,10 @@ class Worker:
             adopt=settings.adopt_state,
             on_checkpoint=self.metrics.checkpoint_done,
         )
-        self._keeper.before_going_on[names.suspects] = self._told.look_up
+        self._keeper.before_going_on[names.suspects] = self._raised_before.look_up
         self._one_at_a_time = asyncio.Lock()
         self._alerting = asyncio.Lock()  # of its own: alerts that are held up hold up no orders
-        self._telling = Telling()
+        self._quiet_moments = QuietMoments()
         self._key_news, self._alert_news = asyncio.Event(), asyncio.Event()  # ahead of the topics
         self._gone_on = 0.0  # when the key stage last went on
         self._agent(names.orders, self._observe, settings.batch_events)
@@ -161,7 +161,7 @@ class Worker:
             before, now = market.events, now_ms()
             with self.metrics.counting(tp.partition, market):
                 parts, refused = market.observe(run, now)
-            self._telling.wait_for(now + self._patience_ms)
+            self._quiet_moments.wait_for(now + self._patience_ms)
             self._limit(tp).take(market.events - before, [letter.refusal for letter in refused])
             self.metrics.refused(letter.refusal for letter in refused)
             sent = await self._outlet.rows(self._names.keys, parts)
@@ -192,7 +192,7 @@ class Worker:
             # While orders wait to be read, more is about to be due: all of it goes on together.
             suspects = keys.assess(run, all_due=self._has_read_all())
             if keys.received != before:
-                self._telling.wait_for(keys.waits_for)
+                self._quiet_moments.wait_for(keys.waits_for)
             return await self._hand_on(suspects) if suspects else []
 
     async def _judge(self, stage: AlertPartition, _: TP, run: Run) -> Sent:
@@ -211,7 +211,7 @@ class Worker:
 
     async def _alert(self, alerts: list[Alert]) -> Sent:
         self.metrics.alerted(alerts)
-        return await self._outlet.alerts(alerts, self._told.is_news)
+        return await self._outlet.alerts(alerts, self._raised_before.is_news)
 
     async def _assess_ahead(self) -> None:
         """Let the key stage go on with what it has heard of ahead of its topic."""
@@ -243,7 +243,7 @@ class Worker:
         """Count anew."""
         _, assigned = sent  # Faust sends the app first
         self._limits.clear()
-        self._telling = Telling()
+        self._quiet_moments = QuietMoments()
         self.places.assigned()
         self.metrics.assigned(tp.partition for tp in assigned if tp.topic == self._names.orders)
 
@@ -255,9 +255,9 @@ class Worker:
         told = 0.0
         while not self.app.should_stop:
             await asyncio.sleep(TELL_EVERY_S)
-            self._telling.forget_before(now_ms())
+            self._quiet_moments.forget_before(now_ms())
             if isinstance(self.app.consumer, Consumer):
-                self.app.consumer.be_calm(self._telling.is_calm())
+                self.app.consumer.be_calm(self._quiet_moments.is_calm())
             now = time.monotonic()
             is_time = now - told >= TELL_AT_REST_S
             told = now if is_time else told
@@ -271,7 +271,7 @@ class Worker:
         consumer, topic = self.app.consumer, self._names.orders
         now = now_ms()
         markets = self._recovered(topic, MarketPartition)
-        asked = [n for n in markets if even_in_vain or self._telling.is_due(n, now)]
+        asked = [n for n in markets if even_in_vain or self._quiet_moments.is_due(n, now)]
         if not asked or not isinstance(consumer, Consumer):
             return {}
         found = await consumer.quiet(TP(topic, number) for number in asked)
@@ -279,7 +279,7 @@ class Worker:
             tp.partition: quiet.asked_ms
             for tp, quiet in found.items()
             if quiet.handed <= markets[tp.partition].end  # else some is still on its way here
-            and (even_in_vain or self._telling.is_due(tp.partition, quiet.asked_ms))
+            and (even_in_vain or self._quiet_moments.is_due(tp.partition, quiet.asked_ms))
         }
 
     async def _tell_all(self, quiet: Mapping[int, int]) -> None:
@@ -306,7 +306,7 @@ class Worker:
             for target, word in market.words(quiet.get(number)):
                 said[target].append(word)
             if number in quiet:
-                self._telling.told(number, quiet[number])
+                self._quiet_moments.told(number, quiet[number])
         await self._outlet.words(self._names.keys, said)
         for target, keys in self._recovered(self._names.keys, KeyPartition).items():
             for word in said.get(target, ()):

@@ -12,7 +12,7 @@ from models.rows import LONG_AGO
 KEPT_MS: Final = 1000  # a moment that was not told of by then: others have come further meanwhile
 
 
-class Telling:
+class QuietMoments:
     """The moments that rows wait for, and what each partition has been told of, all in ms."""
 
     def __init__(self) -> None:

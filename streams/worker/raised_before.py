@@ -1,4 +1,4 @@
-"""What was told already: a worker that goes on from a checkpoint raises some alerts once more.
+"""Alerts that were raised before: a worker that goes on from a checkpoint raises some once more.
 
 Those since the checkpoint lie on their topic, byte for byte; they need not lie there twice.
 """
@@ -14,7 +14,7 @@ from streams.kafka.clients import next_records, reading
 MOST: Final = 10_000  # alerts of a partition that are looked at: more than one checkpoint is late
 
 
-class Told:
+class RaisedBefore:
     """The last alerts on a topic; `client` holds further settings, such as credentials."""
 
     def __init__(self, brokers: Sequence[str], topic: str, client: Mapping[str, Any]) -> None:

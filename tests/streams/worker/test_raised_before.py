@@ -1,13 +1,13 @@
 import asyncio
 
 from streams.kafka.broker import EmbeddedBroker
-from streams.worker import told
-from streams.worker.told import Told
+from streams.worker import raised_before
+from streams.worker.raised_before import RaisedBefore
 from tests.streams.conftest import Produce
 
 
-def looked_up(broker: EmbeddedBroker, topic: str) -> Told:
-    found = Told([broker.address], topic, {})
+def looked_up(broker: EmbeddedBroker, topic: str) -> RaisedBefore:
+    found = RaisedBefore([broker.address], topic, {})
     asyncio.run(found.look_up())
     return found
 
@@ -27,7 +27,7 @@ def test_what_lies_on_the_topic_is_no_news_whatever_its_partition(
 def test_only_the_end_of_a_long_topic_is_read(
     broker: EmbeddedBroker, orders: str, produce: Produce
 ) -> None:
-    values = [b"%d" % n for n in range(told.MOST + 5)]
+    values = [b"%d" % n for n in range(raised_before.MOST + 5)]
     produce(orders, 0, values)
     found = looked_up(broker, orders)
     assert [value for value in values if found.is_news(value)] == values[:5]

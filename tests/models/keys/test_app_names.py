@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from models.keys import homes
+from models.keys import app_names
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.market.state import HOUR, MINUTE
@@ -80,8 +80,8 @@ def test_the_names_are_known_after_a_restart() -> None:
 def test_names_are_forgotten_by_number_and_known_anew_by_the_next_event(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(homes, "MOST_NAMES", 10)
-    names = homes.AppNames()
+    monkeypatch.setattr(app_names, "MOST_NAMES", 10)
+    names = app_names.AppNames()
     for n in range(100):
         names.learn(batch_of(orders(1, f"app{n}"), LATEST))
     assert len(names.save()) == 10
