@@ -135,10 +135,11 @@ def market_tapes(draw: st.DrawFn, max_size: int = 40) -> list[Event]:
 
 
 def rows_of(events: list[Event]) -> Rows:
-    """Give events as rows in order of time, each with its number as a column."""
+    """Give events as rows in order of time, each with its number as its company and context."""
     batch = batch_of(events)
     rows = rows_at(batch, batch.ts, TOLD)
     rows.told["company"] = [int(event["event_id"][2:]) for event in events]
+    rows.told["context"][:, :2] = rows.told["company"][:, np.newaxis]
     return rows
 
 

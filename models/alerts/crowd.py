@@ -147,9 +147,9 @@ def _tell(
 
 @njit(cache=True)
 def _joins(event: Record, told: Record) -> bool:
-    """Whether a fill is one of a crowd: a purchase, made or drawn by whoever pays for it."""
+    """Whether a fill is one of a crowd: a key's purchase, made or drawn by one who pays for it."""
     pays_up = told.surprises[F_PAY_UP] >= PAID and told.context[ADVERSE_MOVE] > 0.0
-    return bool(event.side == BUY and (not event.maker or pays_up))
+    return bool(event.key >= 0 and event.side == BUY and (not event.maker or pays_up))
 
 
 @njit(cache=True)

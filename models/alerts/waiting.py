@@ -52,10 +52,10 @@ class Waiting(Remembering):
         if len(waiting) > MOST:
             waiting.remove(min(waiting, key=_alone))
 
-    def roused(self, by: Suspect, around: Company, model: Model) -> list[Suspect]:
+    def roused(self, by: Suspect, company: Company, model: Model) -> list[Suspect]:
         """Give those that prove more rogue than before in the light of a later purchase.
 
-        `around` are those around the later purchase.
+        `company` are those around the later purchase.
         """
         self._forget(by.time)
         waiting = _recent(self._markets.pop(by.market, []), by.time)
@@ -63,25 +63,25 @@ class Waiting(Remembering):
             return []
         self._markets[by.market] = waiting
         # Most later purchases tell nothing new, and the sum over all is the most of any.
-        market, fellows = around.weight
-        market = max(market, weight_of(*around.besides))
+        market, fellows = company.weight
+        market = max(market, weight_of(*company.besides))
         most = (1.0 + TINY) * min(MOST_COMPANY, CROWD_WEIGHT * market + APP_CROWD_WEIGHT * fellows)
         if not any(
             w.share * most + _earlier(w) > w.parts[CROWD] + w.parts[APP_CROWD] for w in waiting
         ):
             return []
         fellow = np.array([[by.origin is not None and by.origin == w.origin] for w in waiting])
-        apart = np.array([_apart(w, by, around) for w in waiting], np.float32)
-        crowds = np.where(fellow, around.weight, apart[:, :2])
-        rogue = np.where(fellow, around.rogue, apart[:, 2:])
+        apart = np.array([_apart(w, by, company) for w in waiting], np.float32)
+        crowds = np.where(fellow, company.weight, apart[:, :2])
+        rogue = np.where(fellow, company.rogue, apart[:, 2:])
         parts = np.array([w.parts for w in waiting])
-        company = company_of(crowds, np.array([w.share for w in waiting]))
-        company[:, 1] += [_earlier(w) for w in waiting]
-        more = company.sum(axis=1) > parts[:, [CROWD, APP_CROWD]].sum(axis=1)
+        evidence = company_of(crowds, np.array([w.share for w in waiting]))
+        evidence[:, 1] += [_earlier(w) for w in waiting]
+        more = evidence.sum(axis=1) > parts[:, [CROWD, APP_CROWD]].sum(axis=1)
         more &= np.array([w.key != by.key for w in waiting])
         if not more.any():
             return []
-        parts[:, [CROWD, APP_CROWD]] = company
+        parts[:, [CROWD, APP_CROWD]] = evidence
         ranks = model.rank(parts) - HINDSIGHT
         for place in np.flatnonzero(more).tolist():
             waiting[place].parts = parts[place].tolist()
@@ -105,14 +105,14 @@ def _recent(waiting: list[Suspect], now: int) -> list[Suspect]:
     return [suspect for suspect in waiting if abs(now - suspect.time) <= WINDOW_MS]
 
 
-def _apart(suspect: Suspect, by: Suspect, around: Company) -> tuple[float, float, float, float]:
+def _apart(suspect: Suspect, by: Suspect, company: Company) -> tuple[float, float, float, float]:
     """Weight and rogue buyers around one of another app than the later purchase's.
 
     Those of the lead app do not count, nor does it itself, as far as it is remembered there.
     """
     if suspect.stranger:  # it may be of any app
-        return around.weight[0], 0.0, around.rogue[0], 0.0
-    rogue, others = around.besides
+        return company.weight[0], 0.0, company.rogue[0], 0.0
+    rogue, others = company.besides
     own = suspect.own * exp(-abs(by.time - suspect.time) / CROWD_MS)
     rogue = max(0.0, rogue - own)
     return weight_of(rogue, others), 0.0, rogue, 0.0

@@ -89,6 +89,6 @@ def assess(
 
 
 @njit(cache=True, nogil=True)
-def assess_freely(*columns: Any) -> UInt64s:
+def assess_freely(*arguments: Any) -> UInt64s:
     """Do the same and leave the interpreter to other threads meanwhile."""
-    return assess(*columns)
+    return assess(*arguments)

@@ -31,6 +31,7 @@ class Duplicates:
 
     def first_time(self, hashes: UInt64s) -> Bools:
         """Whether each id is seen for the first time, shape (n,); all are remembered."""
+        hashes = np.ascontiguousarray(hashes)  # as one alone counts: else it is compiled for both
         fresh = np.zeros(len(hashes), np.bool_)
         done = 0
         while done < len(hashes):

@@ -283,6 +283,6 @@ def observe(
 
 
 @njit(cache=True, nogil=True)
-def observe_freely(*columns: Any) -> None:
+def observe_freely(*arguments: Any) -> None:
     """Do the same and leave the interpreter to other threads meanwhile."""
-    observe(*columns)
+    observe(*arguments)

@@ -13,7 +13,7 @@ from models.market import state as s
 from models.market.duplicates import Duplicates
 from models.market.kernel import observe
 from models.orders.batch import NONE, Bools, Int64s, OrderBatch
-from models.rows import Rows
+from models.rows import Rows, Told
 from models.snapshot import Records, Saved, Snapshot
 
 AGREEING: Final = 3  # events in a row that must lie ahead before the partition's clock follows
@@ -93,32 +93,33 @@ class MarketStage:
             batch.hashes,
             rows.told,
         )
-        _follow(self._clock, rows.time, fresh, rows.merge_time)
+        _follow(self._clock, fresh, rows.told)
         self.ahead += int((rows.time > rows.merge_time + s.JUMP_MS).sum())
         wanted = fresh & ((batch.key != NONE) | rows.told["offer"])
         return rows if wanted.all() else rows.take(np.flatnonzero(wanted))
 
 
 @njit(cache=True)
-def _follow(clock: Int64s, time: Int64s, fresh: Bools, merge_time: Int64s) -> None:
+def _follow(clock: Int64s, fresh: Bools, rows: Told) -> None:
     """Move the partition's clock; one event with a bad timestamp does not carry it away.
 
     It never goes back, but once where the event after the first says that the first was wrong.
     """
-    for i in range(len(time)):
+    for i in range(len(rows)):
+        told = rows[i]
         if fresh[i]:
             is_first = clock[NOW] == 0
-            if is_first or (clock[IS_FIRST] > 0 and time[i] < clock[NOW] - s.JUMP_MS):
-                clock[NOW] = time[i]
+            if is_first or (clock[IS_FIRST] > 0 and told.time < clock[NOW] - s.JUMP_MS):
+                clock[NOW] = told.time
             clock[IS_FIRST] = is_first
-            if time[i] > clock[NOW] + s.JUMP_MS:
-                least = min(clock[LEAST_AHEAD], time[i]) if clock[RAN_AHEAD] > 0 else time[i]
+            if told.time > clock[NOW] + s.JUMP_MS:
+                least = min(clock[LEAST_AHEAD], told.time) if clock[RAN_AHEAD] > 0 else told.time
                 clock[LEAST_AHEAD] = least
                 clock[RAN_AHEAD] += 1
             else:
-                clock[NOW] = max(clock[NOW], time[i])
+                clock[NOW] = max(clock[NOW], told.time)
                 clock[RAN_AHEAD] = 0
             if clock[RAN_AHEAD] == AGREEING:
                 clock[NOW] = clock[LEAST_AHEAD]
                 clock[RAN_AHEAD] = 0
-        merge_time[i] = clock[NOW]
+        told.merge_time = clock[NOW]

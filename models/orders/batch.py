@@ -109,10 +109,10 @@ class Column(Generic[S]):
         self.name = name
 
     @overload
-    def __get__(self, batch: None, kind: type) -> Self: ...
+    def __get__(self, batch: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, batch: "OrderBatch", kind: type) -> NDArray[S]: ...
-    def __get__(self, batch: "OrderBatch | None", kind: type) -> Self | NDArray[S]:
+    def __get__(self, batch: "OrderBatch", owner: type) -> NDArray[S]: ...
+    def __get__(self, batch: "OrderBatch | None", owner: type) -> Self | NDArray[S]:
         return self if batch is None else batch.events[self.name]
 
 
@@ -156,11 +156,16 @@ class OrderBatch:
     def of(cls, event_id: list[str], tables: Sequence[Names], **columns: NDArray[Any]) -> Self:
         """Make records of all columns but `home`; `tables` are in the order of TABLES.
 
-        Raises KeyError where one is missing, TypeError where one is unknown.
+        Raises KeyError where one is missing, TypeError where one is unknown, ValueError where one
+        is not of shape (n,).
         """
         events = np.zeros(len(event_id), ORDER)
-        for name in ORDER.names or ():
-            events[name] = NONE if name == "home" else columns.pop(name)
+        events["home"] = NONE
+        for name in [name for name in ORDER.names or () if name != "home"]:
+            column = columns.pop(name)
+            if column.shape != events.shape:
+                raise ValueError(f"{name} has shape {column.shape}; must be {events.shape}")
+            events[name] = column
         if columns:
             raise TypeError(f"orders have no columns {', '.join(columns)}")
         return cls(events, event_id, *tables)

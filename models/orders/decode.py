@@ -183,7 +183,7 @@ def _parse(events: list[bytes]) -> tuple[list[_Order], list[Refusal]]:
 def _columns(
     orders: list[_Order], partition: int, offsets: Int64s
 ) -> tuple[OrderBatch, list[list[str]]]:
-    """Turn orders into columns; give them with the strings that are still to be checked."""
+    """Turn orders into a batch; give it with the strings that are still to be checked."""
     n = len(orders)
     event_id = [order.event_id for order in orders]
     order_id = [order.order_id or "" for order in orders]

@@ -12,6 +12,7 @@ from models.alerts.stage import AlertStage
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.orders.decode import decode
+from models.rows import Rows
 from models.score.evidence import SUSPECT
 from models.score.model import Model
 from streams.worker.records import locate
@@ -36,7 +37,8 @@ def compile_kernels(model: Model) -> None:
     offsets = np.arange(len(EVENTS))
     decoded = decode(EVENTS, partition=0, offsets=offsets, now_ms=NOW_MS)
     decode([ODD], partition=0, offsets=offsets[:1], now_ms=NOW_MS)
-    rows = MarketStage().observe(decoded.batch).take(np.arange(len(EVENTS)))
+    rows = MarketStage().observe(decoded.batch)
+    rows = Rows.concat([rows, rows]).take(np.arange(len(EVENTS)))
     fills = KeyStage(model.scale).assess(rows)
     fills.told["odds"] = 2.0 * SUSPECT
     AlertStage(replace(model, critical=-ANY)).judge(fills)

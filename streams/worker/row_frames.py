@@ -91,6 +91,8 @@ def pack_rows(
     if rows is None or not len(rows):
         return [pack({}, {}, {_ROWS: 0}, _encode_word(word))]
     orders, tables = rows.orders, rows.orders.tables
+    if len(rows.told) != len(orders):
+        raise FrameError(f"of {len(orders)} events {len(rows.told)} are told of; must be all")
     teller = next(name for name, kind in _TOLD.items() if kind == rows.told.dtype)
     arrays = {
         _HASHES: np.concatenate([table.hashes for table in tables]),
@@ -125,8 +127,8 @@ def unseal(data: bytes) -> Sealed:
     """Read what is said in a frame of rows; a `FrameError` where it is none."""
     label = peek(data)
     count = label.meta.get(_ROWS)
-    if not isinstance(count, int):
-        raise FrameError(f"the frame says that it holds {count} rows; must be a number")
+    if not isinstance(count, int) or count < 0:
+        raise FrameError(f"the frame says that it holds {count} rows; must be a number, 0 or more")
     try:
         if label.meta.get(_WORDS):
             first, *more = _decode_words(label.word)
@@ -158,8 +160,9 @@ def _orders(frame: Frame, count: int) -> OrderBatch:
     counts = [len(frame.tables[name]) for name in TABLES]
     events = _records(frame, _EVENTS, ORDER, count)
     _require_codes(events, counts)
-    hashes = np.split(_array(frame, _HASHES, (sum(counts),)), np.cumsum(counts)[:-1])
-    names = [Names(frame.tables[name], part) for name, part in zip(TABLES, hashes, strict=True)]
+    hashes = _array(frame, _HASHES, (sum(counts),)).copy()
+    parts = np.split(hashes, np.cumsum(counts)[:-1])
+    names = [Names(frame.tables[name], part) for name, part in zip(TABLES, parts, strict=True)]
     return OrderBatch(events, frame.tables[_IDS], *names)
 
 

@@ -19,7 +19,7 @@ def test_rows_taken_apart_and_put_together_are_the_same_rows(
     parts = [rows.take(np.arange(start, end)) for start, end in zip([0, *cuts], cuts, strict=False)]
     again = Rows.concat(parts)
     assert_same(again.orders, rows.orders)
-    np.testing.assert_array_equal(again.told, rows.told)
+    assert again.told.tobytes() == rows.told.tobytes()
 
 
 @given(tapes(min_size=1), st.data())

@@ -28,6 +28,8 @@ def test_every_column_is_needed_and_no_other_is_known() -> None:
     batch, given = batch_of([order()]), columns()
     with pytest.raises(TypeError, match="no columns depth"):
         OrderBatch.of(batch.event_id, batch.tables, **given, depth=np.zeros(1))
+    with pytest.raises(ValueError, match=r"price has shape \(2,\); must be \(1,\)"):
+        OrderBatch.of(batch.event_id, batch.tables, **given | {"price": np.ones(2)})
     del given["price"]
     with pytest.raises(KeyError, match="price"):
         OrderBatch.of(batch.event_id, batch.tables, **given)

@@ -20,6 +20,12 @@ from models.detector import Detector
 from models.score.model import Model
 from streams.worker.compiling import compile_kernels
 from streams.tapes.intake import Intake
+import numpy as np
+from models.alerts.stage import AlertStage
+from models.keys.stage import KeyStage
+from models.market.stage import MarketStage
+from models.rows import Rows
+from streams.worker.row_frames import Word, pack_rows, unseal
 
 def compiled():
     return {
@@ -38,6 +44,16 @@ alerts = []
 for batch in Intake().read([Path(sys.argv[2])]):
     alerts += detector.observe(batch)
 assert alerts + detector.idle()
+word, both = Word(0, (0,)), []
+for count in (1, 2, len(batch)):
+    rows = MarketStage().observe(batch.take(np.arange(count)))
+    [frame] = pack_rows(rows, word)
+    both.append(unseal(frame).rows())
+    fills = KeyStage(model.scale).assess(both[-1])
+    fills.told["odds"] = 9.0
+    [frame] = pack_rows(fills, word)
+    AlertStage(model).judge(unseal(frame).rows())
+KeyStage(model.scale).assess(Rows.concat(both))
 small = {"_index", "decay"}  # where tables grow, and what others hold already: a moment each
 offline = {"assess_freely", "observe_freely"}  # around kernels that are compiled: no worker's
 print(sorted({kernel for _, kernel, _ in compiled() - before} - small - offline))

@@ -95,6 +95,8 @@ def test_what_is_too_large_goes_in_parts_that_never_say_too_much(tape: list[Even
 def test_other_frames_are_refused() -> None:
     with pytest.raises(FrameError, match=r"says that it holds None rows; must be a number"):
         unpack_rows(pack({}, {}, {}))
+    with pytest.raises(FrameError, match=r"holds -1 rows; must be a number, 0 or more"):
+        unpack_rows(pack({}, {}, {"rows": -1}))
     with pytest.raises(FrameError, match=r"source does not say what it has read"):
         unpack_rows(pack({}, {}, {"rows": 0}))
     word = b"\x92\x00\x91\x00"  # source 0 has passed 0
@@ -119,6 +121,12 @@ def test_arrays_of_another_type_or_shape_are_refused(array: str) -> None:
         columns = frame.columns | {array: wrong}
         with pytest.raises(FrameError, match=f"{array} are {wrong.dtype} .*; must be uint64"):
             unpack_rows(pack(columns, frame.tables, frame.meta, frame.word))
+
+
+def test_every_event_must_be_told_of() -> None:
+    rows = rows_of([order(), order(event_id="e-2")])
+    with pytest.raises(FrameError, match="of 2 events 1 are told of; must be all"):
+        pack_rows(Rows(rows.orders, rows.told[:1]), WORD)
 
 
 @pytest.mark.parametrize("column", TABLE_OF)
