@@ -10,26 +10,26 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Records: TypeAlias = NDArray[np.void]
+RecordArray: TypeAlias = NDArray[np.void]
 
 
-def taken(records: Records, rows: NDArray[np.integer[Any]]) -> Records:
+def taken(records: RecordArray, rows: NDArray[np.integer[Any]]) -> RecordArray:
     """Give the records at `rows`, in that order."""
-    found: Records = records.take(rows)
+    found: RecordArray = records.take(rows)
     return found
 
 
-def joined(parts: Sequence[Records]) -> Records:
+def joined(parts: Sequence[RecordArray]) -> RecordArray:
     """Give the records of all parts, which are of one kind."""
-    together: Records = np.concatenate([_blank(part) for part in parts]).view(parts[0].dtype)
+    together: RecordArray = np.concatenate([_blank(part) for part in parts]).view(parts[0].dtype)
     return together
 
 
-def copied(records: Records) -> Records:
+def copied(records: RecordArray) -> RecordArray:
     """Give the same records, to be changed."""
-    copy: Records = _blank(records).copy().view(records.dtype)
+    copy: RecordArray = _blank(records).copy().view(records.dtype)
     return copy
 
 
-def _blank(records: Records) -> Records:
+def _blank(records: RecordArray) -> RecordArray:
     return records.view(f"V{records.dtype.itemsize}")

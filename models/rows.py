@@ -7,7 +7,7 @@ from typing import Any, Final, Self, TypeAlias
 import numpy as np
 
 from models.orders.batch import NONE, Int64s, OrderBatch, UInt64s
-from models.records import Records, joined, taken
+from models.records import RecordArray, joined, taken
 
 NEVER: Final = int(np.iinfo(np.int64).max)
 LONG_AGO: Final = int(np.iinfo(np.int64).min)  # before any event
@@ -22,7 +22,7 @@ class Rows:
     """n events in order, and what stages say of each."""
 
     orders: OrderBatch
-    told: Records  # shape (n,), records of whatever the stage tells, PLACE at least
+    told: RecordArray  # shape (n,), records of whatever the stage tells, PLACE at least
 
     def __len__(self) -> int:
         return len(self.orders)

@@ -41,9 +41,7 @@ class AppNames:
 
         NONE where the name is unknown.
         """
-        codes = {app: code for code, app in enumerate(self._known(apps))}
-        names = Names([self._names[app] for app in codes], np.array([*codes], np.uint64))
+        known = [app for app in dict.fromkeys(apps.tolist()) if app in self._names]
+        codes = {app: code for code, app in enumerate(known)}
+        names = Names([self._names[app] for app in known], np.array(known, np.uint64))
         return names, np.array([codes.get(app, NONE) for app in apps.tolist()], np.int32)
-
-    def _known(self, apps: UInt64s) -> list[int]:
-        return [app for app in dict.fromkeys(apps.tolist()) if app in self._names]

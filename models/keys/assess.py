@@ -10,14 +10,7 @@ from models.keys import kernel
 from models.keys import state as k
 from models.keys.companions import familiarity, learn_company
 from models.keys.usual_app import home_app, is_stranger
-from models.orders.batch import (
-    Events,
-    Float64s,
-    Hashes,
-    UInt64s,
-    hash_at,
-    is_fill,
-)
+from models.orders.batch import Events, Float64s, Hashes, UInt64s, hash_at, is_fill
 from models.prefetch import STEPS, ask_for, upcoming
 from models.rows import Told
 from models.score.evidence import FAMILIAR_WEIGHT, NO_EVIDENCE, SUSPECT, chance, weigh
@@ -68,7 +61,7 @@ def assess(
         symbol, app = symbols[e.market], hash_at(names.apps, e.app)
         company, partner = before[i].company, hash_at(names.accounts, e.counterparty)
         pair = kernel.enter_pair(pairs, key, names.markets[e.market])
-        kernel.measure_fill(key, pair, e, out.context, symbol, app, network, out)
+        kernel.measure_fill(key, pair, e, symbol, app, network, out)
         out.familiarity = familiarity(key, company)
         out.odds = weigh(scale, out.features, out.familiarity, e.side, out.surprises)
         unusual = out.odds + FAMILIAR_WEIGHT * out.familiarity > SUSPECT

@@ -175,14 +175,16 @@ def measure_fill(
     key: Record,
     pair: Record,
     event: Record,
-    context: Float32s,
     symbol: np.uint64,
     app: np.uint64,
     network: np.uint64,
     told: Record,
 ) -> None:
-    """Write the features of a fill, its values and the usual ones into a record of TOLD."""
-    out, values, usual = told.features, told.values, told.usual
+    """Write the features of a fill, its values and the usual ones into a record of TOLD.
+
+    Its context must stand there.
+    """
+    context, out, values, usual = told.context, told.features, told.values, told.usual
     side, taker, notional = event.side, not event.maker, max(event.notional, k.DUST)
     filled = max(context[m.ORDER_NOTIONAL], k.DUST)
     volume = max(context[m.DAILY_VOLUME], k.DUST)

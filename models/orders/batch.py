@@ -172,6 +172,8 @@ class OrderBatch:
 
     def with_homes(self, rows: Int64s, homes: Names, codes: Int32s) -> Self:
         """Say of the events at `rows` which app their keys usually use, by codes into `homes`."""
+        if not len(rows):
+            return self
         events = copied(self.events)
         events["home"][rows] = np.where(codes == NONE, NONE, codes + len(self.apps))
         return replace(self, events=events, apps=Names.concat([self.apps, homes]))
@@ -205,13 +207,11 @@ class OrderBatch:
 
         Names stand in order of appearance.
         """
-        events = taken(self.events, rows)
-        counts = np.array([len(table) for table in self.tables])
-        used, ends = _renumber(events, counts)
+        events, whole = taken(self.events, rows), self.tables
+        used, ends = _renumber(events, np.array([len(names) for names in whole]))
         bounds = pairwise([0, *ends.tolist()])
         tables = [
-            names.at(used[start:end])
-            for names, (start, end) in zip(self.tables, bounds, strict=True)
+            names.at(used[start:end]) for names, (start, end) in zip(whole, bounds, strict=True)
         ]
         return type(self)(events, [self.event_id[row] for row in rows.tolist()], *tables)
 

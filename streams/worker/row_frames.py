@@ -90,16 +90,16 @@ def pack_rows(
     """
     if rows is None or not len(rows):
         return [pack({}, {}, {_ROWS: 0}, _encode_word(word))]
-    orders, tables = rows.orders, rows.orders.tables
+    orders = rows.orders
     if len(rows.told) != len(orders):
         raise FrameError(f"of {len(orders)} events {len(rows.told)} are told of; must be all")
     teller = next(name for name, kind in _TOLD.items() if kind == rows.told.dtype)
     arrays = {
-        _HASHES: np.concatenate([table.hashes for table in tables]),
+        _HASHES: np.concatenate(orders.hashes),
         _EVENTS: _words(orders.events),
         teller: _words(rows.told),
     }
-    names = {name: table.strings for name, table in zip(TABLES, tables, strict=True)}
+    names = {name: table.strings for name, table in zip(TABLES, orders.tables, strict=True)}
     strings = {_IDS: orders.event_id, **names}
     frame = pack(arrays, strings, {_ROWS: len(rows)}, _encode_word(word))
     if len(frame) <= most_bytes or len(rows) == 1:

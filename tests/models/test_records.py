@@ -4,26 +4,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models.records import Records, copied, joined, taken
+from models.records import RecordArray, copied, joined, taken
 
 KIND = np.dtype([("number", "u8"), ("flag", "?")], align=True)  # seven bytes lie between two
 BYTES = st.binary(max_size=5 * KIND.itemsize)
 
 
-def records(written: bytes) -> Records:
+def records(written: bytes) -> RecordArray:
     """Records of which the bytes between the fields are set, too."""
     return np.frombuffer(written[: len(written) // KIND.itemsize * KIND.itemsize], KIND)
 
 
 @given(st.lists(BYTES.map(records), min_size=1, max_size=4))
-def test_records_are_put_together_byte_by_byte(parts: list[Records]) -> None:
+def test_records_are_put_together_byte_by_byte(parts: list[RecordArray]) -> None:
     together = joined(parts)
     assert together.dtype == KIND
     assert together.tobytes() == b"".join(part.tobytes() for part in parts)
 
 
 @given(BYTES.map(records), st.data())
-def test_records_are_taken_byte_by_byte(whole: Records, data: st.DataObject) -> None:
+def test_records_are_taken_byte_by_byte(whole: RecordArray, data: st.DataObject) -> None:
     places = arrays.arrays(np.int64, 6, elements=st.integers(0, max(0, len(whole) - 1)))
     rows = data.draw(places)[: 6 if len(whole) else 0]
     found = taken(whole, rows)
