@@ -16,7 +16,8 @@ from urllib.error import URLError
 
 from streams.kafka.broker import HOST, free_port
 
-POLL_S: Final = 0.2
+POLL_S: Final = 0.1
+BEGUN: Final = 0.05  # share of the events that come before the clock starts
 PATIENCE_S: Final = 300.0
 _SERIES: Final = re.compile(r"^roguekey_(\w+)(?:\{([^}]*)\})? (\S+)$", re.MULTILINE)
 
@@ -63,12 +64,12 @@ class OwnWorker:
         )
 
     def begin(self, events: int) -> Sample:
-        """Wait until it reads; gives the first look at that, or the one before if it came late.
+        """Wait until it reads at speed: its state is here, and a few of the events were read.
 
-        Late is with half of the events read: few are worked through between two looks.
+        Gives the first look at that, or the one before if it came late, with half of them read.
         """
         before = sample = self.wait_for(0)
-        while sample.events == 0:
+        while sample.events < BEGUN * events:
             time.sleep(POLL_S)
             before, sample = sample, self.wait_for(0)
         return sample if 2 * sample.events <= events else before

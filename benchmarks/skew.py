@@ -35,7 +35,6 @@ BASE: Final = 20_000  # simulated events, which are repeated as new ones
 EVENTS: Final = 400_000
 SHORT_EVENTS: Final = 20_000
 SPACING_MS: Final = 10
-BEGUN: Final = 0.05  # share of the events that come before the clock starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def measure(base: Sequence[bytes], model: "Model", count: int, *, short: bool) -
             model.save(folder / "model", "0" * 64)
             kafka.put(list(skewed(base, count, share)), folder)
             with own_worker(kafka.address, folder / "model", kafka.partitions, "skew") as worker:
-                first = worker.wait_for(int(BEGUN * count))
+                first = worker.begin(count)
                 last = worker.wait_for(count, until_done=True)
         cost = Cost(last.events - first.events, last.at - first.at, last.cpu_s - first.cpu_s)
         found.append(Measured(share, cost, worker.peak_bytes))

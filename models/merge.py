@@ -120,6 +120,14 @@ class Merge:
         """Time of the first event that is held, ms; NEVER without any."""
         return self._first.earliest if self._first else NEVER
 
+    @property
+    def awaited(self) -> set[int]:
+        """Sources that the first event that is held waits for."""
+        if self._first is None:
+            return set()
+        waits = (self._quiet < self._first.seen) & (self._passed <= self._first.earliest)
+        return set(waits.any(axis=1).nonzero()[0].tolist())
+
     def ready(self) -> Rows | None:
         """Give the events that nothing can come before any more, in order; None without any."""
         if self._awaited or self._first is None or self._waits(self._first):

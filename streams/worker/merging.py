@@ -96,6 +96,11 @@ class Merging(Partition):
         return self._merge.earliest
 
     @property
+    def awaited(self) -> set[int]:
+        """Sources that the first of them waits for."""
+        return self._merge.awaited
+
+    @property
     @override
     def again_from(self) -> int:
         origin = self._merge.origin

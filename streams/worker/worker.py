@@ -325,20 +325,22 @@ class Worker:
     def _resting(self) -> set[TP]:
         """Give the partitions of orders that rest: too many rows wait for others that are behind.
 
-        Those go on that have not passed the first row that waits, so there is always one.
+        Those go on that have not passed the first row that waits, and the last of those that are
+        awaited: what it has read may be on its way. So there is always one.
         """
         merging = [part for part in self._all_recovered() if isinstance(part, Merging)]
-        resting: set[TP] = set()
+        ahead: dict[int, int] = {}
         if sum(part.held for part in merging) > HELD_ROWS:
             first = min(part.held_from for part in merging)
             markets = self._recovered(self._names.orders, MarketPartition)
-            resting = {
-                TP(self._names.orders, number)
-                for number, market in markets.items()
-                if market.clock > first
-            }
-        self.places.resting = resting
-        return resting
+            clocks = {number: market.clock for number, market in markets.items()}
+            ahead = {number: clock for number, clock in clocks.items() if clock > first}
+            keys = self._recovered(self._names.keys, KeyPartition).values()
+            awaited = clocks.keys() & {source for part in keys for source in part.awaited}
+            if awaited:
+                ahead.pop(min(awaited, key=clocks.__getitem__), None)
+        self.places.resting = {TP(self._names.orders, number) for number in ahead}
+        return self.places.resting
 
     def _recovered(self, topic: str, kind: type[P]) -> dict[int, P]:
         found = self._keeper.recovered(topic)
