@@ -71,12 +71,13 @@ def measure(events: Sequence[bytes], size: int, rounds: int) -> Figures:
 def frames_of_runs(events: Sequence[bytes], size: int) -> list[bytes]:
     """Pack what the market stage makes of events, in runs of so many, as the worker does."""
     from models.market.stage import MarketStage
+    from models.orders.texts import Texts
     from streams.worker.runs import Run
     from streams.worker.stages import MarketPartition, frames_of
 
     market, frames = MarketPartition(0, TARGETS, MarketStage()), []
     for start in range(0, len(events), size):
-        values = list(events[start : start + size])
+        values = Texts.of(events[start : start + size])
         numbers = np.arange(start, start + len(values))
         parts, _ = market.observe(Run(values, numbers, np.zeros_like(numbers), start), 2**50)
         frames += [frame for _, frame in frames_of(parts)]

@@ -11,6 +11,7 @@ from models.alerts.stage import AlertStage
 from models.keys.stage import KeyStage
 from models.market.stage import MarketStage
 from models.orders.decode import decode
+from models.orders.texts import Texts
 from models.score.model import Model
 from streams.kafka.partitioning import partition_of
 from streams.settings import DEFAULT_PARTITIONS
@@ -46,7 +47,9 @@ class Stages:
         parts, _ = self._markets[partition].observe(run, NOW_MS)
         frames = list(frames_of(parts))
         observed = time.process_time()
-        decode(values, partition=partition, offsets=run.offsets, now_ms=NOW_MS)  # as it has done
+        decode(
+            run.values, partition=partition, offsets=run.offsets, now_ms=NOW_MS
+        )  # as it has done
         decoding = time.process_time() - observed
         self.took[DECODE] += decoding
         self.took[OBSERVE] += observed - began - decoding
@@ -66,7 +69,7 @@ class Stages:
     def _run(self, topic: str, partition: int, values: list[bytes]) -> Run:
         begin = self._ends[topic][partition]
         self._ends[topic][partition] = end = begin + len(values)
-        return Run(values, np.arange(begin, end), np.full(len(values), -1), begin)
+        return Run(Texts.of(values), np.arange(begin, end), np.full(len(values), -1), begin)
 
 
 def stage_costs(events: Sequence[bytes], model: Model) -> dict[str, float]:

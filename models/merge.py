@@ -126,7 +126,7 @@ class Merge:
         if self._first is None:
             return set()
         waits = (self._quiet < self._first.seen) & (self._passed <= self._first.earliest)
-        return set(waits.any(axis=1).nonzero()[0].tolist())
+        return set(np.flatnonzero(waits.any(axis=1)).tolist())
 
     def ready(self) -> Rows | None:
         """Give the events that nothing can come before any more, in order; None without any."""

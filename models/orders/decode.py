@@ -45,6 +45,7 @@ from models.orders.limits import (
 )
 from models.orders.plain import orders_of, read_plain
 from models.orders.refusals import RULES, Refusal, broken_rule, unreadable
+from models.orders.texts import Texts
 from models.unreadable import UNREADABLE
 
 _WORTH_JOINING: Final = 128  # plain events; fewer are sooner decoded a second time, with the others
@@ -121,13 +122,13 @@ def decode(
     each came from, shape (n,); `now_ms` is the clock that tells which events are from the future.
     Refusals name rows of `values`.
     """
-    events = [value or b"" for value in values]
+    events = values if isinstance(values, Texts) else Texts.of([value or b"" for value in values])
     plain = read_plain(events, now_ms + MAX_AHEAD_MS)
     rows = plain.rows
     if len(rows) == len(events):
         return Decoded(orders_of(plain, partition, offsets), [])
     if len(rows) < _WORTH_JOINING:
-        return _decode_with_care(events, partition, offsets, now_ms)
+        return _decode_with_care(list(events), partition, offsets, now_ms)
     others = np.delete(np.arange(len(events)), rows)
     odd = [events[row] for row in others.tolist()]
     rest = _decode_with_care(odd, partition, offsets[others], now_ms)

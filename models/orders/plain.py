@@ -7,7 +7,6 @@ only what JSON and the rules allow beyond doubt, rounds numbers to the nearest d
 names in the same order.
 """
 
-from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
@@ -59,6 +58,7 @@ from models.orders.events import (
     no_followers,
     read_event,
 )
+from models.orders.texts import Texts
 from models.orders.tokens import PADDING
 
 _PLACES: Final = (  # of each coded column: its first part, its last, its table
@@ -81,12 +81,10 @@ class Plain(NamedTuple):
     amounts: Float64s  # shape (m, 4)
 
 
-def read_plain(events: Sequence[bytes], latest_ms: int) -> Plain:
+def read_plain(events: Texts, latest_ms: int) -> Plain:
     """Read those events that are plain, and not later than `latest_ms`."""
-    bounds = np.zeros(len(events) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, events), np.int64, len(events)), out=bounds[1:])
-    letters = np.frombuffer(b"".join((*events, bytes(PADDING))), np.uint8)
-    return Plain(letters, *_read(letters, bounds, latest_ms))
+    letters = np.frombuffer(b"".join((events.piece, bytes(PADDING))), np.uint8)
+    return Plain(letters, *_read(letters, events.places - events.begin, latest_ms))
 
 
 def orders_of(plain: Plain, partition: int, offsets: Int64s) -> OrderBatch:
@@ -105,9 +103,9 @@ def _tables(text: UInt8s, hashes: UInt64s, counts: Int64s) -> list[Names]:
 
 
 @njit(cache=True, nogil=True)
-def _read(letters: UInt8s, bounds: Int64s, latest_ms: int) -> tuple[Int64s, Int64s, Float64s]:
+def _read(letters: UInt8s, places: Int64s, latest_ms: int) -> tuple[Int64s, Int64s, Float64s]:
     """Read the plain events: their rows, shape (n,), and what `read_event` says of each."""
-    count = len(bounds) - 1
+    count = len(places)
     rows = np.empty(count, np.int64)
     fields = np.empty((count, len(NAMES) + len(CODES)), np.int64)
     amounts = np.empty((count, len(AMOUNTS)))
@@ -115,7 +113,7 @@ def _read(letters: UInt8s, bounds: Int64s, latest_ms: int) -> tuple[Int64s, Int6
     text = int(letters.ctypes.data)
     n = 0
     for row in range(count):
-        start, end = int(bounds[row]), int(bounds[row + 1])
+        start, end = int(places[row, 0]), int(places[row, 1])
         if read_event(text, start, end, latest_ms, followers, fields, amounts, n):
             rows[n] = row
             n += 1

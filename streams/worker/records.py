@@ -14,6 +14,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from numba import njit
 from numpy.typing import NDArray
 
+from models.orders.texts import Texts
 from streams.worker.compression import decompress
 from streams.worker.runs import Run
 
@@ -122,12 +123,11 @@ def _read(batch: Any, data: bytes) -> Run:
     if batch.compression_type != DefaultRecordBatch.CODEC_NONE:
         data, start = _DECODERS[batch.compression_type](data[_HEADER:]), 0
     places = locate(data, start, count)
-    begins, ends = places[:, 0].tolist(), places[:, 1].tolist()
     timestamps: NDArray[np.int64] = batch.first_timestamp + places[:, 3]
     if batch.timestamp_type:  # the broker's, one for all
         timestamps[:] = batch.max_timestamp
     return Run(
-        [data[begin:end] for begin, end in zip(begins, ends, strict=True)],
+        Texts(data, places[:, :2]),
         batch.base_offset + places[:, 2],
         timestamps,
     )

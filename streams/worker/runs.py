@@ -7,6 +7,8 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.orders.texts import Texts
+
 
 class Record(Protocol):
     """What a run needs of a record."""
@@ -28,7 +30,7 @@ class Record(Protocol):
 class Run:
     """n consecutive records of one partition; offsets rise, and may have holes."""
 
-    values: list[bytes]  # a record without a value counts as empty
+    values: Texts  # a record without a value counts as empty
     offsets: NDArray[np.int64]  # shape (n,)
     timestamps: NDArray[np.int64]  # of the records, ms since the Unix epoch, shape (n,); -1: none
     begin: int | None = None  # end of the run before it; None for the first after a seek
@@ -38,7 +40,7 @@ class Run:
         """Gather records as the driver gives them."""
         times = (record.timestamp for record in records)
         return cls(
-            [record.value or b"" for record in records],
+            Texts.of([record.value or b"" for record in records]),
             np.array([record.offset for record in records], np.int64),
             np.array([-1 if time is None else time for time in times], np.int64),
         )
@@ -49,7 +51,7 @@ class Run:
         if len(runs) == 1:
             return runs[0]
         return cls(
-            [value for run in runs for value in run.values],
+            Texts.joined([run.values for run in runs]),
             np.concatenate([run.offsets for run in runs]),
             np.concatenate([run.timestamps for run in runs]),
             runs[0].begin,
@@ -75,16 +77,12 @@ class Run:
 
     def portions(self, most_bytes: int) -> Iterator[Self]:
         """Divide the run into runs of so many bytes each, or of one record that has more."""
-        if sum(map(len, self.values)) <= most_bytes:
-            yield self
-            return
-        start, taken = 0, 0
-        for stop, value in enumerate(self.values):
-            if stop > start and taken + len(value) > most_bytes:
-                yield self._cut(start, stop)
-                start, taken = stop, 0
-            taken += len(value)
-        yield self._cut(start, len(self))
+        ends = np.cumsum(self.values.sizes)
+        start, before = 0, 0
+        while start < len(self):
+            stop = max(int(np.searchsorted(ends, before + most_bytes, side="right")), start + 1)
+            yield self._part(start, stop) or self
+            start, before = stop, int(ends[stop - 1])
 
     def _part(self, start: int, stop: int) -> Self | None:
         if start == 0 and stop == len(self):

@@ -8,6 +8,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from models.market.stage import MarketStage
+from models.orders.texts import Texts
 from streams.settings import Settings
 from streams.topics import FRAME_BYTES, MEBIBYTE
 from streams.worker.row_frames import pack_words
@@ -27,7 +28,7 @@ AROUND = 128  # bytes that Kafka puts around a record, at most
 
 def run_of(values: list[bytes], first: int = 0) -> Run:
     offsets = np.arange(first, first + len(values))
-    return Run(values, offsets, np.zeros(len(values), np.int64))
+    return Run(Texts.of(values), offsets, np.zeros(len(values), np.int64))
 
 
 @pytest.mark.slow

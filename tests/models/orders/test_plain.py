@@ -10,6 +10,7 @@ from models.orders.batch import OrderBatch
 from models.orders.decode import Decoded, _decode_with_care, decode
 from models.orders.limits import MAX_AHEAD_MS
 from models.orders.plain import read_plain
+from models.orders.texts import Texts
 from tests.factories import NOW_MS, TS, Event, bare_order, encode, order, tapes
 
 GOOD: Final = encode(order())
@@ -116,7 +117,7 @@ def assert_decoded_alike(values: list[bytes]) -> None:
 
 
 def are_plain(*values: bytes) -> list[bool]:
-    rows = read_plain(values, NOW_MS + MAX_AHEAD_MS).rows.tolist()
+    rows = read_plain(Texts.of(values), NOW_MS + MAX_AHEAD_MS).rows.tolist()
     return [row in rows for row in range(len(values))]
 
 

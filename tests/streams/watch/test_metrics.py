@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from models.alerts.envelope import Action, Alert, AlertData, AlertType, Evidence
 from models.market.stage import MarketStage
 from models.market.state import MARKET
+from models.orders.texts import Texts
 from streams.watch.metrics import Metrics, TableSize, _Rate, sizes_of
 from streams.watch.watchdog import Progress
 from streams.worker.runs import Run
@@ -27,7 +28,7 @@ def shown(metrics: Metrics) -> dict[str, float]:
 
 def run_of(*values: bytes) -> Run:
     offsets = np.arange(len(values))
-    return Run([*values], offsets, offsets)
+    return Run(Texts.of(values), offsets, offsets)
 
 
 def alert(kind: AlertType, severity: str) -> Alert:

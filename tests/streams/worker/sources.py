@@ -7,6 +7,7 @@ import numpy as np
 
 from models.alerts.stage import AlertStage
 from models.market.stage import MarketStage
+from models.orders.texts import Texts
 from models.rows import Rows
 from models.score.model import Model
 from streams.worker.partitions import Partition
@@ -21,7 +22,7 @@ P = TypeVar("P", bound=Partition)
 
 def run_of(values: list[bytes], first: int = 0) -> Run:
     offsets = np.arange(first, first + len(values))
-    return Run(values, offsets, np.zeros(len(values), np.int64))
+    return Run(Texts.of(values), offsets, np.zeros(len(values), np.int64))
 
 
 def orders_run(count: int, first: int = 0, source: str = "e") -> Run:

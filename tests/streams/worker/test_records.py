@@ -183,7 +183,7 @@ def test_what_a_failed_transaction_wrote_is_left_out_where_that_is_asked_for() -
     for isolation in (READ_COMMITTED, READ_UNCOMMITTED):
         fetch = Fetch([told, broken, marker, later], 0, 0, isolation, [(1, 1)])
         [run] = FetchedRuns(fetch.records(fetch.data), fetch.data, MOST)
-        seen.append(run.values)
+        seen.append(list(run.values))
     assert seen == [[b"kept", b"done"], [b"kept", b"undone", b"done"]]
 
 

@@ -28,7 +28,7 @@ def test_what_was_read_before_is_left_out() -> None:
     assert reader.unread(run_of([b"0", b"1", b"2"])) is not None
     more = reader.unread(run_of([b"1", b"2", b"3"], 1))
     assert more is not None
-    assert (more.values, more.offsets.tolist()) == ([b"3"], [3])
+    assert list(more) == [(b"3", 3)]
     assert reader.unread(run_of([b"0", b"1"])) is None
 
 
