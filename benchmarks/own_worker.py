@@ -16,7 +16,7 @@ from urllib.error import URLError
 
 from streams.kafka.broker import HOST, free_port
 
-POLL_S: Final = 0.1
+POLL_S: Final = 0.2
 BEGUN: Final = 0.05  # share of the events that come before the clock starts
 PATIENCE_S: Final = 300.0
 _SERIES: Final = re.compile(r"^roguekey_(\w+)(?:\{([^}]*)\})? (\S+)$", re.MULTILINE)

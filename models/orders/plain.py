@@ -83,8 +83,8 @@ class Plain(NamedTuple):
 
 def read_plain(events: Texts, latest_ms: int) -> Plain:
     """Read those events that are plain, and not later than `latest_ms`."""
-    letters = np.frombuffer(b"".join((events.piece, bytes(PADDING))), np.uint8)
-    return Plain(letters, *_read(letters, events.places - events.begin, latest_ms))
+    letters, places = events.padded()
+    return Plain(letters, *_read(letters, places, latest_ms))
 
 
 def orders_of(plain: Plain, partition: int, offsets: Int64s) -> OrderBatch:

@@ -7,7 +7,8 @@ from typing import Self, overload
 import numpy as np
 from typing_extensions import override
 
-from models.orders.batch import Int64s
+from models.orders.batch import Int64s, UInt8s
+from models.orders.tokens import PADDING
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +27,7 @@ class Texts(Sequence[bytes]):
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Put those of several buffers one after the other."""
+        """Put those of several buffers one after the other, and padding behind them."""
         if len(parts) == 1:
             return parts[0]
         pieces, places, end = [], [], 0
@@ -35,7 +36,7 @@ class Texts(Sequence[bytes]):
             pieces.append(piece)
             places.append(part.places + (end - part.begin))
             end += len(piece)
-        return cls(b"".join(pieces), np.concatenate(places))
+        return cls(b"".join((*pieces, bytes(PADDING))), np.concatenate(places))
 
     @override
     def __len__(self) -> int:
@@ -58,6 +59,14 @@ class Texts(Sequence[bytes]):
             return type(self)(self.buffer, self.places[index])
         begin, end = self.places[index].tolist()
         return self.buffer[begin:end]
+
+    def padded(self) -> tuple[UInt8s, Int64s]:
+        """Give the letters, with padding behind them at least, and the places in these."""
+        end = int(self.places[-1, 1]) if len(self) else 0
+        if len(self.buffer) - end >= PADDING:
+            return np.frombuffer(self.buffer, np.uint8), self.places
+        letters = b"".join((self.piece, bytes(PADDING)))
+        return np.frombuffer(letters, np.uint8), self.places - self.begin
 
     @property
     def begin(self) -> int:

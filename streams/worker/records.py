@@ -11,6 +11,7 @@ from aiokafka import codec
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
+from crc32c import crc32c
 from numba import njit
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ from streams.worker.compression import decompress
 from streams.worker.runs import Run
 
 _LENGTH: Final = struct.Struct(">8xi")  # of a batch, behind these two fields
+_CRC: Final = struct.Struct(">17xI")  # of all behind it
 _COUNT: Final = struct.Struct(">57xi")  # of its records
 _HEADER: Final = _COUNT.size
 _MAGIC_AT: Final = 16
@@ -82,7 +84,7 @@ class FetchedRuns:
         while found._records.has_next():
             batch = found._records.next_batch()
             end = start + _LENGTH.size + _LENGTH.unpack_from(data, start)[0]
-            if found._check_crcs and not batch.validate_crc():
+            if found._check_crcs and not _is_whole(data, start, end):
                 raise CorruptRecordException(f"Invalid CRC - {found._tp}")
             if not (self._is_aborted(batch) or batch.is_control_batch):
                 run = _read(batch, data[start:end]).since(self.next_fetch_offset)
@@ -100,6 +102,12 @@ class FetchedRuns:
         if batch.is_control_batch and found._contains_abort_marker(batch):
             found._aborted_producers.discard(batch.producer_id)
         return batch.is_transactional and batch.producer_id in found._aborted_producers
+
+
+def _is_whole(data: bytes, start: int, end: int) -> bool:
+    """Whether a batch is as it was written; to ask aiokafka takes over ten times longer."""
+    (crc,) = _CRC.unpack_from(data, start)
+    return crc32c(memoryview(data)[start + _CRC.size : end]) == int(crc)
 
 
 def locate(data: bytes, start: int, count: int) -> NDArray[np.int64]:

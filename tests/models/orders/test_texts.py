@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.orders.texts import Texts
+from models.orders.tokens import PADDING
 
 LISTS = st.lists(st.binary(max_size=5), max_size=8)
 
@@ -33,6 +34,9 @@ def test_parts_of_several_are_joined(parts: list[tuple[list[bytes], int]]) -> No
 def test_what_lies_between_them_in_the_buffer_is_no_part_of_them() -> None:
     ours = Texts(b"..ab..c.", np.array([[2, 4], [6, 6], [6, 7]]))
     assert list(ours) == [b"ab", b"", b"c"]
+    letters, places = ours.padded()
+    assert [letters[begin:end].tobytes() for begin, end in places] == list(ours)
+    assert len(letters) >= places[-1, 1] + PADDING
     assert list(Texts.joined([ours, Texts.of([b"d"])])) == [b"ab", b"", b"c", b"d"]
     with pytest.raises(IndexError):
         ours[3]
