@@ -15,9 +15,9 @@ app. A key's app is its home, whatever tag its orders bear: that is the thief's 
 never bought before may be of any.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import log
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -50,12 +50,15 @@ SUSPECTS: Final = np.dtype(
 )
 
 
+Pair: TypeAlias = Sequence[float]  # of those around a fill in the market, and of its app there
+
+
 class Company(NamedTuple):
     """Others around one fill: in the market, and of the fill's app there."""
 
-    weight: list[float]  # of the two, as evidence
-    rogue: list[float]  # rogue buyers that one must expect among them
-    besides: list[float]  # once it is counted: rogue buyers not of the lead app; honest buyers
+    weight: Pair  # of the two, as evidence
+    rogue: Pair  # rogue buyers that one must expect among them
+    besides: Pair  # once it is counted: rogue buyers not of the lead app; honest buyers
 
 
 class Around(NamedTuple):

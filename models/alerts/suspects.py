@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from models.alerts.crowd import Around
+from models.alerts.crowd import Around, Pair
 from models.alerts.envelope import Place
 from models.alerts.incidents import Sighting
 from models.alerts.reasons import Finding
@@ -62,9 +62,9 @@ class Suspect(msgspec.Struct):
         """Whether it is a purchase."""
         return self.finding.buys
 
-    def seen_again(self, rank: float, rogue: Float32s) -> None:
+    def seen_again(self, rank: float, rogue: Pair) -> None:
         """Take in that more of those around it look rogue than did at the time."""
-        around, fellows = rogue.tolist()
+        around, fellows = rogue
         self.finding = replace(self.finding, rogue_around=around, rogue_fellows=fellows)
         self.rerank(rank)
 

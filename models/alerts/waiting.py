@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from models.alerts.crowd import Company, weight_of
+from models.alerts.crowd import Company, Pair, weight_of
 from models.alerts.suspects import Suspect
 from models.market.state import CROWD_MS
 from models.score.model import Model
@@ -20,7 +20,7 @@ from models.score.parts import (
     CROWD_WEIGHT,
     MOST_COMPANY,
     campaign_of,
-    company_of,
+    company_of_one,
 )
 from models.snapshot import Remembering
 
@@ -66,29 +66,26 @@ class Waiting(Remembering):
         market, fellows = company.weight
         market = max(market, weight_of(*company.besides))
         most = (1.0 + TINY) * min(MOST_COMPANY, CROWD_WEIGHT * market + APP_CROWD_WEIGHT * fellows)
-        if not any(
-            w.share * most + _earlier(w) > w.parts[CROWD] + w.parts[APP_CROWD] for w in waiting
-        ):
+        moved: list[tuple[Suspect, Pair]] = []
+        for one in waiting:
+            held = one.parts[CROWD] + one.parts[APP_CROWD]
+            if one.share * most + _earlier(one) <= held or one.key == by.key:
+                continue
+            weight, rogue = _around(one, by, company)
+            crowd, app_crowd = company_of_one(weight, one.share)
+            app_crowd += _earlier(one)
+            if crowd + app_crowd > held:
+                one.parts[CROWD], one.parts[APP_CROWD] = crowd, app_crowd
+                moved.append((one, rogue))
+        if not moved:
             return []
-        fellow = np.array([[by.origin is not None and by.origin == w.origin] for w in waiting])
-        apart = np.array([_apart(w, by, company) for w in waiting], np.float32)
-        crowds = np.where(fellow, company.weight, apart[:, :2])
-        rogue = np.where(fellow, company.rogue, apart[:, 2:])
-        parts = np.array([w.parts for w in waiting])
-        evidence = company_of(crowds, np.array([w.share for w in waiting]))
-        evidence[:, 1] += [_earlier(w) for w in waiting]
-        more = evidence.sum(axis=1) > parts[:, [CROWD, APP_CROWD]].sum(axis=1)
-        more &= np.array([w.key != by.key for w in waiting])
-        if not more.any():
-            return []
-        parts[:, [CROWD, APP_CROWD]] = evidence
-        ranks = model.rank(parts) - HINDSIGHT
-        for place in np.flatnonzero(more).tolist():
-            waiting[place].parts = parts[place].tolist()
-        proved = np.flatnonzero(more & (ranks >= model.threshold)).tolist()
-        for place in proved:
-            waiting[place].seen_again(float(ranks[place]), rogue[place])
-        return [waiting[place] for place in proved]
+        ranks = model.rank(np.array([one.parts for one, _ in moved])) - HINDSIGHT
+        proved = []
+        for (one, rogue), rank in zip(moved, ranks.tolist(), strict=True):
+            if rank >= model.threshold:
+                one.seen_again(rank, rogue)
+                proved.append(one)
+        return proved
 
     def _forget(self, now: int) -> None:
         """Drop what is too long ago; now and then, whatever market it is of."""
@@ -105,17 +102,20 @@ def _recent(waiting: list[Suspect], now: int) -> list[Suspect]:
     return [suspect for suspect in waiting if abs(now - suspect.time) <= WINDOW_MS]
 
 
-def _apart(suspect: Suspect, by: Suspect, company: Company) -> tuple[float, float, float, float]:
-    """Weight and rogue buyers around one of another app than the later purchase's.
+def _around(suspect: Suspect, by: Suspect, company: Company) -> tuple[Pair, Pair]:
+    """Weight and number of the rogue buyers around a purchase, and of those of its app.
 
-    Those of the lead app do not count, nor does it itself, as far as it is remembered there.
+    To one of another app than the later purchase's those of the lead app do not count, nor does it
+    itself, as far as it is remembered there.
     """
+    if by.origin is not None and by.origin == suspect.origin:
+        return company.weight, company.rogue
     if suspect.stranger:  # it may be of any app
-        return company.weight[0], 0.0, company.rogue[0], 0.0
+        return (company.weight[0], 0.0), (company.rogue[0], 0.0)
     rogue, others = company.besides
     own = suspect.own * exp(-abs(by.time - suspect.time) / CROWD_MS)
     rogue = max(0.0, rogue - own)
-    return weight_of(rogue, others), 0.0, rogue, 0.0
+    return (weight_of(rogue, others), 0.0), (rogue, 0.0)
 
 
 def _alone(suspect: Suspect) -> float:

@@ -5,7 +5,7 @@ them says is the Poisson tail of n where N times that share is expected, over al
 Fills at one price may come of one resting order, which many meet: a price counts once.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lgamma, log
@@ -104,9 +104,10 @@ def suspect(dealings: Dealings, account: str, threshold: float) -> Suspicion | N
     seller = dealings.sellers[account]
     found = [dealings.sprees[number] for number in seller.sprees if number in dealings.sprees]
     alerted = [spree for spree in found if spree.alerted and not _is_named(dealings, spree.account)]
-    met = Counter[str]()
+    met: defaultdict[str, int] = defaultdict(int)
     for spree in alerted:
-        met.update({market: sales.count for market, sales in spree.sales[account].items()})
+        for market, met_there in spree.sales[account].items():
+            met[market] += met_there.count
     places = [market for market, count in met.items() if count >= OFTEN]
     if not places or _is_robbed(dealings, account, places):
         return None

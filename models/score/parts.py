@@ -8,6 +8,8 @@ prior knowledge, fitted over many exchanges that five simulators made (benchmark
 how, over ours alone).
 """
 
+from collections.abc import Sequence
+from math import log1p
 from typing import Final
 
 import numpy as np
@@ -71,12 +73,19 @@ def company_of(crowd: Float32s | Float64s, share: Float32s | Float64s) -> Float6
     return company
 
 
+def company_of_one(crowd: Sequence[float], share: float) -> tuple[float, float]:
+    """Give `company_of` one fill, without the arrays."""
+    around, fellows = CROWD_WEIGHT * crowd[0], APP_CROWD_WEIGHT * crowd[1]
+    shrunk = MOST_COMPANY / max(around + fellows, MOST_COMPANY)
+    return around * shrunk * share, fellows * shrunk * share
+
+
 def campaign_of(earlier: int, share: float) -> float:
     """Evidence from so many keys of the same app that looked rogue in the market hours before.
 
     `share`: how much of its company counts for the fill.
     """
-    return share * CAMPAIGN_WEIGHT * float(np.log1p(min(earlier, MOST_EARLIER)))
+    return share * CAMPAIGN_WEIGHT * log1p(min(earlier, MOST_EARLIER))
 
 
 def standing(fills: Rows) -> Float64s:

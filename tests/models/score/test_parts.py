@@ -18,6 +18,8 @@ from models.score.parts import (
     PARTS,
     PERSISTENCE_WEIGHT,
     WEIGHTS,
+    company_of,
+    company_of_one,
     contributions,
     parts_of,
     standing,
@@ -104,6 +106,14 @@ def test_the_company_of_a_fill_never_gives_more_than_its_bound(all_keys: float, 
     wanted = all_keys * CROWD_WEIGHT + app * APP_CROWD_WEIGHT
     assert crowd + app_crowd == pytest.approx(min(wanted, MOST_COMPANY), rel=1e-5)
     assert min(crowd, app_crowd) >= 0.0
+
+
+@given(st.floats(0.0, 9.0), st.floats(0.0, 9.0), st.floats(0.0, 1.0))
+def test_one_fill_has_the_company_that_it_has_in_a_batch(
+    crowd: float, app: float, share: float
+) -> None:
+    [both] = company_of(np.array([[crowd, app]]), np.array([share])).tolist()
+    assert company_of_one((crowd, app), share) == tuple(both)
 
 
 def test_parts_do_not_depend_on_the_rows_beside_them() -> None:
