@@ -13,7 +13,8 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
-START_S: Final = 2.0  # for a reader that nobody waits for any more to finish its start
+START_S: Final = 2.0  # for a client that nobody waits for any more to finish its start
+STOP_S: Final = 2.0  # likewise for its end
 PATIENCE_S: Final = 60.0  # for the next records; a reader is told nothing of brokers that are away
 POLL_MS: Final = 1000
 
@@ -41,16 +42,7 @@ async def start_reader(brokers: list[str], client: Mapping[str, Any]) -> AIOKafk
     """
     how = {"enable_auto_commit": False, "auto_offset_reset": "none", **client}
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers, **how)
-    starting = asyncio.create_task(consumer.start())
-    try:
-        await asyncio.shield(starting)
-    except BaseException:
-        if not starting.done():  # cut short, it would leave a connection open
-            await asyncio.wait([starting], timeout=START_S)
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-        await consumer.stop()
-        raise
+    await start_client(consumer)
     return consumer
 
 
@@ -64,15 +56,32 @@ async def reading(brokers: list[str], client: Mapping[str, Any]) -> AsyncIterato
         await stop_client(reader)
 
 
+async def start_client(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Start a client of aiokafka, and stop it if that fails, or nobody waits for it any more."""
+    starting = asyncio.create_task(client.start())
+    try:
+        await asyncio.shield(starting)
+    except BaseException:
+        if not starting.done():  # cut short, it would leave a connection open
+            await asyncio.wait([starting], timeout=START_S)
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+        await stop_client(client)
+        raise
+
+
 async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     """Stop a client of aiokafka.
 
     While brokers are away its own tasks, which it cancels, make it look as if ours were cancelled.
     """
+    stopping = asyncio.create_task(client.stop())
     try:
-        await client.stop()
+        await asyncio.shield(stopping)
     except asyncio.CancelledError:
         if (task := asyncio.current_task()) and task.cancelling():
+            # Cut short, it would leave connections open, and take itself for stopped ever after.
+            await asyncio.wait([asyncio.gather(stopping, return_exceptions=True)], timeout=STOP_S)
             raise
 
 

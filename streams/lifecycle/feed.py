@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from typing_extensions import override
 
 from streams.closing import Closing
-from streams.kafka.clients import stop_client
+from streams.kafka.clients import start_client, stop_client
 from streams.lifecycle.entries import CONTENT_TYPE
 from streams.lifecycle.store import Place
 from streams.topics import MEBIBYTE
@@ -185,11 +185,10 @@ async def _start(
         **options,
     )
     producer = AIOKafkaProducer(enable_idempotence=True, **options)
+    await start_client(consumer)
     try:
-        await consumer.start()
-        await producer.start()
+        await start_client(producer)
     except BaseException:
-        await consumer.stop()
-        await producer.stop()
+        await stop_client(consumer)
         raise
     return consumer, producer

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams.kafka.clients import next_records, reading
+from streams.kafka.clients import next_records, reading, start_client, stop_client
 from streams.topics import FRAME_BYTES, MEBIBYTE
 from streams.worker.checkpoints import Message
 
@@ -74,7 +74,7 @@ class Changelog:
         """Let go of the brokers, for good."""
         self._is_stopped = True
         if self._producer is not None:
-            await self._producer.stop()
+            await stop_client(self._producer)
 
     def _reader(self) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
         how = {
@@ -96,12 +96,10 @@ class Changelog:
                     max_request_size=FRAME_BYTES,
                     request_timeout_ms=AWAY_MS,
                 )
-                try:
-                    await producer.start()
-                    self._end_if_stopped()  # meanwhile
-                except BaseException:
-                    await producer.stop()
-                    raise
+                await start_client(producer)
+                if self._is_stopped:  # meanwhile
+                    await stop_client(producer)
+                self._end_if_stopped()
                 self._producer = producer
             return self._producer
 

@@ -75,6 +75,31 @@ def test_a_reader_that_cannot_connect_is_stopped(caplog: pytest.LogCaptureFixtur
     gc.collect()  # a reader that nobody stopped tells of it here, as a warning
 
 
+def test_a_reader_that_is_cut_short_at_any_time_leaves_no_connection_open(
+    broker: EmbeddedBroker, orders: str, produce: Produce
+) -> None:
+    produce(orders, 0, [b"a"])
+    place = TopicPartition(orders, 0)
+
+    async def read() -> None:
+        async with reading([broker.address], {}) as reader:
+            await reader.end_offsets([place])
+
+    async def cut_short(turns: int) -> bool:
+        reads = asyncio.create_task(read())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+            if reads.done():
+                return False
+        reads.cancel()
+        await asyncio.gather(reads, return_exceptions=True)
+        return reads.cancelled()
+
+    cuts = [asyncio.run(cut_short(turns)) for turns in range(1, 400, 3)]
+    assert sum(cuts) > len(cuts) // 10
+    gc.collect()  # a connection that nobody closed tells of it here, as a warning
+
+
 def test_a_reader_of_brokers_that_went_away_gives_up_and_closes(
     broker: EmbeddedBroker, orders: str, produce: Produce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
