@@ -4,6 +4,7 @@ Each of them is alone at its time, where no crowd is to be seen. So an app's key
 in a market, or nearly so, are remembered there for a day and a half.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import numpy as np
@@ -31,21 +32,33 @@ class Campaigns(Remembering):
         self._seen: dict[str, dict[str, int]] = {}
         self._swept = 0
 
-    def meet(self, suspect: Suspect, model: Model) -> None:
-        """Weigh a purchase again if it is not its app's first there, and remember it."""
-        if suspect.origin is None or suspect.share <= 0.0:
+    def meet(self, suspects: Sequence[Suspect], model: Model) -> None:
+        """Weigh purchases again that are not their app's first there, and remember them.
+
+        They come in order of time.
+        """
+        later = [one for one in suspects if self._is_later(one)]
+        if not later:
             return
-        now, alone = suspect.time, suspect.rank
+        for one in later:
+            one.parts[APP_CROWD] += campaign_of(one.earlier, one.share)
+        ranks = model.rank(np.array([one.parts for one in later]))
+        for one, rank in zip(later, ranks.tolist(), strict=True):
+            one.rerank(rank)
+
+    def _is_later(self, suspect: Suspect) -> bool:
+        """Remember a purchase; whether others of its app came hours before it."""
+        if suspect.origin is None or suspect.share <= 0.0:
+            return False
+        now = suspect.time
         place = suspect.market + MARKET_SEPARATOR + suspect.origin
         seen = self._seen.get(place, {})
         others = [first for key, first in seen.items() if key != suspect.key]
         suspect.earlier = sum(APART_MS <= now - first <= WINDOW_MS for first in others)
-        if suspect.earlier:
-            suspect.parts[APP_CROWD] += campaign_of(suspect.earlier, suspect.share)
-            suspect.rerank(float(model.rank(np.array([suspect.parts]))[0]))
-        if alone >= THRESHOLD - NEARLY:
+        if suspect.rank >= THRESHOLD - NEARLY:
             self._forget(now)
             self._seen.setdefault(place, {}).setdefault(suspect.key, now)
+        return suspect.earlier > 0
 
     def _forget(self, now: int) -> None:
         """Drop what is too long ago, once an hour."""

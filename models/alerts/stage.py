@@ -114,13 +114,13 @@ class AlertStage:
         told = 0  # offers that profiteers have heard of
         self._apps.begin(suspects)
         picked = suspects_at(suspects, chosen, parts, ranks, around, medians)
+        self._campaigns.meet(picked, self._model)
         found = zip(chosen.tolist(), places, picked, around.each(chosen), strict=True)
         for row, place, one, company in found:
             if told < len(offers) and offers[told] < place:
                 before = bisect_left(offers, place)
                 alerts += self._profiteers.hear(rows, offers[told:before])
                 told = before
-            self._campaigns.meet(one, self._model)
             alerted = False
             if one.rank >= self._noteworthy:
                 self.watch(one, one.sighting.ts)

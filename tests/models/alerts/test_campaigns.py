@@ -23,8 +23,7 @@ def purchase(number: int, rank: float = NEAR, share: float = 1.0, **changes: Any
 
 def met(*purchases: Suspect) -> Suspect:
     campaigns = Campaigns()
-    for one in purchases:
-        campaigns.meet(one, MODEL)
+    campaigns.meet(purchases, MODEL)
     return purchases[-1]
 
 
@@ -78,10 +77,10 @@ def test_whom_only_a_campaign_brings_near_an_alert_makes_it_no_larger() -> None:
 def test_what_is_remembered_outlives_a_restart_and_is_forgotten_in_time() -> None:
     campaigns, again = Campaigns(), Campaigns()
     for number in range(4):
-        campaigns.meet(purchase(number), MODEL)
+        campaigns.meet([purchase(number)], MODEL)
     again.restore(campaigns.save())
     last = purchase(4)
-    again.meet(last, MODEL)
+    again.meet([last], MODEL)
     assert last.earlier == 4
-    again.meet(purchase(5, symbol="OTHER", ts=TS + 2 * WINDOW_MS), MODEL)
+    again.meet([purchase(5, symbol="OTHER", ts=TS + 2 * WINDOW_MS)], MODEL)
     assert [list(seen) for seen in again._seen.values()] == [["k5"]]
