@@ -69,7 +69,10 @@ class OwnWorker:
         Gives the first look at that, or the one before if it came late, with half of them read.
         """
         before = sample = self.wait_for(0)
+        deadline = time.monotonic() + PATIENCE_S
         while sample.events < BEGUN * events:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the worker read {sample.events} events in {PATIENCE_S:g} s")
             time.sleep(POLL_S)
             before, sample = sample, self.wait_for(0)
         return sample if 2 * sample.events <= events else before

@@ -75,7 +75,7 @@ _PARTS: Final = (2, 1, 1, 1, 1)  # of the names of each table
 class Plain(NamedTuple):
     """The m plain ones of some events, as they were read."""
 
-    letters: UInt8s  # the text of all events
+    letters: UInt8s  # the text in which the events lie
     rows: Int64s  # which events these are, shape (m,)
     fields: Int64s  # shape (m, 14)
     amounts: Float64s  # shape (m, 4)

@@ -27,7 +27,7 @@ class Texts(Sequence[bytes]):
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Put those of several buffers one after the other, and padding behind them."""
+        """Put those of several buffers one after the other, and padding behind those of many."""
         if len(parts) == 1:
             return parts[0]
         pieces, places, end = [], [], 0
@@ -63,7 +63,8 @@ class Texts(Sequence[bytes]):
     def padded(self) -> tuple[UInt8s, Int64s]:
         """Give the letters, with padding behind them at least, and the places in these."""
         end = int(self.places[-1, 1]) if len(self) else 0
-        if len(self.buffer) - end >= PADDING:
+        # Zeros, as `models.orders.tokens` wants them: a search may run over other texts up to them.
+        if len(self.buffer) - end >= PADDING and self.buffer.endswith(bytes(PADDING)):
             return np.frombuffer(self.buffer, np.uint8), self.places
         letters = b"".join((self.piece, bytes(PADDING)))
         return np.frombuffer(letters, np.uint8), self.places - self.begin

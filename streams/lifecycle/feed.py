@@ -184,9 +184,9 @@ async def _start(
         isolation_level="read_uncommitted",
         **options,
     )
-    producer = AIOKafkaProducer(enable_idempotence=True, **options)
     await start_client(consumer)
     try:
+        producer = AIOKafkaProducer(enable_idempotence=True, **options)
         await start_client(producer)
     except BaseException:
         await stop_client(consumer)

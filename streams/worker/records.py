@@ -135,7 +135,7 @@ def _read(batch: Any, data: bytes) -> Run:
     if batch.timestamp_type:  # the broker's, one for all
         timestamps[:] = batch.max_timestamp
     return Run(
-        Texts(data, places[:, :2]),
+        Texts(data, np.ascontiguousarray(places[:, :2])),
         batch.base_offset + places[:, 2],
         timestamps,
     )

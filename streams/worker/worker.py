@@ -326,7 +326,7 @@ class Worker:
         """Give the partitions of orders that rest: too many rows wait for others that are behind.
 
         Those go on that have not passed the first row that waits, and the last of those that are
-        awaited: what it has read may be on its way. So there is always one.
+        awaited: what it has read may be on its way.
         """
         merging = [part for part in self._all_recovered() if isinstance(part, Merging)]
         ahead: dict[int, int] = {}

@@ -1,6 +1,9 @@
+import gc
+import socket
 from collections.abc import Iterator
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from kafka import KafkaAdminClient, KafkaProducer
 
 from streams.kafka.broker import EmbeddedBroker
@@ -64,3 +67,14 @@ def test_a_topic_that_does_not_exist_is_named(address: str) -> None:
         pytest.raises(FeedError, match="topic absent does not exist"),
     ):
         feed.bounds()
+
+
+def test_a_feed_that_cannot_connect_leaves_no_client_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(KafkaConnectionError):
+            KafkaFeed([f"127.0.0.1:{taken.getsockname()[1]}"], ["orders"], "test.lifecycle")
+    gc.collect()  # a client that nobody stopped tells of it here
+    assert not [record for record in caplog.records if "Unclosed" in record.getMessage()]
