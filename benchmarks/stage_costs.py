@@ -47,9 +47,8 @@ class Stages:
         parts, _ = self._markets[partition].observe(run, NOW_MS)
         frames = list(frames_of(parts))
         observed = time.process_time()
-        decode(
-            run.values, partition=partition, offsets=run.offsets, now_ms=NOW_MS
-        )  # as it has done
+        # As it has done itself:
+        decode(run.values, partition=partition, offsets=run.offsets, now_ms=NOW_MS)
         decoding = time.process_time() - observed
         self.took[DECODE] += decoding
         self.took[OBSERVE] += observed - began - decoding

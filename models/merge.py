@@ -23,6 +23,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from models.orders.batch import Int64s, UInt64s
 from models.rows import LONG_AGO, NEVER, Rows, owners
@@ -121,16 +122,15 @@ class Merge:
         return self._first.earliest if self._first else NEVER
 
     @property
-    def awaited(self) -> set[int]:
+    def behind(self) -> set[int]:
         """Sources that the first event that is held waits for."""
         if self._first is None:
             return set()
-        waits = (self._quiet < self._first.seen) & (self._passed <= self._first.earliest)
-        return set(np.flatnonzero(waits.any(axis=1)).tolist())
+        return set(np.flatnonzero(self._waits_for(self._first).any(axis=1)).tolist())
 
     def ready(self) -> Rows | None:
         """Give the events that nothing can come before any more, in order; None without any."""
-        if self._awaited or self._first is None or self._waits(self._first):
+        if self._awaited or self._first is None or self._waits_for(self._first).any():
             return None
         until = self._due_before()
         ending = [part for part in self._held if part.earliest < until]
@@ -207,9 +207,10 @@ class Merge:
         if self._first is None or part.earliest < self._first.earliest:
             self._first = part
 
-    def _waits(self, part: "_Part") -> bool:
-        """Whether even the first event of a part has to wait for some source."""
-        return bool((self._passed[self._quiet < part.seen] <= part.earliest).any())
+    def _waits_for(self, part: "_Part") -> NDArray[np.bool_]:
+        """Whether even the first event of a part waits for each lane of each source."""
+        waits: NDArray[np.bool_] = (self._quiet < part.seen) & (self._passed <= part.earliest)
+        return waits
 
     def _due_before(self) -> int:
         """Time from which an event is held that has to wait for some source."""

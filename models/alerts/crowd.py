@@ -50,7 +50,7 @@ SUSPECTS: Final = np.dtype(
 )
 
 
-Pair: TypeAlias = Sequence[float]  # of those around a fill in the market, and of its app there
+Pair: TypeAlias = Sequence[float]  # two numbers that tell of those around a fill
 
 
 class Company(NamedTuple):

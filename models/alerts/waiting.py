@@ -69,11 +69,12 @@ class Waiting(Remembering):
         moved: list[tuple[Suspect, Pair]] = []
         for one in waiting:
             held = one.parts[CROWD] + one.parts[APP_CROWD]
-            if one.share * most + _earlier(one) <= held or one.key == by.key:
+            earlier = _earlier(one)
+            if one.share * most + earlier <= held or one.key == by.key:
                 continue
             weight, rogue = _around(one, by, company)
             crowd, app_crowd = company_of_one(weight, one.share)
-            app_crowd += _earlier(one)
+            app_crowd += earlier
             if crowd + app_crowd > held:
                 one.parts[CROWD], one.parts[APP_CROWD] = crowd, app_crowd
                 moved.append((one, rogue))

@@ -62,9 +62,8 @@ class Texts(Sequence[bytes]):
 
     def padded(self) -> tuple[UInt8s, Int64s]:
         """Give the letters, with padding behind them at least, and the places in these."""
-        end = int(self.places[-1, 1]) if len(self) else 0
         # Zeros, as `models.orders.tokens` wants them: a search may run over other texts up to them.
-        if len(self.buffer) - end >= PADDING and self.buffer.endswith(bytes(PADDING)):
+        if len(self.buffer) - self.end >= PADDING and self.buffer.endswith(bytes(PADDING)):
             return np.frombuffer(self.buffer, np.uint8), self.places
         letters = b"".join((self.piece, bytes(PADDING)))
         return np.frombuffer(letters, np.uint8), self.places - self.begin
@@ -75,9 +74,14 @@ class Texts(Sequence[bytes]):
         return int(self.places[0, 0]) if len(self) else 0
 
     @property
+    def end(self) -> int:
+        """Where the last of them ends."""
+        return int(self.places[-1, 1]) if len(self) else 0
+
+    @property
     def piece(self) -> memoryview:
         """The part of the buffer from the first of them to the last."""
-        return memoryview(self.buffer)[self.begin : int(self.places[-1, 1]) if len(self) else 0]
+        return memoryview(self.buffer)[self.begin : self.end]
 
     @property
     def sizes(self) -> Int64s:

@@ -96,9 +96,9 @@ class Merging(Partition):
         return self._merge.earliest
 
     @property
-    def awaited(self) -> set[int]:
+    def behind(self) -> set[int]:
         """Sources that the first of them waits for."""
-        return self._merge.awaited
+        return self._merge.behind
 
     @property
     @override

@@ -336,7 +336,7 @@ class Worker:
             clocks = {number: market.clock for number, market in markets.items()}
             ahead = {number: clock for number, clock in clocks.items() if clock > first}
             keys = self._recovered(self._names.keys, KeyPartition).values()
-            awaited = clocks.keys() & {source for part in keys for source in part.awaited}
+            awaited = clocks.keys() & {source for part in keys for source in part.behind}
             if awaited:
                 ahead.pop(min(awaited, key=clocks.__getitem__), None)
         self.places.resting = {TP(self._names.orders, number) for number in ahead}
