@@ -38,7 +38,8 @@ EASIER: Final = 4.0  # log odds by which the model alerts sooner
 RATES: Final = (2_000.0, 20_000.0)
 NEARLY_ALL: Final = 0.8  # of the highest rate
 TRAINED_ON: Final = 50_000
-AT_ONCE: Final = 10_000  # orders that wake everything up first, and are not timed
+WARM_UP: Final = 60_000  # orders that are not timed: a broker's Java begins slowly
+WARM_UP_RATE: Final = 20_000.0  # orders/s
 EVENTS: Final = 400_000
 FEWEST: Final = 120_000  # orders that are timed at a low rate, though it takes longer
 SHORT_EVENTS: Final = 20_000
@@ -135,10 +136,11 @@ def _routed(line: bytes) -> Order:
 def _run(
     ground: Stand, model: Path, orders: list[Order], rate: float, seconds: float, core: int | None
 ) -> Run:
-    timed = orders[AT_ONCE : AT_ONCE + int(rate * seconds)]
+    warm_up = min(WARM_UP, len(orders) // 2)
+    timed = orders[warm_up : warm_up + int(rate * seconds)]
     with own_worker(ground.address, model, ground.partitions, "latency", core) as worker:
         worker.wait_for(0)
-        return asyncio.run(_Race(ground.address).run(orders[:AT_ONCE], timed, rate))
+        return asyncio.run(_Race(ground.address).run(orders[:warm_up], timed, rate))
 
 
 class _Race:
@@ -151,28 +153,34 @@ class _Race:
         self._any = asyncio.Event()
 
     async def run(self, first: list[Order], timed: list[Order], rate: float) -> Run:
-        """Wake everything up, then send at a rate, and wait for the last alerts."""
+        """Warm everything up, then send at a rate, and wait for the last alerts."""
         producer = AIOKafkaProducer(bootstrap_servers=self._address, max_batch_size=1 << 19)
         consumer = AIOKafkaConsumer(bootstrap_servers=self._address, auto_offset_reset="earliest")
         await producer.start()
         await consumer.start()
         consumer.assign([TopicPartition("alerts", 0)])
         listener = asyncio.create_task(self._listen(consumer))
-        await self._send(producer, first, timed=False)
+        await self._send_at(producer, first, WARM_UP_RATE, timed=False)
         await asyncio.wait_for(self._any.wait(), PATIENCE_S)
         await asyncio.sleep(SETTLED_S)
-        began, done = time.monotonic(), 0
-        while done < len(timed):
-            due = min(len(timed), 1 + int((time.monotonic() - began) * rate))
-            await self._send(producer, timed[done:due], timed=True)
-            done = due
-            await asyncio.sleep(PORTION_S)
-        took = time.monotonic() - began
+        took = await self._send_at(producer, timed, rate, timed=True)
         await asyncio.sleep(SETTLED_S)
         listener.cancel()
         await producer.stop()
         await consumer.stop()
         return Run(rate, len(timed) / took, self._delays)
+
+    async def _send_at(
+        self, producer: AIOKafkaProducer, orders: list[Order], rate: float, *, timed: bool
+    ) -> float:
+        """Send orders as they fall due at a rate; return the seconds that it took."""
+        began, done = time.monotonic(), 0
+        while done < len(orders):
+            due = min(len(orders), 1 + int((time.monotonic() - began) * rate))
+            await self._send(producer, orders[done:due], timed=timed)
+            done = due
+            await asyncio.sleep(PORTION_S)
+        return time.monotonic() - began
 
     async def _listen(self, consumer: AIOKafkaConsumer) -> None:
         while True:

@@ -58,7 +58,8 @@ class KafkaCluster:
 
     `protocols` are those of its listeners (PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL), `properties`
     further broker settings, `users` what the storage tool takes as `--add-scram`, `beside` the node
-    of which it is a second one. It ends with this process, also when that is killed.
+    of which it is a second one, `where` the folder of its data, if not that of temporary files. It
+    ends with this process, also when that is killed.
     """
 
     def __init__(
@@ -67,8 +68,9 @@ class KafkaCluster:
         properties: Mapping[str, str] | None = None,
         users: Sequence[str] = (),
         beside: "KafkaCluster | None" = None,
+        where: Path | None = None,
     ) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="roguekey-kafka-")
+        self._folder = tempfile.TemporaryDirectory(prefix="roguekey-kafka-", dir=where)
         self._ports = {name: free_port() for name in (*protocols, "CONTROLLER")}
         self._users = users
         self._id: str = beside._id if beside else _new_id()
