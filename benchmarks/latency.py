@@ -2,10 +2,10 @@
 
 `python -m benchmarks.latency [--short] [--rate N ...] [--seconds S]`: a broker, a worker process
 and its topics as they run live; without rates 2,000 and 20,000 orders/s and four fifths of what the
-worker does at most. The worker has one core, where there are several, and all others are left to
-the brokers, the producer and whoever reads the alerts. The model alerts far sooner than it should,
-on one order in some five hundred, so that there are enough alerts. Orders leave every few
-milliseconds in one batch a partition; each is timed from then.
+worker does at most, three times each, in turn. The worker has one core, where there are several,
+and all others are left to the brokers, the producer and whoever reads the alerts. The model alerts
+far sooner than it should, on one order in some five hundred, so that there are enough alerts.
+Orders leave every few milliseconds in one batch a partition; each is timed from then.
 """
 
 import asyncio
@@ -14,10 +14,11 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import numpy as np
@@ -43,6 +44,7 @@ WARM_UP_RATE: Final = 20_000.0  # orders/s
 EVENTS: Final = 400_000
 FEWEST: Final = 120_000  # orders that are timed at a low rate, though it takes longer
 SHORT_EVENTS: Final = 20_000
+RUNS: Final = 3  # of each rate, in turn
 SECONDS: Final = 15.0
 DAYS: Final = 7.0
 KEYS: Final = 3000
@@ -54,11 +56,15 @@ QUANTILES: Final = (50.0, 99.0, 99.9)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of one rate."""
+    """What came of one run at a rate."""
 
-    wanted: float  # orders/s
+    rate: float  # that was wanted, orders/s
     sent: float  # orders/s, in fact
-    delays: list[float]  # order sent to alert received, ms
+    delays_ms: list[float]  # order sent to alert received
+
+    def quantile(self, q: float) -> float:
+        """Delay in ms that q % of the alerts do not exceed; nan without any."""
+        return float(np.percentile(self.delays_ms or [np.nan], q))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             RATES[:1] if flags.short else [*RATES, _nearly_all(lines, name, core)]
         )
         orders = [_routed(line) for line in lines]
-        runs = []
-        for rate in rates:
+        runs: dict[float, list[Run]] = {rate: [] for rate in rates}
+        for rate in list(rates) * (1 if flags.short else RUNS):
             seconds = flags.seconds or (2.0 if flags.short else max(SECONDS, FEWEST / rate))
             with stand(DEFAULT_PARTITIONS, short=flags.short) as ground:
-                runs.append(_run(ground, model, orders, rate, seconds, core))
-    data = [{"rate": run.wanted, "sent": run.sent, "delays_ms": run.delays} for run in runs]
+                runs[rate].append(_run(ground, model, orders, rate, seconds, core))
     Report.of("latency", flags).write(
-        "Order sent to alert received", as_markdown(ground.broker, runs), data, drawn(runs)
+        "Order sent to alert received",
+        as_markdown(ground.broker, runs),
+        [asdict(run) for of_rate in runs.values() for run in of_rate],
+        drawn(runs),
     )
     return 0
 
@@ -207,26 +215,31 @@ class _Race:
             await producer.send_batch(batch, "orders", partition=partition)
 
 
-def as_markdown(broker: str, runs: Sequence[Run]) -> str:
-    """Give the table."""
-    rows = [
-        [f"{run.wanted:,.0f}", f"{run.sent:,.0f}", f"{len(run.delays):,}"]
-        + [f"{np.percentile(run.delays or [np.nan], q):.0f}" for q in QUANTILES]
-        for run in runs
-    ]
+def as_markdown(broker: str, runs: Mapping[float, Sequence[Run]]) -> str:
+    """Give the table: of each number the median of its runs."""
+    rows = []
+    for rate, of_rate in runs.items():
+        found = [[run.quantile(q) for run in of_rate] for q in QUANTILES]
+        sent, alerts = (
+            median(run.sent for run in of_rate),
+            median(len(r.delays_ms) for r in of_rate),
+        )
+        spreads = [f"{median(q):.0f} ({min(q):.0f}–{max(q):.0f})" for q in found]
+        rows.append([f"{rate:,.0f}", f"{sent:,.0f}", f"{alerts:,.0f}", *spreads])
     header = ["orders/s", "sent/s", "alerts", *(f"p{q:g}, ms" for q in QUANTILES)]
     told = f"Broker: {broker}; {DEFAULT_PARTITIONS} partitions, one worker; all on one machine."
+    told += f" Medians of {max(map(len, runs.values()))} runs, with the least and the most."
     return f"{told}\n\n{table(header, rows)}"
 
 
-def drawn(runs: Sequence[Run]) -> Figure:
-    """Draw how many alerts took longer, for each rate."""
+def drawn(runs: Mapping[float, Sequence[Run]]) -> Figure:
+    """Draw how many alerts took longer, for each rate, over all of its runs."""
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
-    for run in runs:
-        delays = np.sort(run.delays)
+    for rate, of_rate in runs.items():
+        delays = np.sort(np.concatenate([run.delays_ms for run in of_rate]))
         longer = 1.0 - np.arange(len(delays)) / max(len(delays), 1)
-        axes.plot(delays, longer, label=f"{run.wanted:,.0f} orders/s")
+        axes.plot(delays, longer, label=f"{rate:,.0f} orders/s")
     axes.set(xscale="log", yscale="log", xlabel="order sent to alert received, ms")
     axes.set(ylabel="share of alerts that took longer")
     axes.grid(alpha=0.3)

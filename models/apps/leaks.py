@@ -14,12 +14,10 @@ expect.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import fsum, log
 from typing import ClassVar, Final, TypeAlias
 
-import numpy as np
-
 from models.market.state import DAY, MINUTE
-from models.orders.batch import Float64s
 from models.snapshot import Remembering
 
 WINDOW_MS: Final = DAY
@@ -132,8 +130,7 @@ class AppLeaks(Remembering):
         misused = sum(_is_of(m, thefts) for a in others for m in a.misused.values())
         active = sum(len(other.heard) for other in others)
         expected = len(app.heard) * (misused + 0.5) / (active + OTHERS)
-        count = np.array([float(len(together))])
-        return float(surprise_of_counts(count, np.array([expected]))[0]) < BESIDE
+        return surprise_of(len(together), expected) < BESIDE
 
     def _sweep(self, now: int) -> None:
         for app in self._apps.values():
@@ -146,8 +143,9 @@ def _together(misused: Mapping[str, Misuse]) -> dict[str, Misuse]:
     """Give the keys that are misused where, or about when, another one is."""
     markets = Counter(misuse.market for misuse in misused.values())
     ends = sorted(misuse.time for misuse in misused.values())
-    gaps = np.diff(ends, prepend=ends[0] - WINDOW_MS, append=ends[-1] + WINDOW_MS)
-    beside = dict(zip(ends, np.minimum(gaps[:-1], gaps[1:]).tolist(), strict=True))
+    around = [ends[0] - WINDOW_MS, *ends, ends[-1] + WINDOW_MS]
+    triples = zip(around, ends, around[2:], strict=False)
+    beside = {now: min(now - before, after - now) for before, now, after in triples}
     return {
         key: misuse
         for key, misuse in misused.items()
@@ -175,13 +173,13 @@ def _leak(name: str, app: App, misused: Mapping[str, Misuse], threshold: float) 
     count = len(misused)
     if count < FEWEST:
         return None
-    ranks = np.sort([misuse.rank for misuse in misused.values()])[::-1]
-    conduct = float(np.mean([misuse.conduct for misuse in misused.values()]))
-    strangeness = conduct + PER_RANK * (float(np.mean(ranks)) - threshold)
+    ranks = sorted((misuse.rank for misuse in misused.values()), reverse=True)
+    conduct = fsum(misuse.conduct for misuse in misused.values()) / count
+    strangeness = conduct + PER_RANK * (fsum(ranks) / count - threshold)
     if strangeness < STRANGENESS:
         return None
     active = len(app.heard) / HEARD
-    chance = float(surprise_of_counts(np.arange(1.0, count + 1.0), active * 10.0**-ranks).max())
+    chance = max(surprise_of(n, active * 10.0**-rank) for n, rank in enumerate(ranks, 1))
     if chance < CHANCE:
         return None
     keys = sorted(misused, key=lambda key: (-misused[key].rank, key))
@@ -189,14 +187,14 @@ def _leak(name: str, app: App, misused: Mapping[str, Misuse], threshold: float) 
     return AppLeak(name, keys, since, active * 10.0**-threshold, chance, conduct)
 
 
-def surprise_of_counts(counts: Float64s, expected: Float64s) -> Float64s:
-    """-log10 of the Poisson chances of so many or more where others are usual, by their bound.
+def surprise_of(count: int, expected: float) -> float:
+    """-log10 of the Poisson chance of so many or more where others are usual, by its bound.
 
     Chernoff: P(N >= n) <= exp(-e) (e x / n)^n with x expected and e Euler's number, for n > x.
-    Shapes (n,), both.
 
-    >>> surprise_of_counts(np.array([1.0, 5.0]), np.array([1.0, 0.1])).round(2).tolist()
-    [0.0, 6.37]
+    >>> surprise_of(1, 1.0), round(surprise_of(5, 0.1), 2)
+    (0.0, 6.37)
     """
-    nats = counts * np.log(counts / np.maximum(expected, 1e-9)) - counts + expected
-    return np.where(counts <= expected, 0.0, nats / np.log(10.0))
+    if count <= expected:
+        return 0.0
+    return (count * log(count / max(expected, 1e-9)) - count + expected) / log(10.0)

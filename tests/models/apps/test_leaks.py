@@ -1,12 +1,11 @@
 from itertools import pairwise
 from math import exp, factorial
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.apps.leaks import NEWS, WINDOW_MS, App, AppLeak, AppLeaks, Misuse, surprise_of_counts
+from models.apps.leaks import NEWS, WINDOW_MS, App, AppLeak, AppLeaks, Misuse, surprise_of
 from models.score.model import THRESHOLD
 
 NOW = 1_670_562_611_123
@@ -35,7 +34,7 @@ def tail(count: int, expected: float) -> float:
 def test_the_surprise_of_a_count_never_overstates_how_unlikely_it_is(
     count: int, expected: float
 ) -> None:
-    surprise = surprise_of_counts(np.array([float(count)]), np.array([expected]))[0]
+    surprise = surprise_of(count, expected)
     assert 10.0**-surprise >= tail(count, expected) - 1e-12
 
 
