@@ -1,18 +1,17 @@
 """`roguekey worker`: one stream worker."""
 
-import gc
 import socket
 from contextlib import ExitStack
 
 import click
 from kafka.errors import KafkaError
 
-from streams.allocator import share_arenas
 from streams.commands.options import log_at, with_settings
 from streams.commands.replay import load_model
 from streams.kafka.access import check_access
 from streams.kafka.broker import TOPIC_LIMITS, BrokerError, EmbeddedBroker
 from streams.kafka.security import kafka_security
+from streams.memory import collect_seldom, share_arenas
 from streams.settings import ConfigError, Settings
 from streams.signals import ended_by_sigterm
 from streams.tapes.files import TapeError
@@ -73,7 +72,7 @@ def command(settings: Settings) -> None:
             brokers = _brokers(settings, stack)
             stages = _stages(settings, brokers, Stages(model, settings.bounds()))
             worker = Worker(settings, brokers, stages)
-            gc.freeze()  # a look at all that was imported would hold the loop up for 0.2 s
+            collect_seldom()
             code = run_worker(worker.app, companions=_companions(worker, settings, listening))
     except (TapeError, TopicError, BrokerError) as error:
         raise click.ClickException(str(error)) from error

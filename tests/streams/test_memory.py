@@ -3,9 +3,9 @@ import sys
 
 from tests.patience import PATIENCE_S
 
-PROGRAM = """
+ALLOCATING = """
 import sys, threading
-from streams.allocator import share_arenas
+from streams.memory import share_arenas
 if sys.argv[1] == "shared":
     print(share_arenas())
 gate = threading.Barrier(13)
@@ -22,9 +22,9 @@ print(sum(end - start in range(1, 1 << 26) and start % (1 << 26) == 0 for start,
 """
 
 
-def arenas(how: str) -> list[str]:
+def output_of(program: str, *arguments: str) -> list[str]:
     done = subprocess.run(  # noqa: S603 - this interpreter, and our own program
-        [sys.executable, "-c", PROGRAM, how],
+        [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
         check=True,
@@ -35,6 +35,26 @@ def arenas(how: str) -> list[str]:
 
 def test_threads_share_their_arenas_where_the_c_library_has_any() -> None:
     """An arena of a thread begins at a multiple of 64 MiB, of which it uses what it needs."""
-    told, shared = arenas("shared")
-    [alone] = arenas("alone")
+    told, shared = output_of(ALLOCATING, "shared")
+    [alone] = output_of(ALLOCATING, "alone")
     assert told == "False" or int(shared) < int(alone)
+
+
+COLLECTING = """
+import gc
+from streams.memory import collect_seldom
+collect_seldom()
+class Node: pass
+counts = [each["collections"] for each in gc.get_stats()]
+for _ in range(300_000):
+    node = Node()
+    node.itself = node
+print(*(each["collections"] - before for each, before in zip(gc.get_stats(), counts)))
+"""
+
+
+def test_what_is_young_is_still_collected_and_all_that_is_old_is_left_alone() -> None:
+    young, middle_aged, old = map(int, output_of(COLLECTING))
+    assert young > 100 * max(old, 1)
+    assert middle_aged > 0
+    assert old == 0
