@@ -7,6 +7,7 @@ plainly is kept out of the forest.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from math import sqrt
 from typing import Final
 
 import numpy as np
@@ -32,14 +33,17 @@ FEWEST_KEYS: Final = 10
 FEWEST_FILLS: Final = 1000
 SEED: Final = 20180307  # the day of the first incident; any would do
 
-# Strength that one benign key-day in a thousand reaches: what simulated exchanges say beforehand,
+# Strength that one benign key-day in a thousand reaches. What simulated exchanges say beforehand,
 # with a margin for exchanges with more thefts, whose bystanders look rogue, too; moved as far as
-# what the most unusual four per cent of this tape's key-days reach. Beyond that lie the leaked
-# keys, if there are any, so that the tape itself cannot say more.
+# what the most unusual four per cent of this tape's key-days reach, beyond which there may be
+# leaked keys. Where there are none, the tape itself says how far its most unusual honest key-days
+# go, and leaked ones could only raise that: it counts where it is less.
 USUAL_CRITICAL: Final = 9.1
 MOST_USUAL: Final = 0.96
 USUAL_QUANTILE: Final = 4.8
 FURTHEST: Final = 1.0
+ONE_IN: Final = 1000  # key-days
+THEFTS: Final = 0.75  # by which the bystanders of thefts go further than a tape without thefts says
 
 PASSES: Final = 2  # over the tape
 
@@ -69,7 +73,7 @@ def train(tape: Tape) -> Model:
     evidence = _Evidence(tape, scale)
     forest = fit_forest(evidence.sample(), trees=TREES, sample_size=SAMPLE_SIZE, seed=SEED)
     blank = Model(scale, forest, medians, USUAL_CRITICAL)
-    return Model(scale, forest, medians, _critical(evidence.highest_a_day(blank)))
+    return Model(scale, forest, medians, critical_of(evidence.highest_a_day(blank)))
 
 
 class _Evidence:
@@ -106,10 +110,20 @@ class _Evidence:
         return highest
 
 
-def _critical(highest: Float64s) -> float:
-    """Strength that one benign key-day in a thousand reaches."""
+def critical_of(highest: Float64s) -> float:
+    """Strength that one benign key-day in a thousand reaches.
+
+    `highest` is the highest of each key-day of a tape, shape (n,), some leaked ones among them or
+    none.
+    """
     moved = float(np.quantile(highest, MOST_USUAL)) - USUAL_QUANTILE
-    return USUAL_CRITICAL + float(np.clip(moved, -FURTHEST, FURTHEST))
+    beforehand = USUAL_CRITICAL + float(np.clip(moved, -FURTHEST, FURTHEST))
+    expected = len(highest) / ONE_IN
+    if expected < 1.0:
+        return beforehand
+    place = int(expected - sqrt(expected))  # one standard deviation on the safe side
+    reached = float(np.sort(highest)[-1 - place])
+    return min(beforehand, max(reached + THEFTS, USUAL_CRITICAL - FURTHEST))
 
 
 def _fills(tape: Tape, scale: Float64s) -> Iterator[Rows]:
