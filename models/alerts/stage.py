@@ -22,7 +22,7 @@ from models.profiteers.stage import ProfiteerStage
 from models.rows import Rows
 from models.score.evidence import NOTABLE
 from models.score.model import Model
-from models.score.parts import at_most, parts_of
+from models.score.parts import at_most, lacking, parts_of
 from models.snapshot import Records, Saved, Snapshot
 
 NOTEWORTHY: Final = 2.0  # rank from which a fill belongs to an incident; at most the threshold
@@ -105,7 +105,7 @@ class AlertStage:
         parts = parts_of(suspects, around.weight, around.share)
         ranks = self._model.rank(parts)
         buys = suspects.orders.side == BUY
-        worst = at_most(parts, around.share)
+        worst = at_most(parts, around.share, lacking(suspects))
         hopeful = buys & (self._model.rank(worst) >= self._model.threshold)
         chosen = np.flatnonzero((ranks >= self._noteworthy) | hopeful)
         medians = self._model.medians

@@ -23,6 +23,7 @@ from models.orders.batch import (
 from models.records import taken
 from models.rows import Rows
 from models.score.evidence import CONDUCT_COLUMNS
+from models.score.parts import lacking
 
 
 class Suspect(msgspec.Struct):
@@ -42,6 +43,7 @@ class Suspect(msgspec.Struct):
     parts: list[float]  # its evidence by kind
     share: float  # of the evidence from company which counts for it
     own: float  # what its key adds to the rogue buyers that one must expect there
+    lacks: float  # evidence that company would give back (`models.score.parts.lacking`)
     surprises: list[float]
     finding: Finding
     noted: bool = False  # as part of its key's incident
@@ -123,6 +125,7 @@ def suspects_at(
         parts[chosen].tolist(),
         around.share[chosen].tolist(),
         around.own[chosen].tolist(),
+        lacking(rows)[chosen].tolist(),
         surprises.tolist(),
         findings,
     )

@@ -21,6 +21,7 @@ from models.score.parts import (
     MOST_COMPANY,
     campaign_of,
     company_of_one,
+    tied_by,
 )
 from models.snapshot import Remembering
 
@@ -70,11 +71,14 @@ class Waiting(Remembering):
         for one in waiting:
             held = one.parts[CROWD] + one.parts[APP_CROWD]
             earlier = _earlier(one)
-            if one.share * most + earlier <= held or one.key == by.key:
+            if (
+                one.share * most + earlier + one.lacks * tied_by(fellows) <= held
+                or one.key == by.key
+            ):
                 continue
             weight, rogue = _around(one, by, company)
             crowd, app_crowd = company_of_one(weight, one.share)
-            app_crowd += earlier
+            app_crowd += earlier + one.lacks * tied_by(weight[1])
             if crowd + app_crowd > held:
                 one.parts[CROWD], one.parts[APP_CROWD] = crowd, app_crowd
                 moved.append((one, rogue))

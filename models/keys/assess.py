@@ -71,6 +71,7 @@ def assess(
         out.activity = kernel.activity(key)
         homes[i] = home_app(key)
         out.stranger = is_stranger(key)
+        out.fresh = key.day == key.first
         if out.odds > NO_EVIDENCE:
             key.evidence_1h += chance(out.odds, out.surprises)
         if not unusual and (e.order_hash == 0 or e.order_hash != key.order):

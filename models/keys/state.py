@@ -182,6 +182,7 @@ TOLD: Final = np.dtype(
         ("familiarity", "f4"),  # how far those of its app who buy with it usually do, 0..1
         ("activity", "f4"),  # log of the fills a day that one expects of the key
         ("stranger", "?"),  # nobody knows its app, since the key has hardly bought before
+        ("fresh", "?"),  # it is the key's first day
         ("offer", "?"),
     ],
     align=True,

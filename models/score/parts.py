@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from models.keys import state as k
-from models.orders.batch import Float32s, Float64s
+from models.orders.batch import Bools, Float32s, Float64s
 from models.rows import Rows
 from models.score import evidence
 from models.score.evidence import CONDUCT_COLUMNS, LIMIT, USUAL
@@ -46,12 +46,19 @@ PERSISTENCE_WEIGHT: Final = 0.5
 CAMPAIGN_WEIGHT: Final = 1.5
 MOST_EARLIER: Final = 3  # keys robbed before, of one campaign, that count
 MOST_COMPANY: Final = 5.0  # that a crowd and its app's part of it can give together
+# Who deposits fresh money with a new key and pumps a coin with it does what a thief's victims do,
+# but for what ties these to a theft: other coins sold, losing round trips, fellows of their app.
+FRESH: Final = 2.0  # evidence that a key lacks on its first day, as long as nothing ties it
+TIED: Final = 2.0  # surprises that tie it in full
+FELLOWS: Final = 0.7  # weight of rogue fellows that does, too
+TIES: Final = ("sweep_breadth", "sweep_funding", "losing_streak", "round_trip_loss")
 ENOUGH: Final = 3.0  # evidence of the key's own doing from which its company counts in full
 # What all who buy in a market at one time have alike, or their app: no doing of the key's.
 MET_BY_ALL: Final = ("surge", "pay_up", "new_sellers", "app_share")
 
 _WEIGHTS: Final = np.array([WEIGHTS.get(name, 0.0) for name in k.FEATURES])
 _ITSELF: Final = np.where(np.isin(k.FEATURES, MET_BY_ALL), 0.0, _WEIGHTS)
+_TIES: Final = np.array([k.FEATURES.index(name) for name in TIES])
 _BOTH: Final = _WEIGHTS + [evidence.WEIGHTS.get(name, 0.0) for name in k.FEATURES]
 
 
@@ -110,10 +117,25 @@ def _held(fills: Rows, weights: Float64s) -> Float64s:
     return own
 
 
-def at_most(parts: Float64s, share: Float32s) -> Float64s:
+def lacking(fills: Rows) -> Float64s:
+    """Evidence that n fills lack because nothing but company could tie them to a theft, (n,)."""
+    fresh: Bools = fills.told["fresh"]
+    if not fresh.any():
+        return np.zeros(len(fills))
+    ties = fills.told["surprises"][:, _TIES].sum(axis=1) / TIED
+    lacks = FRESH * np.clip(1.0 - ties, 0.0, 1.0)
+    return np.where(fresh, np.minimum(lacks, np.maximum(0.0, _held(fills, _WEIGHTS))), 0.0)
+
+
+def tied_by(fellows: float) -> float:
+    """Share of what a fill lacks that so much weight of its fellows gives back."""
+    return min(1.0, fellows / FELLOWS)
+
+
+def at_most(parts: Float64s, share: Float32s, lacks: Float64s) -> Float64s:
     """Parts that the same n fills would have in the worst company, shape (n, PARTS)."""
     worst = parts.copy()
-    worst[:, CROWD], worst[:, APP_CROWD] = MOST_COMPANY * share, 0.0
+    worst[:, CROWD], worst[:, APP_CROWD] = MOST_COMPANY * share, lacks
     return worst
 
 
@@ -126,10 +148,12 @@ def parts_of(fills: Rows, crowd: Float32s, share: Float32s) -> Float64s:
     crowd : weight of those around each fill, and of those of its app, shape (n, 2).
     share : of that weight which counts for each fill, shape (n,).
     """
+    lacks, company = lacking(fills), company_of(crowd, share)
+    company[:, 1] += lacks * np.minimum(1.0, crowd[:, 1] / FELLOWS)
     parts: Float64s = np.column_stack(
         [
-            np.maximum(0.0, _held(fills, _WEIGHTS)),
-            company_of(crowd, share),
+            np.maximum(0.0, _held(fills, _WEIGHTS) - lacks),
+            company,
             PERSISTENCE_WEIGHT * fills.told["persistence"],
         ]
     ).astype(np.float64)

@@ -32,7 +32,7 @@ from models.orders.batch import Int64s
 from models.snapshot import Records, Snapshot
 from streams.worker.compression import decompress
 
-FORMAT: Final = 8  # changes when the meaning of what is written changes
+FORMAT: Final = 9  # changes when the meaning of what is written changes
 LAPS: Final = 128
 PART_BYTES: Final = 1 << 19  # of rows, before they are compressed
 LEVEL: Final = 1  # of zstd

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.unreadable import UNREADABLE
 
-MAGIC: Final = b"rkf\x04"  # the last byte is the version: it changes when the layout changes
+MAGIC: Final = b"rkf\x05"  # the last byte is the version: it changes when the layout changes
 
 _PREFIX: Final = struct.Struct("<4sI")
 _ALIGNMENT: Final = 8

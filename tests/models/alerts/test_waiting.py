@@ -8,7 +8,15 @@ from models.alerts.crowd import Company
 from models.alerts.suspects import Suspect
 from models.alerts.waiting import HINDSIGHT, MOST, WINDOW_MS, Waiting
 from models.score.model import PER_DECADE, THRESHOLD
-from models.score.parts import APP_CROWD, CROWD, MOST_COMPANY, PARTS, company_of
+from models.score.parts import (
+    APP_CROWD,
+    CROWD,
+    FELLOWS,
+    FRESH,
+    MOST_COMPANY,
+    PARTS,
+    company_of,
+)
 from tests.factories import TS, Event
 from tests.models.alerts.suspects import plain_model, rows_of, suspect, taken_out
 
@@ -147,3 +155,18 @@ def test_a_purchase_never_loses_company_that_it_had() -> None:
         roused(waiting, one(1), np.array([weight, 0.0], np.float32))
         company = purchase.parts[CROWD] + purchase.parts[APP_CROWD]
         assert company >= company_of(np.array([[weight, 0.0]]), np.ones(1)).sum() - 1e-6
+
+
+@pytest.mark.parametrize(("fellows", "found"), [(0.0, []), (FELLOWS, ["k0"])])
+def test_rogue_fellows_give_back_what_a_key_lacked_on_its_first_day(
+    fellows: float, found: list[str]
+) -> None:
+    waiting, fresh = Waiting(), one(0, rank=BELOW - 0.5 * FRESH / PER_DECADE)
+    fresh.lacks = FRESH
+    waiting.add(fresh)
+    assert roused(waiting, one(1), np.array([0.3, fellows], np.float32)) == found
+    if found:  # and no more than that
+        gained = float(company_of(np.array([[0.3, fellows]]), np.ones(1)).sum()) + FRESH
+        assert fresh.rank == pytest.approx(
+            BELOW + (gained - 0.5 * FRESH) / PER_DECADE - HINDSIGHT, abs=1e-6
+        )

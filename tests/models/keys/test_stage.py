@@ -355,3 +355,8 @@ def test_to_sell_elsewhere_what_is_bought_is_a_hedge_and_no_sweep() -> None:
         features = named(FEATURES, assessed(calm + sales + bought).told["features"][-1])
         assert (features["sweep_breadth"] > 3.0) == swept
         assert (features["sweep_funding"] > 0.0) == swept
+
+
+def test_a_key_is_fresh_on_its_first_day_and_never_again() -> None:
+    rows = assessed(fills([0, HOUR, 3 * DAY, 3 * DAY + HOUR, 40 * DAY]))
+    assert rows.told["fresh"].tolist() == [True, True, False, False, False]

@@ -13,16 +13,23 @@ from models.score.parts import (
     CONDUCT_WEIGHT,
     CROWD_WEIGHT,
     ENOUGH,
+    FELLOWS,
+    FRESH,
     MET_BY_ALL,
     MOST_COMPANY,
     PARTS,
     PERSISTENCE_WEIGHT,
+    TIED,
+    TIES,
     WEIGHTS,
+    at_most,
     company_of,
     company_of_one,
     contributions,
+    lacking,
     parts_of,
     standing,
+    tied_by,
 )
 from tests.factories import TS, bare_order, batch_of, rows_at
 
@@ -33,7 +40,12 @@ activities = st.floats(-1.0, 8.0, width=32)
 
 
 def fills(
-    told: np.ndarray, activity: float = 0.0, persistence: float = 0.0, familiarity: float = 0.0
+    told: np.ndarray,
+    activity: float = 0.0,
+    persistence: float = 0.0,
+    familiarity: float = 0.0,
+    *,
+    fresh: bool = False,
 ) -> Rows:
     """Rows as the key stage gives them; `told` are their surprises, shape (n, FEATURES)."""
     n = len(told)
@@ -46,6 +58,7 @@ def fills(
         activity=activity,
         persistence=persistence,
         familiarity=familiarity,
+        fresh=fresh,
     )
 
 
@@ -154,3 +167,36 @@ def test_company_counts_by_what_the_key_shows_itself(told: np.ndarray, activity:
 def test_what_all_buyers_of_a_market_have_alike_brings_a_key_no_company() -> None:
     told = np.array([[4.0 if name in MET_BY_ALL else 0.0 for name in FEATURES]])
     assert standing(fills(told, activity=float(np.log(USUAL_FILLS))))[0] == 0.0
+
+
+@given(surprises, activities, st.floats(0.0, 2.0, width=32))
+def test_a_fresh_key_lacks_evidence_until_a_sweep_a_loss_or_fellows_tie_it_to_a_theft(
+    told: np.ndarray, activity: float, fellows: float
+) -> None:
+    crowd = np.array([[0.0, fellows]], np.float32), np.ones(1, np.float32)
+    known = parts_of(fills(told[None], activity), *crowd)[0]
+    fresh = parts_of(fills(told[None], activity, fresh=True), *crowd)[0]
+    ties = sum(float(told[FEATURES.index(name)]) for name in TIES)
+    lacks = min(known[0], FRESH * max(0.0, 1.0 - ties / TIED))
+    given_back = min(1.0, fellows / FELLOWS) * lacks
+    assert fresh[0] == pytest.approx(known[0] - lacks, abs=1e-4)
+    assert fresh[2] == pytest.approx(known[2] + given_back, abs=1e-4)
+    assert given_back == pytest.approx(tied_by(fellows) * lacks)
+    assert fresh.sum() <= known.sum() + 1e-9
+
+
+@given(
+    surprises,
+    st.booleans(),
+    st.floats(0.0, 9.0, width=32),
+    st.floats(0.0, 9.0, width=32),
+    st.floats(0.0, 1.0, width=32),
+)
+def test_no_company_gives_a_fill_more_than_the_worst(
+    told: np.ndarray, fresh: bool, around: float, fellows: float, share: float
+) -> None:
+    rows, counts = fills(told[None], fresh=fresh), np.array([share], np.float32)
+    alone_there = parts_of(rows, np.zeros((1, 2), np.float32), counts)
+    worst = at_most(alone_there, counts, lacking(rows))
+    parts = parts_of(rows, np.array([[around, fellows]], np.float32), counts)
+    assert parts.sum() <= worst.sum() + 1e-5
