@@ -194,7 +194,7 @@ class AlertStage:
         parts, surprises = np.array(suspect.parts), np.array(suspect.surprises, np.float32)
         credit = self._model.credit(parts, surprises)
         names = sorted(credit, key=lambda name: -credit[name])
-        total = sum(credit.values())
+        total = max(sum(credit.values()), 1e-9)  # where nothing speaks, whatever the threshold
         return [
             _reason(name, explain(name, suspect.finding), credit[name] / total)
             for place, name in enumerate(names[:REASONS])

@@ -238,3 +238,9 @@ def test_of_many_fills_the_strongest_twenty_are_named_strongest_first() -> None:
 def test_nothing_comes_of_nothing() -> None:
     rows = rows_of([suspect(0)])
     assert AlertStage(plain_model()).judge(rows.take(np.arange(0))) == []
+
+
+def test_an_alert_that_nothing_speaks_for_gives_two_reasons_of_no_weight() -> None:
+    nothing: Event = {"surprises": {}, "activity": 9.0, "persistence": 0.0}
+    [alert] = alerts_of([suspect(0) | nothing], replace(plain_model(), critical=-1000.0))
+    assert [reason.contribution for reason in alert.data.reasons] == [0.0, 0.0]
