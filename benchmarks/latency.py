@@ -220,10 +220,8 @@ def as_markdown(broker: str, runs: Mapping[float, Sequence[Run]]) -> str:
     rows = []
     for rate, of_rate in runs.items():
         found = [[run.quantile(q) for run in of_rate] for q in QUANTILES]
-        sent, alerts = (
-            median(run.sent for run in of_rate),
-            median(len(r.delays_ms) for r in of_rate),
-        )
+        sent = median(run.sent for run in of_rate)
+        alerts = median(len(run.delays_ms) for run in of_rate)
         spreads = [f"{median(q):.0f} ({min(q):.0f}–{max(q):.0f})" for q in found]
         rows.append([f"{rate:,.0f}", f"{sent:,.0f}", f"{alerts:,.0f}", *spreads])
     header = ["orders/s", "sent/s", "alerts", *(f"p{q:g}, ms" for q in QUANTILES)]

@@ -105,7 +105,8 @@ class AlertStage:
         parts = parts_of(suspects, around.weight, around.share)
         ranks = self._model.rank(parts)
         buys = suspects.orders.side == BUY
-        worst = at_most(parts, around.share, lacking(suspects))
+        lacks = lacking(suspects)
+        worst = at_most(parts, around.share, lacks)
         hopeful = buys & (self._model.rank(worst) >= self._model.threshold)
         chosen = np.flatnonzero((ranks >= self._noteworthy) | hopeful)
         medians = self._model.medians
@@ -113,7 +114,7 @@ class AlertStage:
         alerts: list[Alert] = []
         told = 0  # offers that profiteers have heard of
         self._apps.begin(suspects)
-        picked = suspects_at(suspects, chosen, parts, ranks, around, medians)
+        picked = suspects_at(suspects, chosen, parts, ranks, around, lacks, medians)
         self._campaigns.meet(picked, self._model)
         found = zip(chosen.tolist(), places, picked, around.each(chosen), strict=True)
         for row, place, one, company in found:

@@ -23,7 +23,6 @@ from models.orders.batch import (
 from models.records import taken
 from models.rows import Rows
 from models.score.evidence import CONDUCT_COLUMNS
-from models.score.parts import lacking
 
 
 class Suspect(msgspec.Struct):
@@ -78,12 +77,19 @@ class Suspect(msgspec.Struct):
 
 
 def suspects_at(
-    rows: Rows, chosen: Int64s, parts: Float64s, ranks: Float64s, around: Around, medians: Float64s
+    rows: Rows,
+    chosen: Int64s,
+    parts: Float64s,
+    ranks: Float64s,
+    around: Around,
+    lacks: Float64s,
+    medians: Float64s,
 ) -> list[Suspect]:
     """Take the fills at `chosen`, shape (k,), out of their batch of n, all at once: it is cheaper.
 
     `parts`, shape (n, PARTS), are the evidence of each, `ranks`, shape (n,), what it comes to;
-    `around` tells of those around each; `medians`, shape (FEATURES,), is what is usual.
+    `around` tells of those around each, `lacks`, shape (n,), what company would give back;
+    `medians`, shape (FEATURES,), is what is usual.
     """
     orders, told = rows.orders, taken(rows.told, chosen)
     surprises: Float32s = told["surprises"]
@@ -125,7 +131,7 @@ def suspects_at(
         parts[chosen].tolist(),
         around.share[chosen].tolist(),
         around.own[chosen].tolist(),
-        lacking(rows)[chosen].tolist(),
+        lacks[chosen].tolist(),
         surprises.tolist(),
         findings,
     )

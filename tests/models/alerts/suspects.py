@@ -110,5 +110,7 @@ def taken_out(
     held = np.zeros(len(PARTS)) if parts is None else parts
     n = len(rows)
     every, ranks = np.tile(held, (n, 1)), np.full(n, rank)
-    (one,) = suspects_at(rows, np.array([row]), every, ranks, alone, np.zeros(len(FEATURES)))
+    (one,) = suspects_at(
+        rows, np.array([row]), every, ranks, alone, np.zeros(n), np.zeros(len(FEATURES))
+    )
     return one
